@@ -1,0 +1,26 @@
+"""Says, with evidence, whether a language-model file is what it claims to be.
+
+The house, from the ground up; imports run downward only (import-linter holds it):
+
+* the nouns: `artifact`, `outcome`, `invariant`, `contract`, `family`, `ledger`, `dtypes`. Typed, frozen, no I/O.
+* `resources`, `log`, `paths`: shipped data, the log, and the one module that builds every path.
+* `kernels`: decode and reduce over blocks; one streaming pass gives moments, pair measures and digests.
+* `definitions`: YAML to typed objects that know the line they came from.
+* `formats`: a path to an Artifact, through bounded readers for safetensors, GGUF and .apr.
+* `strategies`: Hypothesis generators of inputs.
+* `checks`: one file a kind; an Artifact (or two) to Comparisons. A check yields comparisons, never a bool.
+* `engine`: plan, run, properties, evidence, decide. Nothing compared is Skipped, never green.
+* `reporters`: evidence to text. `cli`: parses and prints, decides nothing.
+
+To find the code behind a red gate: `contracts explain GATE` names the invariant and the kind of check; the check is
+`checks/<kind>.py`, its bounds are in `invariants/<id>.yaml`, and every comparison says the line its bound came from.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+try:
+    __version__ = version("model-contracts")
+except PackageNotFoundError:  # a checkout that is not installed
+    __version__ = "0+unknown"

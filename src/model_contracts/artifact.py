@@ -1,0 +1,187 @@
+"""Owns the nouns of a model on disk: tensor, container (one file), tokenizer, artifact. Typed, frozen, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from math import prod
+from pathlib import Path
+from typing import Any, Literal
+
+from model_contracts.dtypes import DTYPES, Dtype
+from model_contracts.ledger import Ledger
+
+Format = Literal["safetensors", "gguf", "apr"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor as its container declares it.
+
+    `shape` is row-major, outermost axis first (as PyTorch prints it), whatever order the container uses;
+    `offset` counts bytes from the start of `file`.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    file: Path
+    offset: int
+    nbytes: int
+    #: Bytes of one row where each row is padded to whole blocks by itself (.apr K-quants); None: blocks run on.
+    row_bytes: int | None = None
+    #: An entry without bytes that stands for the tied embedding (.apr output head).
+    placeholder: bool = False
+    #: False where the file ends before the tensor does, or its extent is otherwise not to be read.
+    readable: bool = True
+
+    @property
+    def elements(self) -> int:
+        """How many values the shape declares."""
+        return prod(self.shape)
+
+    @property
+    def type(self) -> Dtype:
+        """The element type."""
+        return DTYPES[self.dtype]
+
+    @property
+    def rows(self) -> int:
+        """All axes but the last, multiplied (1 for a vector or a scalar)."""
+        return prod(self.shape[:-1]) if len(self.shape) > 1 else 1
+
+    @property
+    def columns(self) -> int:
+        """The last axis (1 for a scalar)."""
+        return self.shape[-1] if self.shape else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """One file, parsed: its header facts, its tensors, and the ledger of what its reader compared.
+
+    A file that cannot be parsed still is a Container: `readable` is False, the ledger says why, and `tensors`
+    holds what was read before.
+    """
+
+    path: Path
+    format: Format
+    size: int
+    data_offset: int
+    version: str
+    metadata: Mapping[str, Any]
+    tensors: tuple[Tensor, ...]
+    ledger: Ledger
+    readable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AddedToken:
+    """A token outside the merges: matched before the pre-tokenizer."""
+
+    id: int
+    content: str
+    special: bool = False
+    lstrip: bool = False
+    rstrip: bool = False
+    normalized: bool = False
+    single_word: bool = False
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """A vocabulary with its merges and flags, from whichever container carries it.
+
+    `tokens[id]` is the token's text as stored (byte-level text stays encoded), None where no token has that id.
+    """
+
+    origin: Path
+    #: "BPE", "Unigram", "WordPiece", "WordLevel"; GGUF's gpt2 is BPE, its llama is SPM.
+    algorithm: str
+    tokens: Sequence[str | None]
+    merges: Sequence[tuple[str, str]] | None
+    added: Mapping[int, AddedToken] = field(default_factory=dict)
+    #: ggml token types (1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte); None where not stored.
+    token_types: Sequence[int] | None = None
+    scores: Sequence[float] | None = None
+    #: bos, eos, unk, pad … as the tokenizer's own container declares them, with the key they stand under.
+    special_ids: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    add_bos: bool | None = None
+    add_eos: bool | None = None
+    #: llama.cpp's name of the pre-tokenizer, where declared (GGUF, .apr).
+    pre: str | None = None
+    #: The regular expressions of tokenizer.json's pre-tokenizer, in order.
+    pre_patterns: tuple[str, ...] = ()
+    #: Ids given to more than one token, or tokens given more than one id, as stored: (token, first id, second id).
+    duplicates: tuple[tuple[str, int, int], ...] = ()
+
+    @property
+    def size(self) -> int:
+        """One more than the highest id."""
+        return len(self.tokens)
+
+    @cached_property
+    def ids(self) -> Mapping[str, int]:
+        """Token text to id (the first id wins)."""
+        ids: dict[str, int] = {}
+        for index, token in enumerate(self.tokens):
+            if token is not None:
+                ids.setdefault(token, index)
+        return ids
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """A file beside the weights that the artifact took, and how it was found."""
+
+    role: Literal["config", "generation_config", "tokenizer", "tokenizer_config", "chat_template", "index"]
+    path: Path
+    how: str
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One model as one set of files in one format, with what lies beside it."""
+
+    path: Path
+    name: str
+    format: Format
+    layout: Literal["file", "sharded", "directory"]
+    containers: tuple[Container, ...]
+    ledger: Ledger
+    sidecars: Mapping[str, Sidecar] = field(default_factory=dict)
+    config: Mapping[str, Any] | None = None
+    generation_config: Mapping[str, Any] | None = None
+    tokenizer_config: Mapping[str, Any] | None = None
+    tokenizer: Tokenizer | None = None
+    chat_template: str | None = None
+
+    @cached_property
+    def tensors(self) -> Mapping[str, Tensor]:
+        """Every tensor by its name (the first of two equal names; the ledger knows of the second)."""
+        tensors: dict[str, Tensor] = {}
+        for container in self.containers:
+            for tensor in container.tensors:
+                tensors.setdefault(tensor.name, tensor)
+        return tensors
+
+    @cached_property
+    def metadata(self) -> Mapping[str, Any]:
+        """GGUF keys, .apr metadata or safetensors `__metadata__`, of the first container."""
+        return self.containers[0].metadata if self.containers else {}
+
+    @property
+    def readable(self) -> bool:
+        """Whether every container could be parsed."""
+        return bool(self.containers) and all(container.readable for container in self.containers)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The weight files, in order."""
+        return tuple(container.path for container in self.containers)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Facts that are said and are no failures."""
+        return (*self.ledger.notes, *(note for container in self.containers for note in container.ledger.notes))

@@ -1,0 +1,62 @@
+"""Owns what an invariant is: a statement that must hold, the gates it is reported under, and the check of each gate."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, JsonValue, PrivateAttr
+
+from model_contracts.outcome import Record
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$", max_length=120)]
+GateId = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]*(-[A-Za-z0-9]+)+$", max_length=60)]
+
+
+class Definition(Record):
+    """Anything that YAML defines. It knows the file it came from and the line of each of its values."""
+
+    id: Name = Field(description="Equals the path of the file below its folder, without `.yaml`.")
+    _origin: Origin | None = PrivateAttr(None)
+
+    def where(self, *pointer: str | int) -> str:
+        """`file:line` of a value, of the nearest value above it that has a line, or of the definition."""
+        return self._origin.where(*pointer) if self._origin else self.id
+
+
+class Origin:
+    """The file of a definition and the line of each value, by its path of keys and indices."""
+
+    def __init__(self, file: str, lines: dict[tuple[str | int, ...], int], digest: str) -> None:
+        self.file, self.lines, self.digest = file, lines, digest
+
+    def where(self, *pointer: str | int) -> str:
+        """`file:line`; falls back to the nearest enclosing value."""
+        for end in range(len(pointer), -1, -1):
+            if (line := self.lines.get(pointer[:end])) is not None:
+                return f"{self.file}:{line}"
+        return self.file
+
+
+class Gate(Record):
+    """The stable id of an outcome, and the check that decides it."""
+
+    id: GateId
+    title: str = Field(description="What holds when the gate is green, in one line.")
+    check: Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")] = Field(description="Kind of check (`contracts list`).")
+    parameters: dict[str, JsonValue] = Field(default_factory=dict, description="Typed by the kind of check.")
+
+
+class Invariant(Definition):
+    """A statement that must hold, with one gate a way of looking at it."""
+
+    version: int = Field(1, ge=1, description="Raised when a verdict may change; part of the seed of generated inputs.")
+    title: str
+    statement: str = Field(description="What must hold, in a sentence a maintainer can act on.")
+    subject: Literal["artifact", "pair"]
+    gates: tuple[Gate, ...] = Field(min_length=1)
+    catches: tuple[str, ...] = Field((), description="Faults that shipped and that this sees, with their source.")
+    sources: tuple[str, ...] = Field((), description="Specification sections, papers, measurements.")
+
+    def parameters(self, gate: Gate) -> dict[str, Any]:
+        """The parameters of one gate."""
+        return dict(gate.parameters)

@@ -1,0 +1,189 @@
+"""Owns what a run saw: comparisons, the outcome of one clause on one subject, and the decision over all of them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+
+class Record(BaseModel):
+    """A frozen record that refuses fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+class Place(Record):
+    """Where in an artifact a comparison looked; only the parts that apply are set."""
+
+    file: str | None = Field(None, description="File name, relative to the artifact.")
+    tensor: str | None = Field(None, description="Tensor name as the container spells it.")
+    row: int | None = Field(None, description="Row (first axis, row-major) of the tensor.")
+    key: str | None = Field(None, description="Metadata key, config.json key or JSON pointer.")
+    offset: int | None = Field(None, description="Byte offset in the file.")
+    token: int | None = Field(None, description="Token id.")
+
+    def __str__(self) -> str:
+        parts = [self.file, self.tensor, self.key]
+        if self.row is not None:
+            parts.append(f"row {self.row}")
+        if self.token is not None:
+            parts.append(f"token {self.token}")
+        if self.offset is not None:
+            parts.append(f"byte {self.offset:,}")
+        return " · ".join(part for part in parts if part)
+
+
+class Comparison(Record):
+    """One expected-against-observed at one place; `count` values stood behind it."""
+
+    measure: str = Field(description="What was compared, one snake_case word of the field.")
+    place: Place = Place()
+    expected: JsonValue = None
+    observed: JsonValue = None
+    holds: bool
+    tolerance: float | None = Field(None, description="The bound that was applied, in the unit of the measure.")
+    smallest_passing_tolerance: float | None = Field(None, description="The smallest tolerance that would have passed.")
+    count: int = Field(1, ge=1, description="How many values were compared under this record.")
+    bound_from: str | None = Field(None, description="Where the bound came from: definition file and line, or source.")
+    note: str | None = Field(None, description="One sentence that a reader needs to act on it.")
+
+
+class Verdict(StrEnum):
+    """What happened to one clause on one subject."""
+
+    CORROBORATED = "Corroborated"
+    FALSIFIED = "Falsified"
+    TIMEOUT = "Timeout"
+    CRASHED = "Crashed"
+    SKIPPED = "Skipped"
+    ERROR = "Error"
+
+
+#: Why a clause was skipped. Only `not_owed` leaves the decision alone: the artifact is of a kind that owes nothing here.
+SkipCause = Literal["not_owed", "nothing_compared", "missing_input", "unreadable", "unsatisfiable"]
+Force = Literal["must", "should"]
+
+
+class Subject(Record):
+    """What a clause was held against: one artifact, or a target and its source."""
+
+    name: str
+    path: str
+    format: str
+    digest: str | None = Field(None, description="`blake3:<hex>` over the artifact's weight files, in order.")
+    against: Subject | None = None
+
+
+class Counterexample(Record):
+    """The smallest generated input that falsified an invariant, stored so that it replays without Hypothesis."""
+
+    kind: str = Field(description="Which strategy made it.")
+    description: str
+    input_base64: str | None = Field(None, description="The bytes of the input.")
+    input: JsonValue = None
+    seed: int | None = None
+
+
+class Host(Record):
+    """The machine a run took place on."""
+
+    hostname: str
+    os: str
+    cpu: str
+    python: str
+
+
+class Outcome(Record):
+    """What happened to one clause on one subject: one record of evidence.json."""
+
+    id: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+    gate_id: str
+    outcome: Verdict
+    reason: str = Field(min_length=1)
+    invariant: str
+    contract: str
+    force: Force
+    skip_cause: SkipCause | None = None
+    subject: Subject
+    compared: int = Field(ge=0, description="Values compared, over all comparisons.")
+    violated: int = Field(ge=0, description="Comparisons that did not hold.")
+    comparisons: tuple[Comparison, ...] = Field(
+        description="Violated ones first, then the closest; the rest is counted."
+    )
+    counterexample: Counterexample | None = None
+    duration: float = Field(ge=0, description="Seconds.")
+    timestamp: str = Field(description="RFC 3339, UTC.")
+    host: Host
+
+
+class ExitCode(int):
+    """0 kept, 1 falsified, 2 usage, 3 not proven, 4 the checker itself could not work."""
+
+
+KEPT, FALSIFIED, USAGE, NOT_PROVEN, BROKEN = (ExitCode(code) for code in range(5))
+
+
+class Decision(Record):
+    """The exit code and the gates that decided it."""
+
+    exit_code: Literal[0, 1, 2, 3, 4]
+    word: Literal["kept", "falsified", "usage", "not proven", "checker broken"]
+    decided_by: tuple[str, ...] = Field(description="Gate ids, in the order of the run.")
+
+
+class ArtifactRecord(Record):
+    """An artifact as run.json names it: its files, their sizes and digests, and what was taken from beside it."""
+
+    name: str
+    path: str
+    format: str
+    layout: str
+    files: tuple[FileRecord, ...]
+    sidecars: dict[str, str] = Field(default_factory=dict, description="Role to file name: config, tokenizer, …")
+    notes: tuple[str, ...] = Field((), description="Facts that are said and are no failures.")
+
+
+class FileRecord(Record):
+    """One file of an artifact."""
+
+    name: str
+    size: int
+    digest: str | None = None
+
+
+class Run(Record):
+    """run.json: what was run, on what, with which definitions, and what was decided."""
+
+    tool: str
+    version: str
+    command: tuple[str, ...]
+    seed: int
+    started: str
+    duration: float
+    definitions: dict[str, str] = Field(description="Definition id to the digest of its file.")
+    definitions_digest: str
+    artifacts: tuple[ArtifactRecord, ...]
+    environment: dict[str, str]
+    host: Host
+    not_evaluated: dict[str, str] = Field(description="Gate id to why it was left out of the plan.")
+    decision: Decision
+
+
+Evidence = tuple[Outcome, ...]
+
+
+def jsonable(value: Any) -> JsonValue:
+    """A value from an artifact as JSON: bytes as hex, long text and lists cut, so that evidence stays small."""
+    if isinstance(value, str):
+        return value if len(value) <= 200 else f"{value[:200]}… ({len(value):,} characters)"
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, bytes):
+        return value[:64].hex()
+    if isinstance(value, dict):
+        return {str(key)[:200]: jsonable(item) for key, item in list(value.items())[:32]}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [jsonable(item) for item in list(value)[:32]]
+    return str(value)[:200]
