@@ -1,0 +1,121 @@
+"""Owns loading: an id or a path to a typed definition that knows the file and line of each of its values."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TypeVar, cast
+
+from model_contracts.contract import Contract
+from model_contracts.definitions import shipped
+from model_contracts.definitions.errors import DefinitionError, nearest
+from model_contracts.definitions.merge import Layer, flatten, merge_family
+from model_contracts.definitions.tree import MAX_BYTES, parse
+from model_contracts.definitions.typed import Text, build
+from model_contracts.family import Family, Recipes
+from model_contracts.invariant import Definition, Invariant
+
+D = TypeVar("D", bound=Definition)
+Asked = tuple[str, int | None, int | None]
+
+
+def load(cls: type[D], name: str | Path) -> D:
+    """One definition as it is written (`extends` not followed).
+
+    A `Path`, or text that ends in `.yaml` or `.yml` and is no shipped id, is a file; other text is a shipped id.
+    Raises DefinitionError for an unknown id, a file that cannot be read and whatever is wrong inside it.
+    """
+    return _load(cls, name, None)
+
+
+def load_invariant(name: str | Path) -> Invariant:
+    """An invariant by id or path."""
+    return load(Invariant, name)
+
+
+def load_recipes(name: str | Path = "recipes") -> Recipes:
+    """The quantisation recipes."""
+    return load(Recipes, name)
+
+
+def load_contract(name: str | Path) -> Contract:
+    """A contract by id or path, with the clauses of all it extends (its own replace theirs, by invariant)."""
+    return flatten(load(Contract, name), _contract_above)
+
+
+def load_family(name: str | Path) -> Family:
+    """A family by id or path, with the entries of all it extends (its own replace theirs; null takes a tensor away)."""
+    return merge_family(load(Family, name), _family_above)
+
+
+@cache
+def load_families() -> tuple[Family, ...]:
+    """Every shipped family, merged; abstract ones too."""
+    return tuple(load_family(name) for name in shipped.shipped_ids("family"))
+
+
+def invariant_of(contract: Contract, index: int) -> Invariant:
+    """The invariant of a clause; an unknown id or gate is an error at the clause's own line."""
+    clause = contract.clauses[index]
+    invariant = _load(Invariant, clause.invariant, _asked(contract, "clauses", index, "invariant"))
+    known = [gate.id for gate in invariant.gates]
+    for at, gate in enumerate(clause.gates):
+        if gate not in known:
+            place = _asked(contract, "clauses", index, "gates", at)
+            expected = f"a gate of {invariant.id} ({', '.join(known)})"
+            raise DefinitionError(*place, expected, f"{gate!r}{nearest(gate, known)}")
+    return invariant
+
+
+def _contract_above(child: Contract, index: int) -> Contract:
+    return _load(Contract, child.extends[index], _asked(child, "extends", index))
+
+
+def _family_above(child: Family) -> Family:
+    return _load(Family, child.extends or "", _asked(child, "extends"))
+
+
+def _asked(definition: Definition, *pointer: str | int) -> Asked:
+    """File, line and column of the value that names another definition."""
+    origin = definition._origin
+    if isinstance(origin, Layer):
+        origin, pointer = origin.under(pointer)
+    if isinstance(origin, Text) and (mark := origin.marks.get(pointer)):
+        return origin.file, *mark.value
+    return definition.where(*pointer), None, None
+
+
+def _load(cls: type[D], name: str | Path, asked: Asked | None) -> D:
+    kind = shipped.kind_of(cls)
+    known = shipped.shipped_ids(kind)
+    if isinstance(name, str) and name in known:
+        return cast(D, _shipped(cls, name))
+    # A definition that names another names a shipped one: nothing that is loaded may point at files.
+    if asked is None and (isinstance(name, Path) or name.endswith((".yaml", ".yml"))):
+        return _read(cls, Path(name), str(name))
+    file, line, column = asked or (kind, None, None)
+    expected = f"the id of a shipped {kind} ({', '.join(known) if len(known) <= 8 else 'contracts list'})"
+    raise DefinitionError(file, line, column, expected, f"{str(name)!r}{nearest(str(name), known)}")
+
+
+@cache
+def _shipped(cls: type[D], name: str) -> D:
+    kind = shipped.kind_of(cls)
+    definition = _read(cls, shipped.shipped_path(kind, name), shipped.shown_path(kind, name))
+    if definition.id != name:
+        raise DefinitionError(*_asked(definition, "id"), f"the id {name!r}, as its path says", repr(definition.id))
+    return definition
+
+
+def _read(cls: type[D], path: Path, shown: str) -> D:
+    from blake3 import blake3
+
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise DefinitionError(shown, None, None, "a definition file", (error.strerror or "no file").lower()) from None
+    tree = parse(data, shown)
+    definition = build(cls, tree)
+    definition._origin = Text(tree, f"blake3:{blake3(data).hexdigest()}")
+    return definition

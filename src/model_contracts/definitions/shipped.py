@@ -1,0 +1,67 @@
+"""Owns which definitions exist: kinds, their folders, the ids of the shipped ones, and a user's contracts.yaml."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from model_contracts import resources
+from model_contracts.contract import Contract
+from model_contracts.family import Family, Recipes
+from model_contracts.invariant import Definition, Invariant
+
+Kind = Literal["invariant", "contract", "family", "recipes"]
+
+KINDS: dict[Kind, type[Definition]] = {
+    "invariant": Invariant,
+    "contract": Contract,
+    "family": Family,
+    "recipes": Recipes,
+}
+_FOLDERS: dict[Kind, resources.Folder] = {
+    "invariant": "invariants",
+    "contract": "contracts",
+    "family": "contracts",
+    "recipes": "contracts",
+}
+USER_FILE = "contracts.yaml"
+
+
+def kind_of(cls: type[Definition]) -> Kind:
+    """The kind whose definitions are of this class."""
+    return next(kind for kind, known in KINDS.items() if known is cls)
+
+
+@cache
+def shipped_ids(kind: Kind) -> tuple[str, ...]:
+    """The ids of every shipped definition of a kind, sorted: paths below the folder without `.yaml`."""
+    folder = resources.folder(_FOLDERS[kind])
+    paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.yaml") if path.is_file())
+    ids = [path[: -len(".yaml")] for path in paths]
+    return tuple(name for name in ids if kind == "invariant" or _kind_in_contracts(name) == kind)
+
+
+def _kind_in_contracts(name: str) -> Kind:
+    if name.startswith("families/"):
+        return "family"
+    return "recipes" if name == "recipes" else "contract"
+
+
+def shipped_path(kind: Kind, name: str) -> Path:
+    """The file of a shipped definition."""
+    return resources.folder(_FOLDERS[kind]) / f"{name}.yaml"
+
+
+def shown_path(kind: Kind, name: str) -> str:
+    """The file of a shipped definition as origins show it: relative to the data folder."""
+    return f"{_FOLDERS[kind]}/{name}.yaml"
+
+
+def find_contract(start: Path) -> Path | None:
+    """The nearest `contracts.yaml` in `start` (or the folder it lies in) or any folder above; None: there is none."""
+    place = start.resolve()
+    for folder in (place, *place.parents):
+        if (found := folder / USER_FILE).is_file():
+            return found
+    return None
