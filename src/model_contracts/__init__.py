@@ -8,6 +8,7 @@ The house, from the ground up; imports run downward only (import-linter holds it
 * `definitions`: YAML to typed objects that know the line they came from.
 * `formats`: a path to an Artifact, through bounded readers for safetensors, GGUF and .apr.
 * `strategies`: Hypothesis generators of inputs.
+* `anatomy`: what an artifact is beyond its container: family, canonical names, hyper-parameters, claims, pairing.
 * `checks`: one file a kind; an Artifact (or two) to Comparisons. A check yields comparisons, never a bool.
 * `engine`: plan, run, properties, evidence, decide. Nothing compared is Skipped, never green.
 * `reporters`: evidence to text. `cli`: parses and prints, decides nothing.

@@ -41,7 +41,8 @@ class FamilyTensor(Record):
     shape: tuple[Dimension, ...] = Field(description="Row-major; each axis is a product of hyper-parameters.")
     presence: Literal["required", "optional", "unless_tied"] = "required"
     vocabulary_rows: bool = Field(False, description="Rows are tokens: more rows than tokens is padding, not an error.")
-    may_be_constant: bool = Field(False, description="A bias of zeros or a norm of ones is legitimate.")
+    may_be_constant: bool = Field(False, description="One value in every place is legitimate (a norm of ones).")
+    may_be_zero: bool = Field(False, description="All zeros is legitimate (a bias never trained).")
     gguf_rope_heads: str | None = Field(
         None,
         description="llama.cpp stores the rows of this tensor permuted within each head; the hyper-parameter that counts heads.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, PrivateAttr
 
@@ -54,9 +54,6 @@ class Invariant(Definition):
     statement: str = Field(description="What must hold, in a sentence a maintainer can act on.")
     subject: Literal["artifact", "pair"]
     gates: tuple[Gate, ...] = Field(min_length=1)
+    parameters: dict[str, JsonValue] = Field(default_factory=dict, description="Shared by every gate that knows them.")
     catches: tuple[str, ...] = Field((), description="Faults that shipped and that this sees, with their source.")
     sources: tuple[str, ...] = Field((), description="Specification sections, papers, measurements.")
-
-    def parameters(self, gate: Gate) -> dict[str, Any]:
-        """The parameters of one gate."""
-        return dict(gate.parameters)

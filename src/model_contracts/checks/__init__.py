@@ -1,1 +1,53 @@
+"""Kinds of checks: Artifact (or two) to Comparisons. One file a kind, one line a kind in this table."""
 
+from __future__ import annotations
+
+from model_contracts.anatomy.budgets import Budgets
+from model_contracts.checks import (
+    bijection,
+    claimed_types,
+    container,
+    elementwise,
+    family_shapes,
+    family_tensors,
+    hyperparameters,
+    merges,
+    moments_preserved,
+    pair_hyperparameters,
+    pair_types,
+    rope_frequencies,
+    special_ids,
+    tied_embeddings,
+    tokenizer_pair,
+    tokenizer_present,
+    values_alive,
+    values_finite,
+    vocabulary,
+)
+from model_contracts.checks.interface import Kind, NoParameters
+
+KINDS: dict[str, Kind] = {
+    "bijection": Kind(NoParameters, bijection.bijection),
+    "claimed_types": Kind(claimed_types.Parameters, claimed_types.claimed_types),
+    "container": Kind(container.Parameters, container.container),
+    "elementwise": Kind(Budgets, elementwise.elementwise),
+    "family_shapes": Kind(NoParameters, family_shapes.family_shapes),
+    "family_tensors": Kind(NoParameters, family_tensors.family_tensors),
+    "hyperparameters": Kind(NoParameters, hyperparameters.hyperparameters),
+    "merges": Kind(NoParameters, merges.merges),
+    "moments_preserved": Kind(Budgets, moments_preserved.moments_preserved),
+    "pair_hyperparameters": Kind(pair_hyperparameters.Parameters, pair_hyperparameters.pair_hyperparameters),
+    "pair_shapes": Kind(NoParameters, bijection.pair_shapes),
+    "pair_types": Kind(NoParameters, pair_types.pair_types),
+    "rope_frequencies": Kind(rope_frequencies.Parameters, rope_frequencies.rope_frequencies),
+    "same_flags": Kind(NoParameters, tokenizer_pair.same_flags),
+    "same_merges": Kind(NoParameters, tokenizer_pair.same_merges),
+    "same_template": Kind(tokenizer_pair.TemplateParameters, tokenizer_pair.same_template),
+    "same_vocabulary": Kind(NoParameters, tokenizer_pair.same_vocabulary),
+    "special_ids": Kind(special_ids.Parameters, special_ids.special_ids_check),
+    "tied_embeddings": Kind(NoParameters, tied_embeddings.tied_embeddings),
+    "tokenizer_present": Kind(NoParameters, tokenizer_present.tokenizer_present),
+    "values_alive": Kind(values_alive.Parameters, values_alive.values_alive),
+    "values_finite": Kind(NoParameters, values_finite.values_finite),
+    "vocabulary": Kind(NoParameters, vocabulary.vocabulary),
+}

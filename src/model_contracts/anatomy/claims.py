@@ -1,0 +1,118 @@
+"""Owns what an artifact claims of its element types, and which types a recipe gives a role."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from model_contracts.anatomy.names import role, template
+from model_contracts.artifact import Artifact, Tensor
+from model_contracts.dtypes import DTYPES
+from model_contracts.family import Recipe, Recipes
+from model_contracts.outcome import Place
+
+Source = Literal["file_name", "file_type", "config_dtype", "apr_quantization", "request"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A recipe, who says it, and the words used. `recipe` is None where the words are not understood."""
+
+    source: Source
+    place: Place
+    words: str
+    label: str
+    recipe: Recipe | None
+
+
+class UnknownRecipe(ValueError):
+    """A recipe that was asked for by name and that nothing defines."""
+
+
+def requested(label: str, recipes: Recipes) -> Claim:
+    """What `--dtype` asks for. Raises UnknownRecipe with the names there are."""
+    name = _named(label.lower(), recipes)
+    if name is None:
+        raise UnknownRecipe(f"--dtype {label}: expected one of {', '.join(recipes.recipes)}")
+    return Claim("request", Place(key="--dtype"), label, name, recipes.recipes[name])
+
+
+def claims(artifact: Artifact, recipes: Recipes) -> Iterator[Claim]:
+    """What the artifact says of itself: GGUF file type, config dtype, .apr quantization, label in its name."""
+    metadata = artifact.metadata
+    if artifact.format == "gguf" and isinstance(number := metadata.get("general.file_type"), int):
+        found = [(name, recipe) for name, recipe in recipes.recipes.items() if recipe.file_type == number]
+        label, recipe = found[0] if found else (str(number), None)
+        yield Claim("file_type", Place(key="general.file_type"), f"file_type {number} ({label})", label, recipe)
+    if artifact.format == "apr" and isinstance(quantization := metadata.get("quantization"), Mapping):
+        words = str(quantization.get("quant_type"))
+        yield _claim("apr_quantization", Place(key="quantization.quant_type"), words, recipes)
+    if (
+        artifact.format == "safetensors"
+        and artifact.config is not None
+        and "quantization_config" not in artifact.config
+    ):
+        for key in ("dtype", "torch_dtype"):
+            if isinstance(words := artifact.config.get(key), str):
+                file = artifact.sidecars["config"].path.name if "config" in artifact.sidecars else "config.json"
+                yield _claim("config_dtype", Place(file=file, key=key), words, recipes)
+                break
+    label = _label(artifact, recipes)
+    if label is not None:
+        words, name = label
+        yield Claim("file_name", Place(file=artifact.path.name), words, name, recipes.recipes[name])
+
+
+def expected_types(recipe: Recipe, recipes: Recipes, canonical: str | None, tensor: Tensor) -> tuple[str, ...]:
+    """The types the recipe allows a tensor, with ggml's fallbacks where its row is no whole number of blocks."""
+    if len(tensor.shape) < 2:
+        return recipe.vectors
+    types = recipe.types
+    if canonical is not None:
+        types = next((line.types for line in recipe.roles if line.role == role(canonical)), types)
+    allowed = list(types)
+    for name in types:
+        if tensor.columns % DTYPES[name].block:
+            allowed += recipes.fallbacks.get(name, ())
+    return tuple(dict.fromkeys(allowed))
+
+
+def fell_back(recipe: Recipe, recipes: Recipes, canonical: str | None, tensor: Tensor) -> bool:
+    """Whether a tensor has a type only because its row is no whole number of the recipe's blocks."""
+    types = recipe.types
+    if canonical is not None:
+        types = next((line.types for line in recipe.roles if line.role == role(canonical)), types)
+    return len(tensor.shape) > 1 and tensor.dtype not in types
+
+
+def _claim(source: Source, place: Place, words: str, recipes: Recipes) -> Claim:
+    name = _named(words.lower(), recipes)
+    return Claim(source, place, words, name or words, recipes.recipes[name] if name else None)
+
+
+def _named(word: str, recipes: Recipes) -> str | None:
+    for name, recipe in recipes.recipes.items():
+        if word == name.lower() or word in recipe.aliases:
+            return name
+    return None
+
+
+def _label(artifact: Artifact, recipes: Recipes) -> tuple[str, str] | None:
+    """The recipe named in the artifact's own name: the longest word between separators that is one."""
+    words: dict[str, str] = {}
+    for name, recipe in recipes.recipes.items():
+        if artifact.format in recipe.formats:
+            words |= {word: name for word in (name.lower(), *recipe.aliases)}
+    text = artifact.name.lower()
+    for word in sorted(words, key=len, reverse=True):
+        if match := re.search(rf"(?:^|[-._ ]){re.escape(word)}(?=$|[-._ ])", text):
+            start = match.start() + (match[0][0] in "-._ ")
+            return artifact.name[start : start + len(word)], words[word]
+    return None
+
+
+def is_matrix_of_layers(canonical: str) -> bool:
+    """Whether a canonical name belongs to a layer (and not to the embedding, head or final norm)."""
+    return template(canonical)[1] is not None

@@ -1,0 +1,61 @@
+"""Owns which family an artifact belongs to, by what its config, GGUF keys or .apr metadata say of its architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from model_contracts.artifact import Artifact
+from model_contracts.family import Family
+from model_contracts.outcome import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What an artifact says its architecture is, where it says so, and the family that knows it (None: not shipped)."""
+
+    name: str
+    place: Place
+    family: Family | None
+
+
+def architecture(artifact: Artifact, families: Iterable[Family]) -> Architecture | None:
+    """The declared architecture; None where the artifact declares none (a bare safetensors file)."""
+    for name, place, words in _declared(artifact):
+        known = [family for family in families if not family.abstract and words(family, name)]
+        # Mistral's GGUF files say `llama`: the family of that very name comes first.
+        known.sort(key=lambda family: family.id != f"families/{name}")
+        return Architecture(name, place, known[0] if known else None)
+    return None
+
+
+def _class(family: Family, name: str) -> bool:
+    return name in family.architectures
+
+
+def _model_type(family: Family, name: str) -> bool:
+    return name in family.model_types
+
+
+def _gguf(family: Family, name: str) -> bool:
+    return name in family.gguf
+
+
+def _declared(artifact: Artifact) -> Iterator[tuple[str, Place, Callable[[Family, str], bool]]]:
+    config, metadata = artifact.config, artifact.metadata
+    if artifact.format == "gguf":
+        if isinstance(name := metadata.get("general.architecture"), str):
+            yield name, Place(key="general.architecture"), _gguf
+        return
+    if artifact.format == "apr":
+        for key, words in (("hf_architecture", _class), ("architecture", _model_type), ("hf_model_type", _model_type)):
+            if isinstance(name := metadata.get(key), str):
+                yield name, Place(key=key), words
+        return
+    if config is not None:
+        file = artifact.sidecars["config"].path.name if "config" in artifact.sidecars else "config.json"
+        classes = config.get("architectures")
+        if isinstance(classes, list) and classes and isinstance(classes[0], str):
+            yield classes[0], Place(file=file, key="architectures"), _class
+        if isinstance(name := config.get("model_type"), str):
+            yield name, Place(file=file, key="model_type"), _model_type

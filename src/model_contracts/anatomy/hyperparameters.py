@@ -1,0 +1,94 @@
+"""Owns the hyper-parameters of an artifact: what it declares, where, and what every reader assumes where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from model_contracts.artifact import Artifact
+from model_contracts.family import Family, HyperParameter
+from model_contracts.outcome import Place
+
+Number = int | float | bool | str
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A value an artifact declares, where it stands, and whether a flag beside it switches it off."""
+
+    value: Number
+    place: Place
+    enabled: bool = True
+
+
+def declared(artifact: Artifact, family: Family) -> dict[str, Declared]:
+    """Every hyper-parameter of the family that the artifact declares with a value (null counts as undeclared)."""
+    found: dict[str, Declared] = {}
+    for name, parameter in family.hyperparameters.items():
+        for key, lookup, file in _places(artifact, parameter):
+            value = _at(lookup, key)
+            if _usable(value):
+                flag = lookup.get(parameter.enabled_by) if parameter.enabled_by else None
+                found[name] = Declared(value, Place(file=file, key=key), enabled=flag is not False)
+                break
+    return found
+
+
+def resolved(family: Family, values: Mapping[str, Declared], vocabulary: int | None = None) -> dict[str, Number]:
+    """Declared values, completed by the family's defaults; `vocabulary` stands in for an undeclared vocab_size."""
+    numbers: dict[str, Number] = {name: value.value for name, value in values.items() if value.enabled}
+    if vocabulary is not None:
+        numbers.setdefault("vocab_size", vocabulary)
+    for name, parameter in family.hyperparameters.items():
+        if name not in numbers and (value := default(parameter, numbers)) is not None:
+            numbers[name] = value
+    return numbers
+
+
+def default(parameter: HyperParameter, numbers: Mapping[str, Number]) -> Number | None:
+    """What every reader assumes when nothing is declared (None: nothing)."""
+    fallback = parameter.default
+    if fallback is None:
+        return None
+    if fallback.same_as is not None:
+        return numbers.get(fallback.same_as)
+    if fallback.quotient is not None:
+        above, below = (numbers.get(name) for name in fallback.quotient)
+        if isinstance(above, int) and isinstance(below, int) and below and above % below == 0:
+            return above // below
+        return None
+    return fallback.value
+
+
+def _places(artifact: Artifact, parameter: HyperParameter) -> Iterator[tuple[str, Mapping[str, Any], str | None]]:
+    weights = artifact.files[0].name if artifact.files else None
+    if artifact.format == "gguf":
+        arch = str(artifact.metadata.get("general.architecture", ""))
+        for key in parameter.gguf:
+            yield key.replace("{arch}", arch), artifact.metadata, weights
+    elif artifact.format == "apr":
+        for key in parameter.apr:
+            yield key, artifact.metadata, weights
+    elif artifact.config is not None:
+        sidecar = artifact.sidecars.get("config")
+        for key in parameter.config:
+            yield key, artifact.config, sidecar.path.name if sidecar else "config.json"
+
+
+def _at(mapping: Mapping[str, Any], key: str) -> Any:  # noqa: ANN401
+    """The value under a key; in config.json dots lead into nested objects."""
+    if key in mapping:
+        return mapping[key]
+    value: Any = mapping
+    for part in key.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return None
+        value = value[part]
+    return value
+
+
+def _usable(value: Any) -> bool:  # noqa: ANN401
+    if isinstance(value, float):
+        return value == value
+    return isinstance(value, bool | int | str)

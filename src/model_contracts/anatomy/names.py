@@ -1,0 +1,100 @@
+"""Owns canonical tensor names: whatever a container calls a tensor, its GGUF name (`blk.3.attn_q.weight`) or None."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
+
+from model_contracts.family import Family
+
+_LAYER = re.compile(r"(?<=\.)(\d{1,5})(?=\.)")
+Canonical = Callable[[str], str | None]
+
+
+def canonical(family: Family | None, architecture: str | None, layers: int | None) -> Canonical:
+    """A function from a container's tensor name to its canonical name; None where the name is not known.
+
+    The family's own table comes first; an architecture without a family is looked up in the gguf package's
+    tensor-name maps.
+    """
+    if family is not None:
+        return _from_family(family)
+    if architecture is not None and layers is not None:
+        return _from_gguf_package(architecture, min(layers, 1000))
+    return lambda name: None
+
+
+def template(name: str) -> tuple[str, int | None]:
+    """A name with its layer number taken out: `blk.3.attn_q.weight` -> (`blk.{n}.attn_q.weight`, 3)."""
+    match = _LAYER.search(name)
+    if match is None:
+        return name, None
+    return f"{name[: match.start()]}{{n}}{name[match.end() :]}", int(match[1])
+
+
+def role(canonical_name: str) -> str:
+    """The role of a tensor: its canonical name without layer and suffix (`attn_q`, `token_embd`)."""
+    bare, _ = template(canonical_name)
+    for suffix in (".weight", ".bias"):
+        bare = bare.removesuffix(suffix)
+    return bare.removeprefix("blk.{n}.")
+
+
+def huggingface_name(family: Family, canonical_name: str) -> str:
+    """The Hugging Face name of a canonical name (the canonical name itself where the family has none)."""
+    bare, layer = template(canonical_name)
+    tensor = family.tensors.get(bare)
+    return tensor.huggingface.replace("{n}", str(layer)) if tensor else canonical_name
+
+
+def _from_family(family: Family) -> Canonical:
+    table = {name: name for name in family.tensors} | {name: name for name in family.converter_only}
+    for name, tensor in family.tensors.items():
+        if tensor is not None:
+            table[tensor.huggingface] = name
+            table[tensor.huggingface.removeprefix("model.")] = name  # aprender, January 2026
+
+    def find(name: str) -> str | None:
+        bare, layer = template(name)
+        known = table.get(bare)
+        return known.replace("{n}", str(layer)) if known is not None and layer is not None else known
+
+    return find
+
+
+@cache
+def _gguf_map(architecture: str, layers: int) -> Any:  # noqa: ANN401
+    from gguf.constants import MODEL_ARCH_NAMES
+    from gguf.tensor_mapping import get_tensor_name_map
+
+    word = architecture.lower().removesuffix("forcausallm")
+    for arch, name in MODEL_ARCH_NAMES.items():
+        if name in (architecture, word):
+            return get_tensor_name_map(arch, layers)
+    return None
+
+
+def _from_gguf_package(architecture: str, layers: int) -> Canonical:
+    names = _gguf_map(architecture, layers)
+
+    def find(name: str) -> str | None:
+        if names is None:
+            return None
+        if _looks_canonical(name):
+            return name
+        found = names.get_name(name, try_suffixes=(".weight", ".bias"))
+        return found if found is None else str(found)
+
+    return find
+
+
+def _looks_canonical(name: str) -> bool:
+    return name.startswith(("blk.", "token_embd.", "output.", "output_norm.", "rope_freqs."))
+
+
+def layer_count(canonical_names: Iterable[str | None]) -> int:
+    """One more than the highest layer number among canonical names (0 where there is none)."""
+    layers = [template(name)[1] for name in canonical_names if name is not None]
+    return max((layer + 1 for layer in layers if layer is not None), default=0)

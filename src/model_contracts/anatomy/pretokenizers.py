@@ -1,0 +1,22 @@
+"""Owns llama.cpp's names of pre-tokenizers, recognised by the regular expressions of a tokenizer.json."""
+
+from __future__ import annotations
+
+from model_contracts.artifact import Tokenizer
+
+#: Patterns as model publishers write them in tokenizer.json, to the name llama.cpp gives them (llama-vocab.cpp).
+_PATTERNS: dict[tuple[str, ...], str] = {
+    (
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    ): "qwen2",
+    (
+        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
+    ): "llama-bpe",
+}
+
+
+def name_of(tokenizer: Tokenizer) -> str | None:
+    """llama.cpp's name of the pre-tokenizer: as declared, or by its pattern; None where neither says."""
+    if tokenizer.pre is not None:
+        return tokenizer.pre
+    return _PATTERNS.get(tuple(tokenizer.pre_patterns))

@@ -1,0 +1,30 @@
+"""Kind `container`: what the readers compared while they parsed, by topic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from model_contracts.checks.interface import Examination, Where
+from model_contracts.ledger import Topic
+from model_contracts.outcome import Comparison, Place, Record
+
+
+class Parameters(Record):
+    """Which topics of the ledgers a gate is about."""
+
+    topics: tuple[Topic, ...] = Field(min_length=1)
+
+
+def container(examination: Examination, parameters: Parameters, where: Where) -> Iterator[Comparison]:
+    """Yield the comparisons of those topics, from the set's ledger and from each file's."""
+    artifact = examination.target
+    for topic in parameters.topics:
+        yield from artifact.ledger.comparisons(topic)
+        for file in artifact.containers:
+            for comparison in file.ledger.comparisons(topic):
+                place = comparison.place
+                if place.file is None:
+                    place = Place(**{**place.model_dump(), "file": file.path.name})
+                yield comparison.model_copy(update={"place": place})

@@ -1,0 +1,91 @@
+"""Kind `elementwise` (I-4): value by value, under the declared row order, the error stays within the type's budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from model_contracts.anatomy.budgets import Budgets, exact
+from model_contracts.anatomy.rivals import explain
+from model_contracts.checks.interface import Examination, Where, missing_input
+from model_contracts.kernels.interface import Moments, Pairing, PairMeasures
+from model_contracts.outcome import Comparison, Place
+
+#: Rival explanations read tensors again; a run that broke every tensor the same way needs only a few of them.
+_EXPLAINED = 8
+
+
+def elementwise(examination: Examination, parameters: Budgets, where: Where) -> Iterator[Comparison]:
+    """Compare each pair's measures with its budget; where one fails, fit the rival explanations and name the best."""
+    sweep = examination.sweep
+    explained = 0
+    for name, pairing in examination.match.pairings.items():
+        measures = sweep.pairs.get(name)
+        if measures is None or not measures.count:
+            continue
+        if not exact(pairing) and pairing.target.dtype not in parameters.budgets:
+            raise missing_input(f"no budget is given for {pairing.target.dtype}")
+        theirs = sweep.source_moments[pairing.source.name]
+        comparisons = list(_compare(pairing, measures, theirs, parameters, where))
+        if explained < _EXPLAINED and any(not comparison.holds for comparison in comparisons):
+            explained += 1
+            rival = explain(pairing, examination.view, examination.source_view)
+            worst = next(index for index, comparison in enumerate(comparisons) if not comparison.holds)
+            if rival is not None:
+                comparisons[worst] = comparisons[worst].model_copy(update={"note": rival})
+        yield from comparisons
+
+
+def _compare(
+    pairing: Pairing, pair: PairMeasures, theirs: Moments, parameters: Budgets, where: Where
+) -> Iterator[Comparison]:
+    place = Place(file=pairing.target.file.name, tensor=pairing.target.name)
+    if exact(pairing):
+        differing = pair.differing + pair.nonfinite
+        yield Comparison(
+            measure="differing_values",
+            place=Place(**{**place.model_dump(), "row": pair.max_error_row if differing and pair.rows > 1 else None}),
+            expected=0,
+            observed=differing,
+            holds=differing == 0,
+            tolerance=0.0,
+            smallest_passing_tolerance=float(differing),
+            count=pair.count,
+            bound_from=f"{pairing.target.dtype} holds every {pairing.source.dtype} value",
+            note=_sizes(pair) if differing else None,
+        )
+        return
+    type_ = pairing.target.dtype
+    budget = parameters.budgets[type_]
+    scale = theirs.rms or 1.0
+    reach = max(abs(theirs.minimum), abs(theirs.maximum)) or 1.0
+    offset = abs(pair.offset) / scale
+    rows = (
+        ("relative_rmse", 0.0, pair.relative_rmse, pair.relative_rmse, budget.relative_rmse, None),
+        ("row_cosine", 1.0, pair.min_row_cosine, 1.0 - pair.min_row_cosine, budget.row_cosine, pair.min_row),
+        ("gain", 1.0, pair.gain, abs(pair.gain - 1.0), budget.gain, None),
+        ("offset", 0.0, pair.offset, offset, budget.offset, None),
+        ("max_error", 0.0, pair.max_error, pair.max_error / reach, budget.max_error, pair.max_error_row),
+    )
+    for measure, expected, observed, distance, tolerance, row in rows:
+        if distance != distance:  # the slope of a constant tensor is not defined
+            continue
+        yield Comparison(
+            measure=measure,
+            place=Place(
+                **{**place.model_dump(), "row": row if row is not None and row >= 0 and pair.rows > 1 else None}
+            ),
+            expected=expected,
+            observed=observed,
+            holds=distance <= tolerance,
+            tolerance=tolerance,
+            smallest_passing_tolerance=distance,
+            count=pair.count,
+            bound_from=where("budgets", type_, measure),
+        )
+
+
+def _sizes(pair: PairMeasures) -> str:
+    return (
+        f"{pair.differing:,} of {pair.count:,} values differ, relative RMSE {pair.relative_rmse:.3g}, "
+        f"largest error {pair.max_error:.3g}, smallest row cosine {pair.min_row_cosine:.4f}"
+    )

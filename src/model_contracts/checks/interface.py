@@ -1,0 +1,132 @@
+"""Owns what a check is: a function from an examination to comparisons. It yields; the engine concludes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from model_contracts.anatomy.claims import Claim, claims
+from model_contracts.anatomy.pairing import Match, match
+from model_contracts.anatomy.view import View
+from model_contracts.artifact import Artifact, Tokenizer
+from model_contracts.family import Family, Recipes
+from model_contracts.kernels.interface import Sweep, SweepRequest
+from model_contracts.outcome import Comparison, Record, SkipCause
+
+
+class Skip(Exception):
+    """Nothing can be compared: the cause, and the reason a reader is told."""
+
+    def __init__(self, cause: SkipCause, reason: str) -> None:
+        super().__init__(reason)
+        self.cause, self.reason = cause, reason
+
+
+def not_owed(reason: str) -> Skip:
+    """This kind of artifact owes nothing here; the decision is left alone."""
+    return Skip("not_owed", reason)
+
+
+def missing_input(reason: str) -> Skip:
+    """Something the comparison needs is not there; a `must` stays unproven."""
+    return Skip("missing_input", reason)
+
+
+def family_of(view: View) -> Family:
+    """The family of an artifact; raises Skip where it says nothing or says a word that no family knows."""
+    said = view.architecture
+    if said is None:
+        raise missing_input("the artifact does not say what architecture it is (no config.json beside it)")
+    if said.family is None:
+        raise missing_input(f"no family is shipped for the architecture {said.name!r} ({said.place})")
+    return said.family
+
+
+def tokenizer_of(artifact: Artifact) -> Tokenizer:
+    """The tokenizer of an artifact; raises Skip where there is none."""
+    if artifact.tokenizer is None:
+        raise missing_input("the artifact carries no tokenizer")
+    return artifact.tokenizer
+
+
+class NoParameters(Record):
+    """A check without parameters."""
+
+
+Where = Callable[..., str]
+#: Does one pass over the bytes that a request names.
+Sweeper = Callable[[SweepRequest], Sweep]
+
+
+@dataclass
+class Examination:
+    """One target, and its source where there is one, with everything that checks share. Nothing is read twice."""
+
+    target: Artifact
+    source: Artifact | None
+    families: Sequence[Family]
+    recipes: Recipes
+    sweeper: Sweeper
+    request: Claim | None = None
+    _sweep: Sweep | None = field(default=None, repr=False)
+
+    @cached_property
+    def view(self) -> View:
+        """The target, understood."""
+        return View(self.target, self.families)
+
+    @cached_property
+    def source_view(self) -> View:
+        """The source, understood. Only for checks of a pair."""
+        if self.source is None:
+            raise missing_input("no source was given (--against SOURCE)")
+        return View(self.source, self.families)
+
+    @cached_property
+    def match(self) -> Match:
+        """The bijection between the two."""
+        return match(self.view, self.source_view)
+
+    @cached_property
+    def claims(self) -> tuple[Claim, ...]:
+        """What the target says of its element types."""
+        return tuple(claims(self.target, self.recipes))
+
+    @property
+    def intent(self) -> Claim | None:
+        """What decides the types of a conversion: the request, else the first claim that is understood."""
+        return self.request or next((claim for claim in self.claims if claim.recipe is not None), None)
+
+    @cached_property
+    def sweep(self) -> Sweep:
+        """The one pass over the bytes: moments, pair measures and digests (law 8)."""
+        target = self.target
+        files = list(target.files) + (list(self.source.files) if self.source is not None else [])
+        pairings = self.match.pairings if self.source is not None else {}
+        # Equal names in two shards hold different bytes: every tensor of every container is looked at.
+        tensors = [tensor for container in target.containers for tensor in container.tensors]
+        self._sweep = self.sweeper(SweepRequest(tensors, _comparable(pairings), files))
+        return self._sweep
+
+    @property
+    def swept(self) -> Sweep | None:
+        """The pass, if a check has asked for it."""
+        return self._sweep
+
+
+def _comparable(pairings: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: pairing
+        for name, pairing in pairings.items()
+        if pairing.target.shape == pairing.source.shape and pairing.target.readable and pairing.source.readable
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of check: the type of its parameters and the function that yields comparisons."""
+
+    parameters: type[Record]
+    run: Callable[[Examination, Any, Where], Iterator[Comparison]]

@@ -1,0 +1,55 @@
+"""Kind `moments_preserved` (I-4): mean, standard deviation, minimum and maximum survive within the type's tolerance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from model_contracts.anatomy.budgets import Budgets, exact
+from model_contracts.checks.interface import Examination, Where, missing_input
+from model_contracts.kernels.interface import Moments, Pairing
+from model_contracts.outcome import Comparison, Place
+
+
+def moments_preserved(examination: Examination, parameters: Budgets, where: Where) -> Iterator[Comparison]:
+    """Compare the moments of each pair. Moments alone are blind to order, so that this never stands alone."""
+    sweep = examination.sweep
+    for name, pairing in examination.match.pairings.items():
+        ours, theirs = sweep.moments.get(name), sweep.source_moments.get(pairing.source.name)
+        if name not in sweep.pairs or ours is None or theirs is None or not (ours.finite and theirs.finite):
+            continue
+        target = pairing.target.dtype
+        if not exact(pairing) and target not in parameters.budgets:
+            raise missing_input(f"no budget is given for {target}")
+        yield from _moments(pairing, ours, theirs, parameters, where)
+
+
+def _moments(
+    pairing: Pairing, ours: Moments, theirs: Moments, parameters: Budgets, where: Where
+) -> Iterator[Comparison]:
+    budget = None if exact(pairing) else parameters.budgets[pairing.target.dtype]
+    scale = theirs.rms or 1.0
+    reach = max(abs(theirs.minimum), abs(theirs.maximum)) or 1.0
+    spread = abs(ours.std / theirs.std - 1.0) if theirs.std > 1e-6 * scale else abs(ours.std - theirs.std) / scale
+    rows = (
+        ("mean", theirs.mean, ours.mean, abs(ours.mean - theirs.mean) / scale, budget.mean if budget else 1e-9),
+        ("std", theirs.std, ours.std, spread, budget.std if budget else 1e-6),
+        ("minimum", theirs.minimum, ours.minimum, abs(ours.minimum - theirs.minimum) / reach, _extreme(budget)),
+        ("maximum", theirs.maximum, ours.maximum, abs(ours.maximum - theirs.maximum) / reach, _extreme(budget)),
+    )
+    for measure, expected, observed, distance, tolerance in rows:
+        field = {"minimum": "extreme", "maximum": "extreme"}.get(measure, measure)
+        yield Comparison(
+            measure=measure,
+            place=Place(tensor=pairing.target.name),
+            expected=expected,
+            observed=observed,
+            holds=distance <= tolerance,
+            tolerance=tolerance,
+            smallest_passing_tolerance=distance,
+            count=ours.finite,
+            bound_from=where("budgets", pairing.target.dtype, field) if budget else "the types hold the same values",
+        )
+
+
+def _extreme(budget: object) -> float:
+    return float(getattr(budget, "extreme", 0.0))

@@ -1,0 +1,56 @@
+"""Kind `pair_types` (I-3): a type differs from the source's only where a recipe asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from model_contracts.anatomy.claims import Claim, expected_types
+from model_contracts.checks.interface import Examination, NoParameters, Where
+from model_contracts.kernels.interface import Pairing
+from model_contracts.outcome import Comparison, Place
+
+
+def pair_types(examination: Examination, parameters: NoParameters, where: Where) -> Iterator[Comparison]:
+    """Compare each pair's types with the request, else the target's own claim, else equality."""
+    intent = examination.intent
+    for name, pairing in examination.match.pairings.items():
+        canonical = examination.view.canonical[name]
+        expected = _expected(examination, intent, canonical, pairing)
+        holds = pairing.target.dtype in expected
+        yield Comparison(
+            measure="tensor_type",
+            place=Place(file=pairing.target.file.name, tensor=name),
+            expected=list(expected) if len(expected) > 1 else expected[0],
+            observed=pairing.target.dtype,
+            holds=holds,
+            bound_from=examination.recipes.where("recipes", intent.label) if intent else None,
+            note=None if holds else _what_happened(pairing, intent),
+        )
+
+
+def _expected(
+    examination: Examination, intent: Claim | None, canonical: str | None, pairing: Pairing
+) -> tuple[str, ...]:
+    source = pairing.source.dtype
+    if intent is None or intent.recipe is None:
+        # GGUF keeps vectors in float32 whatever the matrices are (llama.cpp's converter).
+        vectors = ("F32",) if examination.target.format == "gguf" and len(pairing.target.shape) < 2 else ()
+        return tuple(dict.fromkeys((source, *vectors)))
+    types = expected_types(intent.recipe, examination.recipes, canonical, pairing.target)
+    if examination.target.format == "safetensors" and len(pairing.target.shape) < 2:
+        types = tuple(dict.fromkeys((*intent.recipe.types, source)))
+    return types
+
+
+def _what_happened(pairing: Pairing, intent: Claim | None) -> str:
+    target, source = pairing.target, pairing.source
+    if target.type.kind == "quantised" and source.type.kind != "quantised":
+        verb = "quantised"
+    elif target.type.bits > source.type.bits:
+        verb = "upcast"
+    elif target.type.bits < source.type.bits:
+        verb = "narrowed"
+    else:
+        verb = "changed"
+    asked = f"{intent.place} says {intent.words}" if intent else "nothing asked for it"
+    return f"{verb} from {source.dtype} to {target.dtype} ({target.type.bits / source.type.bits:.2f} x); {asked}"

@@ -1,0 +1,64 @@
+"""Kind `tied_embeddings`: the flag that says embedding and output head are one agrees with what is in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from model_contracts.anatomy.view import View
+from model_contracts.artifact import Tensor
+from model_contracts.checks.interface import Examination, NoParameters, Where, missing_input, family_of
+from model_contracts.kernels.reads import same_bytes
+from model_contracts.outcome import Comparison, Place
+
+
+def tied_embeddings(examination: Examination, parameters: NoParameters, where: Where) -> Iterator[Comparison]:
+    """Compare the flag with the presence of the head and, where a tied head has bytes, with the embedding's bytes."""
+    view = examination.view
+    family_of(view)
+    embedding, head = (view.by_canonical.get(name) for name in ("token_embd.weight", "output.weight"))
+    if embedding is None:
+        raise missing_input("there is no token embedding to compare with")
+    tied = view.tied
+    flag = view.declared.get("tie_word_embeddings")
+    place = flag.place if flag else Place(tensor="output head")
+    if tied is None:
+        # GGUF has no flag: a file without an output head is read as tied, one with a head as untied.
+        yield Comparison(
+            measure="head_readable",
+            place=Place(tensor=head.name if head else embedding.name),
+            expected="an output head of the embedding's shape, or none",
+            observed="none" if head is None else list(head.shape),
+            holds=head is None or head.shape == embedding.shape,
+        )
+        return
+    if not tied:
+        there = head is not None and not head.placeholder
+        yield Comparison(
+            measure="head_present",
+            place=place,
+            expected="an output head, for embeddings are not tied",
+            observed=head.name if head and there else None,
+            holds=there,
+            note=None if there else "the model would run with a random or missing head (transformers issue 43159)",
+        )
+        return
+    yield from _tied(view, place, embedding, head)
+
+
+def _tied(view: View, place: Place, embedding: Tensor, head: Tensor | None) -> Iterator[Comparison]:
+    if head is None or head.placeholder:
+        observed = "absent" if head is None else "an entry without bytes"
+        yield Comparison(
+            measure="tied_head", place=place, expected="absent or equal to the embedding", observed=observed, holds=True
+        )
+        return
+    equal = head.dtype == embedding.dtype and head.shape == embedding.shape and same_bytes(head, embedding)
+    yield Comparison(
+        measure="tied_head",
+        place=Place(file=head.file.name, tensor=head.name),
+        expected=f"the bytes of {embedding.name}",
+        observed="equal" if equal else f"{head.dtype} {list(head.shape)}, different bytes",
+        holds=equal,
+        count=head.elements or 1,
+        note=None if equal else f"{place} says tied; readers that tie ignore this head, others use it",
+    )

@@ -1,0 +1,100 @@
+"""Kind `values_alive`: no tensor, expert or row is dead (all zeros) or constant beyond what its family allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from model_contracts.artifact import Tensor
+from model_contracts.checks.interface import Examination, Where
+from model_contracts.family import FamilyTensor
+from model_contracts.kernels.interface import Moments
+from model_contracts.outcome import Comparison, Place, Record
+
+
+class Parameters(Record):
+    """How many rows of a matrix may be dead or constant."""
+
+    dead_rows: float = Field(ge=0, le=1, description="Share of a layer matrix's rows.")
+    dead_vocabulary_rows: float = Field(ge=0, le=1, description="Share of the rows that have a token.")
+
+
+def values_alive(examination: Examination, parameters: Parameters, where: Where) -> Iterator[Comparison]:
+    """Compare whole tensors first; then, in matrices, the rows."""
+    view = examination.view
+    tokens = view.artifact.tokenizer.size if view.artifact.tokenizer else None
+    for name, moments in examination.sweep.moments.items():
+        tensor = view.artifact.tensors[name]
+        if not moments.finite or tensor.type.kind not in ("float", "quantised"):
+            continue
+        canonical = view.canonical[name]
+        role = view.role(canonical) if canonical is not None else None
+        whole = _whole(tensor, moments, role)
+        yield whole
+        if whole.holds and len(tensor.shape) > 1 and moments.rows > 1:
+            yield from _rows(tensor, moments, role, tokens, parameters, where)
+            yield from _experts(tensor, moments)
+
+
+def _whole(tensor: Tensor, moments: Moments, role: FamilyTensor | None) -> Comparison:
+    constant = moments.minimum == moments.maximum and moments.finite > 1
+    zero = constant and moments.minimum == 0.0
+    vector = len(tensor.shape) < 2
+    # An unknown vector may be anything (a norm of ones, a bias of zeros); an unknown matrix may not.
+    allowed = (role.may_be_zero if zero else role.may_be_constant) if role is not None else vector
+    holds = not constant or allowed
+    return Comparison(
+        measure="tensor_varies",
+        place=Place(file=tensor.file.name, tensor=tensor.name),
+        expected="more than one value",
+        observed=f"every value is {moments.minimum:g}" if constant else f"{moments.minimum:g} … {moments.maximum:g}",
+        holds=holds,
+        count=moments.finite,
+    )
+
+
+def _rows(
+    tensor: Tensor,
+    moments: Moments,
+    role: FamilyTensor | None,
+    tokens: int | None,
+    parameters: Parameters,
+    where: Where,
+) -> Iterator[Comparison]:
+    vocabulary = role is not None and role.vocabulary_rows
+    bound = parameters.dead_vocabulary_rows if vocabulary else parameters.dead_rows
+    padded = max(tensor.rows - tokens, 0) if vocabulary and tokens else 0
+    rows = moments.rows - padded
+    dead = max(moments.dead_rows + moments.constant_rows - padded, 0)
+    share = dead / rows if rows > 0 else 0.0
+    first = (*moments.first_dead, *moments.first_constant)
+    yield Comparison(
+        measure="dead_rows",
+        place=Place(file=tensor.file.name, tensor=tensor.name, row=min(first) if first and dead else None),
+        expected=0.0,
+        observed=share,
+        holds=share <= bound,
+        tolerance=bound,
+        smallest_passing_tolerance=share,
+        count=max(rows, 1),
+        bound_from=where("dead_vocabulary_rows" if vocabulary else "dead_rows"),
+        note=f"{moments.dead_rows:,} all-zero and {moments.constant_rows:,} constant rows of {moments.rows:,}"
+        if dead
+        else None,
+    )
+
+
+def _experts(tensor: Tensor, moments: Moments) -> Iterator[Comparison]:
+    if len(tensor.shape) != 3 or tensor.shape[0] < 2:
+        return
+    dead = sorted(index for index, (rows, _) in moments.experts.items() if rows >= tensor.shape[1])
+    yield Comparison(
+        measure="experts_alive",
+        place=Place(file=tensor.file.name, tensor=tensor.name),
+        expected=0,
+        observed=len(dead),
+        holds=not dead,
+        count=tensor.shape[0],
+        note=f"experts {', '.join(map(str, dead[:8]))} hold only zeros" if dead else None,
+    )

@@ -1,0 +1,39 @@
+"""Kind `values_finite`: no NaN and no infinity in any tensor, block scales included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from model_contracts.checks.interface import Examination, NoParameters, Where
+from model_contracts.outcome import Comparison, Place
+
+
+def values_finite(examination: Examination, parameters: NoParameters, where: Where) -> Iterator[Comparison]:
+    """Compare the number of non-finite values of each tensor with 0 (a broken block scale shows in its values)."""
+    sweep = examination.sweep
+    for name, moments in sweep.moments.items():
+        if not moments.count:
+            continue
+        bad = moments.nan + moments.infinite
+        tensor = examination.target.tensors[name]
+        yield Comparison(
+            measure="nonfinite_values",
+            place=Place(
+                file=tensor.file.name, tensor=name, row=moments.first_nonfinite[0] if moments.first_nonfinite else None
+            ),
+            expected=0,
+            observed=bad,
+            holds=bad == 0,
+            tolerance=0.0,
+            smallest_passing_tolerance=float(bad),
+            count=moments.count,
+            note=_where(bad, moments.nan, moments.infinite, moments.nonfinite_rows, moments.experts) if bad else None,
+        )
+
+
+def _where(bad: int, nan: int, infinite: int, rows: int, experts: dict[int, tuple[int, int]]) -> str:
+    parts = [f"{nan:,} NaN, {infinite:,} infinite", f"in {rows:,} rows"]
+    hit = sorted(index for index, (_, nonfinite) in experts.items() if nonfinite)
+    if hit:
+        parts.append(f"of experts {', '.join(map(str, hit[:8]))}{' …' if len(hit) > 8 else ''}")
+    return " ".join(parts)
