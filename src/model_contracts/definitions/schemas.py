@@ -1,0 +1,114 @@
+"""Owns the JSON Schemas (2020-12) of every definition and of what a run writes, generated from the types."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
+
+from model_contracts import resources
+from model_contracts.contract import Contract
+from model_contracts.family import Family, Recipes
+from model_contracts.invariant import Invariant
+from model_contracts.outcome import Evidence, Run
+
+Schema = dict[str, Any]
+Name = Literal["invariant", "contract", "family", "recipes", "evidence", "run"]
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+#: Definitions are described as people write them, evidence and runs as they are written to disk.
+_TYPES: dict[Name, tuple[Any, JsonSchemaMode, str]] = {
+    "invariant": (Invariant, "validation", "A statement that must hold, and the gates it is reported under"),
+    "contract": (Contract, "validation", "A promise about a class of artifacts"),
+    "family": (Family, "validation", "What is known of one architecture"),
+    "recipes": (Recipes, "validation", "What the labels of quantised files promise"),
+    "evidence": (Evidence, "serialization", "evidence.json: the outcomes of a run"),
+    "run": (Run, "serialization", "run.json: what was run, on what, and what was decided"),
+}
+NAMES: tuple[Name, ...] = tuple(_TYPES)
+
+#: What JSON has no number for is written as text.
+_NOT_FINITE: Schema = {"enum": ["Infinity", "-Infinity", "NaN"]}
+
+#: Nothing compared is not green (law 1); a schema can say so, and then every reader of evidence can hold us to it.
+_COHERENT: list[Schema] = [
+    {
+        "if": {"properties": {"outcome": {"const": "Corroborated"}}},
+        "then": {"properties": {"compared": {"minimum": 1}, "violated": {"const": 0}}},
+    },
+    {
+        "if": {"properties": {"outcome": {"const": "Falsified"}, "counterexample": {"const": None}}},
+        "then": {"properties": {"violated": {"minimum": 1}}},
+    },
+    {
+        "if": {"properties": {"outcome": {"const": "Skipped"}}},
+        "then": {"properties": {"skip_cause": {"type": "string"}}, "required": ["skip_cause"]},
+        "else": {"properties": {"skip_cause": {"const": None}}},
+    },
+]
+_WORDS = ("kept", "falsified", "usage", "not proven", "checker broken")
+
+
+def generate() -> dict[str, Schema]:
+    """Every schema by its name, the same on every machine."""
+    return {name: _schema(name) for name in NAMES}
+
+
+def text(schema: Schema) -> str:
+    """A schema as its file holds it."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def file_name(name: str) -> str:
+    """The file of a schema below `schemas/`."""
+    return f"{name}.schema.json"
+
+
+def write(directory: Path) -> list[Path]:
+    """Write every schema below a directory, which is made where it is absent; returns the files."""
+    directory.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, schema in generate().items():
+        paths.append(directory / file_name(name))
+        paths[-1].write_text(text(schema), encoding="utf-8")
+    return paths
+
+
+def committed(name: Name) -> Schema:
+    """A schema as it is shipped."""
+    return cast(Schema, json.loads((resources.folder("schemas") / file_name(name)).read_bytes()))
+
+
+def _schema(name: Name) -> Schema:
+    kind, mode, title = _TYPES[name]
+    schema = TypeAdapter(kind).json_schema(mode=mode)
+    _drop_titles(schema)
+    definitions = schema.get("$defs", {})
+    if "Comparison" in definitions:
+        for bound in ("tolerance", "smallest_passing_tolerance"):
+            definitions["Comparison"]["properties"][bound]["anyOf"].insert(1, _NOT_FINITE)
+    if "Outcome" in definitions:
+        definitions["Outcome"]["allOf"] = _COHERENT
+    if "Decision" in definitions:
+        definitions["Decision"]["allOf"] = [
+            {"if": {"properties": {"exit_code": {"const": code}}}, "then": {"properties": {"word": {"const": word}}}}
+            for code, word in enumerate(_WORDS)
+        ]
+    body = {key: schema[key] for key in sorted(schema, key=lambda key: (key == "$defs", 0)) if key != "title"}
+    return {"$schema": DIALECT, "$id": f"urn:model-contracts:schema:{name}", "title": title, **body}
+
+
+def _drop_titles(node: object) -> None:
+    """Take away pydantic's `title` of each property, which repeats its name; those of types stay."""
+    if isinstance(node, list):
+        for item in node:
+            _drop_titles(item)
+    elif isinstance(node, dict):
+        for part in node.get("properties", {}).values():
+            part.pop("title", None)
+        for item in node.values():
+            _drop_titles(item)
