@@ -1,0 +1,244 @@
+"""Owns evidence on disk: written whole or not at all, validated against the shipped schemas before and after."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from model_contracts.definitions import schemas
+from model_contracts.outcome import Evidence, Outcome, Run
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError as SchemaError
+
+EVIDENCE, RUN = "evidence.json", "run.json"
+MAX_BYTES = 64 << 20
+MAX_VIOLATIONS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One way in which a file is not what its schema says; `pointer` is a JSON pointer (RFC 6901)."""
+
+    pointer: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.pointer or '/'}: {self.message}"
+
+
+class Unusable(Exception):
+    """Evidence that cannot be written or read at all: one line that names the path."""
+
+
+class _Refused(Exception):
+    """JSON that is not looked at further."""
+
+
+def as_json(outcomes: Sequence[Outcome], run: Run) -> tuple[list[Any], dict[str, Any]]:
+    """Outcomes and run as they are written: plain JSON values; of a place only the parts that are set."""
+    evidence = json.loads(_evidence_type().dump_json(tuple(outcomes)))
+    for outcome in evidence:
+        for comparison in outcome["comparisons"]:
+            comparison["place"] = {key: part for key, part in comparison["place"].items() if part is not None}
+    return evidence, json.loads(run.model_dump_json())
+
+
+def write(directory: Path, outcomes: Sequence[Outcome], run: Run) -> tuple[Path, Path]:
+    """Write evidence.json, then run.json; both are validated first, and each replaces an earlier one in one step.
+
+    Raises Unusable where the directory cannot be made or written (a file of that name, no permission, a full disk),
+    and where what is to be written is not what the schema says (the message names the first violation).
+    """
+    evidence, record = as_json(outcomes, run)
+    for value, pointer in ((evidence, EVIDENCE), (record, RUN)):
+        if found := next(iter(_violations(value)), None):
+            raise Unusable(f"{pointer} is not written: {found}")
+    new: list[tuple[Path, Path]] = []
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        for value, name in ((evidence, EVIDENCE), (record, RUN)):
+            new.append((_beside(directory, name), directory / name))
+            _fill(new[-1][0], value)
+        for filled, path in new:
+            filled.replace(path)
+    except OSError as error:
+        for filled, _ in new:
+            filled.unlink(missing_ok=True)
+        kind = "is a file, not a directory" if directory.is_file() else (error.strerror or str(error)).lower()
+        raise Unusable(f"{directory}: evidence is not written: {kind}") from None
+    return directory / EVIDENCE, directory / RUN
+
+
+def read(directory: Path) -> tuple[Evidence, Run]:
+    """The outcomes and the run of a directory. Raises Unusable for what is absent, unreadable or not valid."""
+    values = []
+    for name in (EVIDENCE, RUN):
+        path = directory / name
+        value = _parse_or_raise(path)
+        if found := next(iter(_violations(value)), None):
+            raise Unusable(f"{path}{found}")
+        values.append(value)
+    if not isinstance(values[0], list) or not isinstance(values[1], dict):
+        raise Unusable(f"{directory}: {EVIDENCE} is an array of outcomes and {RUN} one object; these are not")
+    try:
+        return _evidence_type().validate_python(values[0]), Run.model_validate(values[1])
+    except ValidationError as error:  # stricter than the schema by our own choice only
+        raise Unusable(f"{directory}: {error.errors(include_url=False)[0]['msg']}") from None
+
+
+def validate_file(path: Path) -> list[Violation]:
+    """Every violation in a file of outcomes, a run, or the two as `check --format json` prints them (at most 1,000).
+
+    Raises Unusable where the file cannot be read.
+    """
+    data = _bytes(path)
+    try:
+        value = _parse(data)
+    except _Refused as refused:
+        return [Violation("", str(refused))]
+    return list(islice(_violations(value), MAX_VIOLATIONS))
+
+
+def _violations(value: object) -> Iterator[Violation]:
+    if isinstance(value, list):
+        yield from _against("evidence", value, "")
+        yield from _coherence(value, "")
+    elif isinstance(value, dict) and value.keys() == {"run", "evidence"}:
+        yield from _against("run", value["run"], "/run")
+        yield from _against("evidence", value["evidence"], "/evidence")
+        yield from _coherence(value["evidence"], "/evidence")
+    elif isinstance(value, dict) and value.keys() & {"decision", "artifacts", "tool"}:
+        yield from _against("run", value, "")
+    else:
+        yield Violation("", "expected an array of outcomes (evidence) or a run object, found neither")
+
+
+def _against(name: schemas.Name, value: object, base: str) -> Iterator[Violation]:
+    for error in _checked_by(name).iter_errors(value):
+        yield Violation(base + _pointer(error.absolute_path), _message(error))
+
+
+@cache
+def _checked_by(name: schemas.Name) -> Draft202012Validator:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(schemas.committed(name))
+
+
+def _coherence(evidence: object, base: str) -> Iterator[Violation]:
+    """What a schema cannot say: ids are unique, and the comparisons listed are among those counted."""
+    seen: dict[str, int] = {}
+    for index, outcome in enumerate(evidence if isinstance(evidence, list) else ()):
+        if not isinstance(outcome, dict):
+            continue
+        if isinstance(name := outcome.get("id"), str) and (first := seen.setdefault(name, index)) != index:
+            yield Violation(f"{base}/{index}/id", f"expected an id of its own, found that of {base}/{first}")
+        listed = [c for c in outcome.get("comparisons") or () if isinstance(c, dict) and c.get("holds") is False]
+        if isinstance(violated := outcome.get("violated"), int) and violated < len(listed):
+            yield Violation(f"{base}/{index}/violated", f"expected at least the {len(listed)} listed, found {violated}")
+
+
+def _pointer(path: Iterable[str | int]) -> str:
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in path)
+
+
+def _message(error: SchemaError) -> str:
+    """`expected ..., found ...`, in one line."""
+    value, wanted = _cut(json.dumps(error.instance)), cast(Any, error.validator_value)
+    match error.validator:
+        case "type":
+            return f"expected {_types([{'type': wanted}])}, found {value}"
+        case "anyOf":
+            return f"expected {_types(wanted)}, found {value}"
+        case "const":
+            return f"expected {json.dumps(wanted)}, found {value}"
+        case "enum":
+            return f"expected one of {', '.join(map(json.dumps, wanted))}, found {value}"
+        case "minimum":
+            return f"expected at least {wanted}, found {value}"
+        case "pattern":
+            return f"expected text that matches {wanted}, found {value}"
+        case _:
+            return _cut(error.message)
+
+
+def _types(alternatives: Iterable[Any]) -> str:
+    words = [
+        str(part.get("type", part.get("$ref", "").rpartition("/")[2] or part.get("enum"))) for part in alternatives
+    ]
+    return " or ".join(words)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 160 else f"{text[:159]}…"
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise Unusable(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
+    if len(data) > MAX_BYTES:
+        raise Unusable(f"{path}: more than {MAX_BYTES:,} bytes")
+    return data
+
+
+def _parse(data: bytes) -> object:
+    try:
+        return json.loads(data, object_pairs_hook=_object, parse_constant=_constant)
+    except json.JSONDecodeError as error:
+        raise _Refused(f"not JSON at line {error.lineno}, column {error.colno}: {error.msg}") from None
+    except UnicodeDecodeError as error:
+        raise _Refused(f"not UTF-8 at byte {error.start:,}") from None
+    except RecursionError:
+        raise _Refused("nested too deeply") from None
+    except ValueError as error:  # a number of more digits than Python converts
+        raise _Refused(f"not JSON that can be read: {_cut(str(error))}") from None
+
+
+def _parse_or_raise(path: Path) -> object:
+    try:
+        return _parse(_bytes(path))
+    except _Refused as refused:
+        raise Unusable(f"{path}: {refused}") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        seen: set[str] = set()
+        again = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise _Refused(f"the key {_cut(json.dumps(again))} twice in one object")
+    return value
+
+
+def _constant(word: str) -> NoReturn:
+    raise _Refused(f"{word} is no JSON number")
+
+
+def _beside(directory: Path, name: str) -> Path:
+    return directory / f".{name}.{os.urandom(6).hex()}"
+
+
+def _fill(path: Path, value: object) -> None:
+    with path.open("x", encoding="utf-8") as file:
+        json.dump(value, file, indent=2, ensure_ascii=False, allow_nan=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@cache
+def _evidence_type() -> TypeAdapter[Evidence]:
+    return TypeAdapter(Evidence)
