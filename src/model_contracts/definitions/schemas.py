@@ -16,6 +16,7 @@ from model_contracts.invariant import Invariant
 from model_contracts.outcome import Evidence, Run
 
 Schema = dict[str, Any]
+Node = Any  # any part of a schema
 Name = Literal["invariant", "contract", "family", "recipes", "evidence", "run"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -31,8 +32,8 @@ _TYPES: dict[Name, tuple[Any, JsonSchemaMode, str]] = {
 }
 NAMES: tuple[Name, ...] = tuple(_TYPES)
 
-#: What JSON has no number for is written as text.
-_NOT_FINITE: Schema = {"enum": ["Infinity", "-Infinity", "NaN"]}
+#: A bound; what JSON has no number for is written as text.
+_BOUND: Schema = {"type": ["number", "string", "null"], "pattern": "^(-?Infinity|NaN)$", "default": None}
 
 #: Nothing compared is not green (law 1); a schema can say so, and then every reader of evidence can hold us to it.
 _COHERENT: list[Schema] = [
@@ -86,11 +87,12 @@ def committed(name: Name) -> Schema:
 def _schema(name: Name) -> Schema:
     kind, mode, title = _TYPES[name]
     schema = TypeAdapter(kind).json_schema(mode=mode)
-    _drop_titles(schema)
+    schema = _plain(schema)
+    schema.get("$defs", {}).pop("JsonValue", None)
     definitions = schema.get("$defs", {})
     if "Comparison" in definitions:
         for bound in ("tolerance", "smallest_passing_tolerance"):
-            definitions["Comparison"]["properties"][bound]["anyOf"].insert(1, _NOT_FINITE)
+            definitions["Comparison"]["properties"][bound].update(_BOUND)
     if "Outcome" in definitions:
         definitions["Outcome"]["allOf"] = _COHERENT
     if "Decision" in definitions:
@@ -102,13 +104,22 @@ def _schema(name: Name) -> Schema:
     return {"$schema": DIALECT, "$id": f"urn:model-contracts:schema:{name}", "title": title, **body}
 
 
-def _drop_titles(node: object) -> None:
-    """Take away pydantic's `title` of each property, which repeats its name; those of types stay."""
+def _plain(node: Node, named: bool = False) -> Node:
+    """The same schema, shorter and several times faster to hold a value against.
+
+    Property titles only repeat names; `anyOf` over plain types is a list of types; any JSON value is the empty schema.
+    `named`: the node's keys are property names, not keywords.
+    """
     if isinstance(node, list):
-        for item in node:
-            _drop_titles(item)
-    elif isinstance(node, dict):
-        for part in node.get("properties", {}).values():
-            part.pop("title", None)
-        for item in node.values():
-            _drop_titles(item)
+        return [_plain(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if named:
+        return {key: _plain({k: v for k, v in part.items() if k != "title"}) for key, part in node.items()}
+    node = {key: _plain(item, key == "properties") for key, item in node.items()}
+    if node.get("$ref") == "#/$defs/JsonValue":
+        del node["$ref"]
+    parts = node.get("anyOf", ())
+    if parts and all(part.keys() == {"type"} and isinstance(part["type"], str) for part in parts):
+        node = {"type": [part["type"] for part in parts], **{k: v for k, v in node.items() if k != "anyOf"}}
+    return node

@@ -157,7 +157,7 @@ def _message(error: SchemaError) -> str:
     value, wanted = _cut(json.dumps(error.instance)), cast(Any, error.validator_value)
     match error.validator:
         case "type":
-            return f"expected {_types([{'type': wanted}])}, found {value}"
+            return f"expected {wanted if isinstance(wanted, str) else ' or '.join(wanted)}, found {value}"
         case "anyOf":
             return f"expected {_types(wanted)}, found {value}"
         case "const":
