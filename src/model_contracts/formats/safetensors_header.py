@@ -1,0 +1,145 @@
+"""Owns the text of a safetensors header: read within bounds, and walked member by member, equal names included."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+from model_contracts.formats.interface import Bytes
+from model_contracts.ledger import Ledger, Topic
+from model_contracts.outcome import Place
+
+#: Where the comparisons of this container come from.
+SPECIFICATION = "safetensors format, Format"
+#: The format's own bound on a header, in bytes.
+HEADER_LIMIT = 100_000_000
+#: This reader's bounds: real headers hold at most some 100,000 entries of about 130 bytes in one file.
+HEADER_BOUND = 32 << 20
+#: Text past this size has to be plain ASCII: one wide character would make four bytes of each of the others.
+PLAIN_BOUND = 8 << 20
+BOUNDS = {b"{": 250_000, b",": 2_500_000, b":": 1_250_000}
+_CHUNK = 1 << 20
+_SPACE = re.compile(r"[ \t\n\r]*")
+
+
+class Pairs(list[tuple[str, Any]]):
+    """The members of a JSON object in order, equal keys included."""
+
+
+class Malformed(Exception):
+    """The header cannot be read at all: the comparison that failed, for the ledger."""
+
+    def __init__(
+        self, measure: str, expected: object, observed: object, offset: int | None = None, topic: Topic = "format"
+    ) -> None:
+        super().__init__(measure)
+        self.measure, self.expected, self.observed, self.offset, self.topic = measure, expected, observed, offset, topic
+
+
+def header_text(source: Bytes, ledger: Ledger) -> tuple[int, str]:
+    """The length of the header in bytes, and its text. Raises Malformed where it cannot be read or passes a bound."""
+    first = source.read(0, 8)
+    if len(first) < 8:
+        raise Malformed("header_length", "8 bytes of header length", f"{len(first)} bytes in the whole file", 0)
+    length = int.from_bytes(first, "little")
+    if length > HEADER_LIMIT:
+        raise Malformed("header_length", f"at most {HEADER_LIMIT:,} bytes of header", length, 0)
+    if length > source.size - 8:
+        raise Malformed("header_fits_file", 8 + length, source.size, 0, "sizes")
+    ledger.compare("format", "header_length", True)
+    ledger.compare("sizes", "header_fits_file", True)
+    data = _bounded(source, length)
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise Malformed("header_utf8", "UTF-8", f"{error.reason}: {data[error.start]:#04x}", 8 + error.start) from None
+    ledger.compare(
+        "portability",
+        "begins_with_brace",
+        text[:1] == "{",
+        expected="{",
+        observed=text[:1],
+        place=Place(offset=8),
+        note="the specification says MUST begin with {; the reference reader accepts whitespace before it",
+        source=SPECIFICATION,
+    )
+    if length % 8:
+        ledger.note(f"the header takes {length:,} bytes, no multiple of 8: the tensors are not aligned")
+    return length, text
+
+
+def _bounded(source: Bytes, length: int) -> bytes:
+    """The header's bytes, refused while they are read as soon as they hold more than a bound."""
+    mine = "(a bound of this reader, not of the format)"
+    if length > HEADER_BOUND:
+        raise Malformed("header_bounded", f"at most {HEADER_BOUND:,} bytes of header {mine}", length, 0)
+    counts, pieces = dict.fromkeys(BOUNDS, 0), []
+    for offset in range(8, 8 + length, _CHUNK):
+        wanted = min(_CHUNK, 8 + length - offset)
+        piece = source.read(offset, wanted)
+        if len(piece) < wanted:
+            raise Malformed("header_fits_file", 8 + length, offset + len(piece), offset + len(piece), "sizes")
+        pieces.append(piece)
+        for mark, bound in BOUNDS.items():
+            counts[mark] += piece.count(mark)
+            if counts[mark] > bound:
+                raise Malformed("header_bounded", f"at most {bound:,} {mark.decode()!r} {mine}", counts[mark], offset)
+    data = b"".join(pieces)
+    if length > PLAIN_BOUND and not (data.isascii() and b"\\u" not in data):
+        raise Malformed("header_bounded", f"plain ASCII in a header past {PLAIN_BOUND:,} bytes {mine}", length, 8)
+    return data
+
+
+def _constant(word: str) -> NoReturn:
+    raise ValueError(f"{word} is not JSON")
+
+
+def members(text: str) -> Iterator[tuple[str, Any]]:
+    """The members of the header's object, one at a time, so that no second copy of the header is ever held."""
+    scan = json.JSONDecoder(object_pairs_hook=Pairs, parse_constant=_constant).raw_decode
+    at = _next(text, 0)
+    if text[at : at + 1] != "{":
+        raise _syntax(text, at, "an object: {")
+    at = _next(text, at + 1)
+    if text[at : at + 1] != "}":
+        while True:
+            if text[at : at + 1] != '"':
+                raise _syntax(text, at, "a name in double quotes")
+            key, at = _scan(scan, text, at)
+            at = _next(text, at)
+            if text[at : at + 1] != ":":
+                raise _syntax(text, at, "a colon")
+            value, at = _scan(scan, text, _next(text, at + 1))
+            yield key, value
+            at = _next(text, at)
+            if text[at : at + 1] != ",":
+                break
+            at = _next(text, at + 1)
+        if text[at : at + 1] != "}":
+            raise _syntax(text, at, "a comma or }")
+    at = _next(text, at + 1)
+    if at != len(text):
+        raise _syntax(text, at, "nothing after the object but whitespace")
+
+
+def _next(text: str, at: int) -> int:
+    match = _SPACE.match(text, at)
+    return match.end() if match else at
+
+
+def _scan(scan: Callable[[str, int], tuple[Any, int]], text: str, at: int) -> tuple[Any, int]:
+    try:
+        return scan(text, at)
+    except json.JSONDecodeError as error:
+        raise _syntax(text, error.pos, error.msg) from None
+    except RecursionError:
+        raise _syntax(text, at, "no nesting as deep as this") from None
+    except ValueError as error:
+        raise _syntax(text, at, str(error)) from None
+
+
+def _syntax(text: str, at: int, expected: str) -> Malformed:
+    offset = 8 + len(text[:at].encode("utf-8", "surrogatepass"))
+    return Malformed("header_json", expected, text[at : at + 24] or "the end of the header", offset)
