@@ -1,1 +1,1 @@
-"""What an artifact is, beyond its container: its family, canonical tensor names, hyper-parameters, claims, and its pairing with a source."""
+"""What an artifact is beyond its container: family, canonical names, hyper-parameters, claims, pairing."""

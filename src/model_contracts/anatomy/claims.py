@@ -55,13 +55,12 @@ def claims(artifact: Artifact, recipes: Recipes) -> Iterator[Claim]:
         and "quantization_config" not in artifact.config
     ):
         for key in ("dtype", "torch_dtype"):
-            if isinstance(words := artifact.config.get(key), str):
+            if isinstance(said := artifact.config.get(key), str):
                 file = artifact.sidecars["config"].path.name if "config" in artifact.sidecars else "config.json"
-                yield _claim("config_dtype", Place(file=file, key=key), words, recipes)
+                yield _claim("config_dtype", Place(file=file, key=key), said, recipes)
                 break
-    label = _label(artifact, recipes)
-    if label is not None:
-        words, name = label
+    if (named := _label(artifact, recipes)) is not None:
+        words, name = named
         yield Claim("file_name", Place(file=artifact.path.name), words, name, recipes.recipes[name])
 
 
@@ -104,7 +103,7 @@ def _label(artifact: Artifact, recipes: Recipes) -> tuple[str, str] | None:
     words: dict[str, str] = {}
     for name, recipe in recipes.recipes.items():
         if artifact.format in recipe.formats:
-            words |= {word: name for word in (name.lower(), *recipe.aliases)}
+            words |= dict.fromkeys((name.lower(), *recipe.aliases), name)
     text = artifact.name.lower()
     for word in sorted(words, key=len, reverse=True):
         if match := re.search(rf"(?:^|[-._ ]){re.escape(word)}(?=$|[-._ ])", text):

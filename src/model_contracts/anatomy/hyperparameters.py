@@ -1,9 +1,10 @@
-"""Owns the hyper-parameters of an artifact: what it declares, where, and what every reader assumes where it does not."""
+"""Owns the hyper-parameters of an artifact: what it declares, where, and what readers assume elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 from model_contracts.artifact import Artifact
@@ -90,5 +91,5 @@ def _at(mapping: Mapping[str, Any], key: str) -> Any:  # noqa: ANN401
 
 def _usable(value: Any) -> bool:  # noqa: ANN401
     if isinstance(value, float):
-        return value == value
+        return not isnan(value)
     return isinstance(value, bool | int | str)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from model_contracts.artifact import Tokenizer
 
+_START = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
+_END = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+
 #: Patterns as model publishers write them in tokenizer.json, to the name llama.cpp gives them (llama-vocab.cpp).
 _PATTERNS: dict[tuple[str, ...], str] = {
-    (
-        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-    ): "qwen2",
-    (
-        r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+",
-    ): "llama-bpe",
+    (_START + r"\p{N}" + _END,): "qwen2",
+    (_START + r"\p{N}{1,3}" + _END,): "llama-bpe",
 }
 
 

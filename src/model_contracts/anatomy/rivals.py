@@ -74,7 +74,7 @@ def _row_orders(pairing: Pairing, observed: Matrix, expected: Matrix, source: Vi
                 pairing.transform.direction,
             ):
                 continue
-            moved = permute_rows(rows, heads, direction).reshape(observed.shape)  # type: ignore[arg-type]
+            moved = permute_rows(rows, heads, direction).reshape(observed.shape)
             yield _Rival(f"rows permuted {words} with {heads} heads ({name})", _error(observed, moved))
 
 
@@ -135,4 +135,4 @@ def _error(observed: Matrix, expected: Matrix) -> float:
 
 def _unit(rows: Matrix) -> Matrix:
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(norms == 0, 1, norms)
+    return np.divide(rows, np.where(norms == 0, 1, norms), dtype=np.float32)

@@ -26,6 +26,9 @@ from model_contracts.checks import (
 )
 from model_contracts.checks.interface import Kind, NoParameters
 
+#: Kinds that need the pass over the bytes.
+READS_VALUES = frozenset({"elementwise", "moments_preserved", "values_alive", "values_finite"})
+
 KINDS: dict[str, Kind] = {
     "bijection": Kind(NoParameters, bijection.bijection),
     "claimed_types": Kind(claimed_types.Parameters, claimed_types.claimed_types),

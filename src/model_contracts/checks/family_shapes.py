@@ -12,7 +12,7 @@ from model_contracts.outcome import Comparison, Place
 
 
 def family_shapes(examination: Examination, parameters: NoParameters, where: Where) -> Iterator[Comparison]:
-    """Compare shapes, axis by axis. A hyper-parameter nobody declares takes its value from the first axis that has it."""
+    """Compare shapes axis by axis. What nobody declares takes its value from the first axis that has it."""
     view = examination.view
     family = family_of(view)
     numbers: dict[str, Number] = dict(view.numbers)

@@ -29,10 +29,9 @@ def family_tensors(examination: Examination, parameters: NoParameters, where: Wh
             holds=seen[canonical] == 1,
             bound_from=source,
         )
-    allowed = {name for name in family.converter_only}
-    for name, canonical in view.canonical.items():
-        known = canonical is not None and (canonical in allowed or view.role(canonical) is not None)
-        if not known:
+    allowed = set(family.converter_only)
+    for name, known in view.canonical.items():
+        if known is None or (known not in allowed and view.role(known) is None):
             yield Comparison(
                 measure="tensor_known",
                 place=Place(tensor=name),

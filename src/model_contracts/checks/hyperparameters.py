@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from model_contracts.anatomy.names import layer_count
 from model_contracts.anatomy.view import View
-from model_contracts.checks.interface import Examination, NoParameters, Where, missing_input, family_of
-from model_contracts.outcome import Comparison, Place
+from model_contracts.checks.interface import Examination, NoParameters, Where, family_of, missing_input
+from model_contracts.outcome import Comparison, Place, jsonable
 
 _COUNTS = (
     "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim",
@@ -75,8 +75,8 @@ def _comparison(
     return Comparison(
         measure=name,
         place=declared.place if declared else Place(),
-        expected=expected,  # type: ignore[arg-type]
-        observed=observed,  # type: ignore[arg-type]
+        expected=jsonable(expected),
+        observed=jsonable(observed),
         holds=holds,
         bound_from=view.family.where("hyperparameters", name) if view.family else None,
         note=note,

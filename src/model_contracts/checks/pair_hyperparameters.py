@@ -67,7 +67,7 @@ def _same_file_kind(target: View, source: View) -> bool:
 def _equal(name: str, ours: Declared, theirs: Declared, parameters: Parameters, where: Where) -> Comparison:
     a, b = _plain(ours.value), _plain(theirs.value)
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (a, b))
-    distance = abs(a - b) / max(abs(b), 1e-300) if numbers else None  # type: ignore[operator,arg-type]
+    distance = abs(a - b) / max(abs(b), 1e-300) if numbers else None
     holds = distance <= parameters.relative if distance is not None else a == b
     return Comparison(
         measure=name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from math import pi
+from typing import Any
 
 import numpy as np
 from pydantic import Field
@@ -11,6 +12,8 @@ from pydantic import Field
 from model_contracts.checks.interface import Examination, Where, missing_input, not_owed
 from model_contracts.kernels.rows import read_rows
 from model_contracts.outcome import Comparison, Place, Record
+
+Factors = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 
 class Parameters(Record):
@@ -62,14 +65,15 @@ def _scaling(config: Mapping[str, object] | None) -> Mapping[str, float] | None:
     return None
 
 
-def _factors(scaling: Mapping[str, float], theta: object, head_dim: object) -> np.ndarray:  # type: ignore[type-arg]
+def _factors(scaling: Mapping[str, float], theta: Any, head_dim: Any) -> Factors:
     """head_dim/2 divisors of the inverse frequencies (transformers `_compute_llama3_parameters`)."""
     try:
         factor, low, high = (float(scaling[key]) for key in ("factor", "low_freq_factor", "high_freq_factor"))
         old = float(scaling["original_max_position_embeddings"])
-        pairs = np.arange(0, int(head_dim), 2) / int(head_dim)  # type: ignore[call-overload]
-        wavelength = 2 * pi * float(theta) ** pairs  # type: ignore[arg-type]
+        pairs = np.arange(0, int(head_dim), 2) / int(head_dim)
+        wavelength = 2 * pi * float(theta) ** pairs
     except (KeyError, TypeError, ValueError) as error:
         raise missing_input(f"the source's rope scaling is incomplete: {error}") from None
     smooth = np.clip((old / wavelength - low) / (high - low), 0, 1)
-    return 1.0 / ((1 - smooth) / factor + smooth)
+    factors: Factors = 1.0 / ((1 - smooth) / factor + smooth)
+    return factors

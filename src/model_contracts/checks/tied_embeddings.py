@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
-from model_contracts.checks.interface import Examination, NoParameters, Where, missing_input, family_of
+from model_contracts.checks.interface import Examination, NoParameters, Where, family_of, missing_input
 from model_contracts.kernels.reads import same_bytes
 from model_contracts.outcome import Comparison, Place
 

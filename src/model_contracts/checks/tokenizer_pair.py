@@ -1,4 +1,4 @@
-"""Kinds `same_vocabulary`, `same_merges`, `same_flags`, `same_template` (I-5, static half): the two tokenizers are one."""
+"""Kinds `same_vocabulary`, `same_merges`, `same_flags`, `same_template` (I-5, static half): two tokenizers are one."""
 
 from __future__ import annotations
 

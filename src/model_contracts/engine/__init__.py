@@ -1,1 +1,1 @@
-
+"""Plans which clauses apply, runs them, records evidence, and decides."""

@@ -1,0 +1,144 @@
+"""Owns the plan of a run: which gates, in which order, with which parameters and force, and which were left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from model_contracts.checks import KINDS
+from model_contracts.checks.interface import Where
+from model_contracts.contract import Contract
+from model_contracts.definitions import (
+    DefinitionError,
+    find_contract,
+    invariant_of,
+    load_contract,
+    parameters,
+)
+from model_contracts.engine.properties import PROPERTIES
+from model_contracts.invariant import Gate, Invariant
+from model_contracts.outcome import Force, Record
+
+
+class UsageError(Exception):
+    """The command asks for something there is not (one line; exit 2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRequest:
+    """What `contracts check` is asked."""
+
+    paths: tuple[Path, ...]
+    against: Path | None = None
+    contract: str | None = None
+    dtype: str | None = None
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    seed: int | None = None
+    max_examples: int | None = None
+    command: tuple[str, ...] = ()
+    #: Called with bytes done and bytes in all.
+    progress: Callable[[int, int], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One gate to evaluate."""
+
+    gate: Gate
+    invariant: Invariant
+    contract: str
+    force: Force
+    parameters: Record
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The steps for one artifact, what was left out and why, and the definitions they stand on."""
+
+    steps: tuple[Step, ...]
+    not_evaluated: dict[str, str]
+    definitions: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def plan(request: CheckRequest, target: Path) -> Plan:
+    """The plan for one of the paths. Raises UsageError for a gate nobody defines, DefinitionError for a bad file."""
+    contracts, notes = _contracts(request, target)
+    steps = {step.gate.id: step for contract in contracts for step in _steps(contract)}
+    for pattern in (*request.only, *request.skip):
+        if not any(fnmatchcase(gate, pattern) for gate in steps):
+            raise UsageError(f"{pattern}: no gate of {', '.join(c.id for c in contracts)} has that id (contracts list)")
+    left_out = dict(_left_out(request, steps))
+    chosen = tuple(step for gate, step in steps.items() if gate not in left_out)
+    definitions = {c.id: _digest(c) for c in contracts}
+    definitions |= {step.invariant.id: _digest(step.invariant) for step in chosen}
+    return Plan(chosen, left_out, definitions, notes)
+
+
+def _contracts(request: CheckRequest, target: Path) -> tuple[list[Contract], tuple[str, ...]]:
+    if request.contract is not None:
+        return [load_contract(request.contract)], ()
+    contracts = [load_contract("conversion" if request.against is not None else "default")]
+    # A downloaded folder may hold a contracts.yaml of its own: what is found beside a model adds, it never takes away.
+    folder = target.resolve().parent
+    found = find_contract(folder)
+    if found is None:
+        return contracts, ()
+    contracts.append(load_contract(found))
+    return contracts, (f"{found} was found upward from the artifact; its clauses come on top of {contracts[0].id}",)
+
+
+def _steps(contract: Contract) -> Iterator[Step]:
+    for index, clause in enumerate(contract.clauses):
+        invariant = invariant_of(contract, index)
+        for at, gate in enumerate(invariant.gates):
+            if not clause.gates or gate.id in clause.gates:
+                typed = _parameters(contract, index, invariant, at)
+                yield Step(gate, invariant, contract.id, clause.force, typed, _where(contract, index, invariant, at))
+
+
+def _parameters(contract: Contract, index: int, invariant: Invariant, at: int) -> Record:
+    gate, clause = invariant.gates[at], contract.clauses[index]
+    kind = KINDS.get(gate.check) or PROPERTIES.get(gate.check)
+    if kind is None:
+        known = ", ".join(sorted((*KINDS, *PROPERTIES)))
+        raise DefinitionError(invariant.where("gates", at, "check"), None, None, f"one of {known}", repr(gate.check))
+    fields = kind.parameters.model_fields
+    shared = {key: value for key, value in invariant.parameters.items() if key in fields}
+    own: dict[str, Any] = {**shared, **gate.parameters}
+    if clause.parameters:
+        parameters(kind.parameters, {**own, **clause.parameters}, contract, "clauses", index, "parameters")
+    return parameters(kind.parameters, {**own, **clause.parameters}, invariant, "gates", at, "parameters")
+
+
+def _where(contract: Contract, index: int, invariant: Invariant, at: int) -> Where:
+    """`file:line` of a parameter: the clause's own, else the gate's, else the invariant's."""
+
+    def where(name: str, *below: str | int) -> str:
+        if name in contract.clauses[index].parameters:
+            return contract.where("clauses", index, "parameters", name, *below)
+        if name in invariant.gates[at].parameters:
+            return invariant.where("gates", at, "parameters", name, *below)
+        return invariant.where("parameters", name, *below)
+
+    return where
+
+
+def _left_out(request: CheckRequest, steps: dict[str, Step]) -> Iterator[tuple[str, str]]:
+    for gate, step in steps.items():
+        if request.only and not any(fnmatchcase(gate, pattern) for pattern in request.only):
+            yield gate, "left out by --only"
+        elif any(fnmatchcase(gate, pattern) for pattern in request.skip):
+            yield gate, "left out by --skip"
+        elif step.invariant.subject == "pair" and request.against is None:
+            yield gate, "needs a source (--against SOURCE)"
+
+
+def _digest(definition: Contract | Invariant) -> str:
+    origin = definition._origin
+    return origin.digest if origin is not None else ""

@@ -1,0 +1,306 @@
+"""Owns a run: opens the artifacts, makes the one pass over their bytes, evaluates every step, and concludes."""
+
+from __future__ import annotations
+
+import heapq
+import time
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+
+from model_contracts.anatomy.claims import UnknownRecipe, requested
+from model_contracts.artifact import Artifact
+from model_contracts.checks import KINDS, READS_VALUES
+from model_contracts.checks.interface import Examination, Skip
+from model_contracts.definitions import load_families, load_recipes
+from model_contracts.engine.decide import decide
+from model_contracts.engine.environment import environment, host
+from model_contracts.engine.plan import CheckRequest, Plan, Step, UsageError, plan
+from model_contracts.engine.properties import PROPERTIES, Trial
+from model_contracts.formats.opening import open_artifact
+from model_contracts.kernels.sweep import sweep
+from model_contracts.outcome import (
+    ArtifactRecord,
+    Comparison,
+    Counterexample,
+    Evidence,
+    FileRecord,
+    Outcome,
+    Place,
+    Run,
+    SkipCause,
+    Subject,
+    Verdict,
+)
+
+#: Comparisons kept in an outcome: violations, and the closest of those that held.
+_VIOLATIONS, _CLOSEST = 50, 5
+
+
+def check(request: CheckRequest) -> tuple[Evidence, Run]:
+    """Examine every path of the request; the evidence of all, and the record of the run."""
+    started, clock = _now(), time.perf_counter()
+    outcomes: list[Outcome] = []
+    records: list[ArtifactRecord] = []
+    plans: list[Plan] = []
+    source = open_artifact(request.against) if request.against is not None else None
+    for path in request.paths:
+        plans.append(plan(request, path))
+        examination = _examination(request, open_artifact(path), source)
+        outcomes += _evaluate_all(plans[-1], examination, request)
+        records.append(_record(examination.target, examination, plans[-1].notes))
+    if source is not None:
+        records.append(_record(source, examination, ()))
+    return tuple(outcomes), _run(request, plans, records, outcomes, started, time.perf_counter() - clock)
+
+
+def _examination(request: CheckRequest, target: Artifact, source: Artifact | None) -> Examination:
+    recipes = load_recipes()
+    try:
+        asked = requested(request.dtype, recipes) if request.dtype is not None else None
+    except UnknownRecipe as error:
+        raise UsageError(str(error)) from None
+    return Examination(target, source, load_families(), recipes, partial(sweep, progress=request.progress), asked)
+
+
+def _evaluate_all(plan: Plan, examination: Examination, request: CheckRequest) -> Iterator[Outcome]:
+    import structlog
+
+    log = structlog.get_logger().bind(artifact=str(examination.target.path))
+    if any(step.gate.check in READS_VALUES for step in plan.steps) and examination.target.containers:
+        _read_values(examination)
+        if (seen := examination.swept) is not None:
+            log.info("bytes_read", values=seen.values, seconds=round(seen.seconds, 3), engine=seen.engine)
+    for step in plan.steps:
+        outcome = evaluate(step, examination, request)
+        log.info("gate_evaluated", gate=outcome.gate_id, outcome=outcome.outcome.value, compared=outcome.compared)
+        yield outcome
+
+
+def _read_values(examination: Examination) -> None:
+    """The one pass, before any outcome is written: it gives the digests that every outcome names."""
+    ledger = examination.target.ledger
+    for problem in examination.sweep.problems:
+        ledger.compare(
+            "sizes",
+            "bytes_read",
+            False,
+            expected=problem.expected,
+            observed=problem.observed,
+            place=Place(file=problem.file.name, tensor=problem.tensor, offset=problem.offset),
+            note=problem.reason,
+        )
+    for dtype, count in examination.sweep.undecoded.items():
+        ledger.note(f"{count} tensors of type {dtype} were not decoded: nothing was said of their values")
+
+
+@dataclass
+class _Tally:
+    """Comparisons as they come: all are counted, the violated and the closest are kept."""
+
+    compared: int = 0
+    records: int = 0
+    violated: int = 0
+    violations: list[Comparison] = field(default_factory=list)
+    closest: list[tuple[float, int, Comparison]] = field(default_factory=list)
+
+    def take(self, comparison: Comparison) -> None:
+        self.compared += comparison.count
+        self.records += 1
+        if not comparison.holds:
+            self.violated += 1
+            if len(self.violations) < _VIOLATIONS:
+                self.violations.append(comparison)
+            return
+        used = (comparison.smallest_passing_tolerance or 0.0) / comparison.tolerance if comparison.tolerance else 0.0
+        entry = (used, -self.records, comparison)
+        if len(self.closest) < _CLOSEST:
+            heapq.heappush(self.closest, entry)
+        else:
+            heapq.heappushpop(self.closest, entry)
+
+    @property
+    def kept(self) -> tuple[Comparison, ...]:
+        return (*self.violations, *(entry[2] for entry in sorted(self.closest, key=lambda e: e[:2], reverse=True)))
+
+
+def evaluate(step: Step, examination: Examination, request: CheckRequest) -> Outcome:
+    """Evaluate one step. Nothing compared is Skipped; an exception of ours is Error, never a verdict on the file."""
+    clock, tally, trial = time.perf_counter(), _Tally(), Trial(_seed(step, request), request.max_examples)
+    verdict, cause = Verdict.CORROBORATED, None
+    reason = ""
+    try:
+        if not examination.target.readable and not _about_the_container(step):
+            raise Skip("unreadable", "the container could not be read; its own gates say why")
+        for comparison in _comparisons(step, examination, trial):
+            tally.take(comparison)
+    except Skip as skip:
+        verdict, cause, reason = Verdict.SKIPPED, skip.cause, skip.reason
+    except Exception as error:  # whatever it is, it is ours, and the other gates go on
+        verdict, reason = Verdict.ERROR, f"{type(error).__name__}: {error}"[:300]
+        _log_error(step, error)
+    if tally.violated:
+        verdict, cause, reason = Verdict.FALSIFIED, None, _falsified(step, tally)
+    elif verdict is Verdict.CORROBORATED and not tally.records:
+        verdict, cause, reason = Verdict.SKIPPED, "nothing_compared", "nothing was compared"
+    elif verdict is Verdict.CORROBORATED:
+        reason = f"{step.gate.title}: {tally.compared:,} compared, all hold"
+    duration = time.perf_counter() - clock
+    return _outcome(step, examination, tally, verdict, cause, reason, trial.counterexample, duration)
+
+
+def _comparisons(step: Step, examination: Examination, trial: Trial) -> Iterable[Comparison]:
+    if (prop := PROPERTIES.get(step.gate.check)) is not None:
+        return prop.run(examination, step.parameters, step.where, trial)
+    return KINDS[step.gate.check].run(examination, step.parameters, step.where)
+
+
+def _about_the_container(step: Step) -> bool:
+    return step.gate.check == "container"
+
+
+def _falsified(step: Step, tally: _Tally) -> str:
+    first = tally.violations[0]
+    place = f" at {first.place}" if str(first.place) else ""
+    text = f"{first.measure}{place}: expected {_short(first.expected)}, observed {_short(first.observed)}"
+    rest = tally.violated - 1
+    return text + (f" (and {rest:,} more of {tally.records:,} comparisons)" if rest else "")
+
+
+def _short(value: object) -> str:
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def _outcome(
+    step: Step,
+    examination: Examination,
+    tally: _Tally,
+    verdict: Verdict,
+    cause: SkipCause | None,
+    reason: str,
+    counterexample: Counterexample | None,
+    duration: float,
+) -> Outcome:
+    return Outcome(
+        id=uuid.uuid4().hex,
+        gate_id=step.gate.id,
+        outcome=verdict,
+        reason=reason,
+        invariant=step.invariant.id,
+        contract=step.contract,
+        force=step.force,
+        skip_cause=cause,
+        subject=_subject(step, examination),
+        compared=tally.compared,
+        violated=tally.violated,
+        comparisons=tally.kept,
+        counterexample=counterexample,
+        duration=duration,
+        timestamp=_now(),
+        host=host(),
+    )
+
+
+def _subject(step: Step, examination: Examination) -> Subject:
+    against = None
+    if step.invariant.subject == "pair" and examination.source is not None:
+        against = _named(examination.source, examination)
+    return _named(examination.target, examination, against)
+
+
+def _named(artifact: Artifact, examination: Examination, against: Subject | None = None) -> Subject:
+    return Subject(
+        name=artifact.name,
+        path=str(artifact.path),
+        format=artifact.format,
+        digest=_digest(artifact, examination),
+        against=against,
+    )
+
+
+def _digest(artifact: Artifact, examination: Examination) -> str | None:
+    """The file's digest, or for a set the digest over its files' digests in order."""
+    swept = examination.swept
+    digests = [swept.digests.get(path) for path in artifact.files] if swept is not None else []
+    if not digests or None in digests:
+        return None
+    if len(digests) == 1:
+        return digests[0]
+    from blake3 import blake3
+
+    return "blake3:" + blake3("\n".join(str(digest) for digest in digests).encode()).hexdigest()
+
+
+def _record(artifact: Artifact, examination: Examination, notes: tuple[str, ...]) -> ArtifactRecord:
+    swept = examination.swept
+    files = tuple(
+        FileRecord(
+            name=container.path.name,
+            size=container.size,
+            digest=swept.digests.get(container.path) if swept is not None else None,
+        )
+        for container in artifact.containers
+    )
+    return ArtifactRecord(
+        name=artifact.name,
+        path=str(artifact.path),
+        format=artifact.format,
+        layout=artifact.layout,
+        files=files,
+        sidecars={role: f"{sidecar.path.name} ({sidecar.how})" for role, sidecar in artifact.sidecars.items()},
+        notes=(*artifact.notes, *notes),
+    )
+
+
+def _run(
+    request: CheckRequest,
+    plans: list[Plan],
+    records: list[ArtifactRecord],
+    outcomes: list[Outcome],
+    started: str,
+    duration: float,
+) -> Run:
+    from blake3 import blake3
+
+    from model_contracts import __version__
+
+    definitions = {name: digest for plan in plans for name, digest in plan.definitions.items()}
+    left_out = {gate: why for plan in plans for gate, why in plan.not_evaluated.items()}
+    joined = "\n".join(f"{name} {digest}" for name, digest in sorted(definitions.items()))
+    return Run(
+        tool="model-contracts",
+        version=__version__,
+        command=request.command,
+        seed=request.seed if request.seed is not None else 0,
+        started=started,
+        duration=duration,
+        definitions=definitions,
+        definitions_digest="blake3:" + blake3(joined.encode()).hexdigest(),
+        artifacts=tuple(records),
+        environment=environment(),
+        host=host(),
+        not_evaluated=left_out,
+        decision=decide(tuple(outcomes)),
+    )
+
+
+def _seed(step: Step, request: CheckRequest) -> int:
+    """The seed that was asked for, else one that belongs to the invariant and its version."""
+    if request.seed is not None:
+        return request.seed
+    from zlib import crc32
+
+    return crc32(f"{step.invariant.id}:{step.invariant.version}".encode())
+
+
+def _log_error(step: Step, error: Exception) -> None:
+    import structlog
+
+    structlog.get_logger().error("check_failed", gate=step.gate.id, error=repr(error), exc_info=error)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
