@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -172,6 +173,14 @@ class Run(Record):
 
 
 Evidence = tuple[Outcome, ...]
+
+
+def written(evidence: Evidence, run: Run) -> tuple[list[Any], dict[str, Any]]:
+    """Evidence and run as JSON values, as they are written to disk: of a place only the parts that are set."""
+    outcomes = [json.loads(outcome.model_dump_json()) for outcome in evidence]
+    for comparison in (comparison for outcome in outcomes for comparison in outcome["comparisons"]):
+        comparison["place"] = {key: part for key, part in comparison["place"].items() if part is not None}
+    return outcomes, json.loads(run.model_dump_json())
 
 
 def jsonable(value: Any) -> JsonValue:

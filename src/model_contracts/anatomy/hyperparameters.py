@@ -77,7 +77,7 @@ def _places(artifact: Artifact, parameter: HyperParameter) -> Iterator[tuple[str
             yield key, artifact.config, sidecar.path.name if sidecar else "config.json"
 
 
-def _at(mapping: Mapping[str, Any], key: str) -> Any:  # noqa: ANN401
+def _at(mapping: Mapping[str, Any], key: str) -> Any:
     """The value under a key; in config.json dots lead into nested objects."""
     if key in mapping:
         return mapping[key]
@@ -89,7 +89,7 @@ def _at(mapping: Mapping[str, Any], key: str) -> Any:  # noqa: ANN401
     return value
 
 
-def _usable(value: Any) -> bool:  # noqa: ANN401
+def _usable(value: Any) -> bool:
     if isinstance(value, float):
         return not isnan(value)
     return isinstance(value, bool | int | str)

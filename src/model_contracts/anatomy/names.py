@@ -65,7 +65,7 @@ def _from_family(family: Family) -> Canonical:
 
 
 @cache
-def _gguf_map(architecture: str, layers: int) -> Any:  # noqa: ANN401
+def _gguf_map(architecture: str, layers: int) -> Any:
     from gguf.constants import MODEL_ARCH_NAMES
     from gguf.tensor_mapping import get_tensor_name_map
 

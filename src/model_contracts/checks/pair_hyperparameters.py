@@ -159,7 +159,7 @@ def _key_of(view: View) -> str:
     return {"gguf": "gguf", "apr": "apr", "safetensors": "config"}[view.artifact.format]
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401
+def _plain(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 

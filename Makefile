@@ -1,0 +1,30 @@
+# Two commands do all the set-up on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+MODEL ?= tests/data/tiny-qwen2-Q4_K_M.gguf
+AGAINST ?= $(if $(filter tests/data/tiny-qwen2-Q4_K_M.gguf,$(MODEL)),tests/data/tiny-qwen2)
+
+.PHONY: demo test bench clean
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+demo: $(VENV)/installed  ## Check a model: the one shipped for tests, or MODEL=path [AGAINST=source]
+	$(BIN)/contracts check $(MODEL) $(if $(AGAINST),--against $(AGAINST)) -o evidence
+	$(BIN)/contracts evidence validate evidence/evidence.json evidence/run.json
+
+test: $(VENV)/installed  ## Everything that must hold before a merge
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/installed  ## Ratios against the tool a user would otherwise run, side by side
+	$(BIN)/python -m pip install --quiet 'torch==2.13.0' safetensors
+	$(BIN)/python tests/benchmarks/bench.py
+
+clean:
+	rm -rf $(VENV) evidence bench-data
