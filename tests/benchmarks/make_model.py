@@ -76,7 +76,9 @@ def write_weights(path: Path, layers: int, vocabulary: int, seed: int) -> None:
 
 def tokenizer(vocabulary: int) -> dict[str, object]:
     """A byte-level BPE tokenizer: 256 bytes, merges that build every other token, and added tokens at the end."""
-    characters = [chr(b) for b in range(33, 127)] + [chr(b) for b in range(161, 173)] + [chr(b) for b in range(174, 256)]
+    characters = (
+        [chr(b) for b in range(33, 127)] + [chr(b) for b in range(161, 173)] + [chr(b) for b in range(174, 256)]
+    )
     characters += [chr(256 + n) for n in range(256 - len(characters))]
     added = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
     plain = vocabulary - 293 if vocabulary > 2000 else vocabulary - len(added)

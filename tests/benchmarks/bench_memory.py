@@ -1,0 +1,47 @@
+"""Peak private memory of a full check of a sparse 20 GB file, against the bound of 300 MB."""
+
+from __future__ import annotations
+
+import json
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from timing import Row
+
+_MEASURE = """
+import resource, subprocess, sys
+done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL)
+print(done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+def sparse_model(path: Path, tensors: int = 10, rows: int = 500_000, columns: int = 2048) -> None:
+    """A safetensors file of `tensors` BF16 matrices of 2 GB each; nothing but its header takes room on disk."""
+    size = 2 * rows * columns
+    header = {
+        f"model.layers.{n}.mlp.up_proj.weight": {
+            "dtype": "BF16", "shape": [rows, columns], "data_offsets": [n * size, (n + 1) * size],
+        }
+        for n in range(tensors)
+    }  # fmt: skip
+    text = json.dumps(header).encode()
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        file.truncate(8 + len(text) + tensors * size)
+
+
+def rows(model: Path, runs: int) -> Iterator[Row]:
+    """One run: memory does not depend on the machine's mood."""
+    with tempfile.TemporaryDirectory(dir=model.parent) as folder:
+        path = Path(folder) / "sparse.safetensors"
+        sparse_model(path)
+        contracts = str(Path(sys.executable).with_name("contracts"))
+        measure = [sys.executable, "-c", _MEASURE, contracts, "check", str(path)]
+        done = subprocess.run(measure, capture_output=True, text=True, check=True)
+        code, peak = done.stdout.split()
+        assert code in ("1", "3"), done.stdout
+        yield Row("peak memory, sparse 20 GB file", "300 MB", int(peak) / 1024, 300, 1.0, "at most", "MB")
