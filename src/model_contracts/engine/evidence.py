@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 from pydantic import TypeAdapter, ValidationError
 
 from model_contracts.definitions import schemas
-from model_contracts.outcome import Evidence, Outcome, Run
+from model_contracts.outcome import Evidence, Outcome, Run, written
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -44,22 +44,13 @@ class _Refused(Exception):
     """JSON that is not looked at further."""
 
 
-def as_json(outcomes: Sequence[Outcome], run: Run) -> tuple[list[Any], dict[str, Any]]:
-    """Outcomes and run as they are written: plain JSON values; of a place only the parts that are set."""
-    evidence = json.loads(_evidence_type().dump_json(tuple(outcomes)))
-    for outcome in evidence:
-        for comparison in outcome["comparisons"]:
-            comparison["place"] = {key: part for key, part in comparison["place"].items() if part is not None}
-    return evidence, json.loads(run.model_dump_json())
-
-
 def write(directory: Path, outcomes: Sequence[Outcome], run: Run) -> tuple[Path, Path]:
     """Write evidence.json, then run.json; both are validated first, and each replaces an earlier one in one step.
 
     Raises Unusable where the directory cannot be made or written (a file of that name, no permission, a full disk),
     and where what is to be written is not what the schema says (the message names the first violation).
     """
-    evidence, record = as_json(outcomes, run)
+    evidence, record = written(tuple(outcomes), run)
     for value, pointer in ((evidence, EVIDENCE), (record, RUN)):
         if found := next(iter(_violations(value)), None):
             raise Unusable(f"{pointer} is not written: {found}")

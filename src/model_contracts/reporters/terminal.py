@@ -1,0 +1,70 @@
+"""Owns text that is safe and pleasant on a terminal: escapes, colours, wrapping, numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isfinite
+from typing import Literal
+
+Colour = Literal["bold", "dim", "red", "green", "yellow"]
+_CODES: dict[Colour, str] = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+
+
+def safe(text: str) -> str:
+    """`text` with everything escaped that a terminal would obey or hide.
+
+    Names come from artifacts: control characters, escape sequences, bidirectional and zero-width marks, line
+    separators and lone surrogates are shown as `\\x1b` or `\\u202e` (whatever Unicode does not call printable).
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
+
+@dataclass(frozen=True, slots=True)
+class Pen:
+    """Writes with colours, or without."""
+
+    color: bool
+
+    def __call__(self, colour: Colour, text: str) -> str:
+        """`text` in a colour."""
+        return f"\x1b[{_CODES[colour]}m{text}\x1b[0m" if self.color and text else text
+
+
+def wrap(text: str, width: int, first: str = "", rest: str | None = None) -> Iterator[str]:
+    """Lines of at most `width` columns; `first` stands before the first, `rest` (blank by default) before others.
+
+    Words longer than a line (tensor names, paths) are kept whole: a name that is cut cannot be searched for.
+    """
+    from textwrap import wrap as fill
+
+    after = " " * len(first) if rest is None else rest
+    room = max(width, len(first) + 20)
+    lines = fill(
+        text, room, initial_indent=first, subsequent_indent=after, break_long_words=False, break_on_hyphens=False
+    )
+    yield from lines or [first.rstrip()]
+
+
+def number(value: object) -> str:
+    """A value for people: thousands separated, six digits of a float, text as it is (escaped, at most 100 columns)."""
+    if isinstance(value, bool) or value is None:
+        return {None: "nothing", True: "true", False: "false"}[value]
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.6g}" if isfinite(value) else str(value)
+    if isinstance(value, list | tuple):
+        text = f"[{', '.join(number(item) for item in value)}]"
+    elif isinstance(value, dict):
+        text = f"{{{', '.join(f'{safe(str(key))}: {number(item)}' for key, item in value.items())}}}"
+    else:
+        text = safe(str(value))
+    return text if len(text) <= 100 else f"{text[:99]}…"
+
+
+def plural(count: int, word: str) -> str:
+    """`1 gate`, `2 gates`."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"

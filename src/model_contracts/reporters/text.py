@@ -1,0 +1,205 @@
+"""Owns the report for people: the verdict first and last, one line a gate, the worst comparisons with their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from model_contracts.outcome import ArtifactRecord, Comparison, Evidence, Outcome, Run, Subject, Verdict
+from model_contracts.reporters.terminal import Colour, Pen, number, plural, safe, wrap
+
+WORST = 5
+_COLOURS: dict[int, Colour] = {0: "green", 1: "red", 3: "yellow", 4: "red", 2: "yellow"}
+_BAD = (Verdict.FALSIFIED, Verdict.CRASHED, Verdict.TIMEOUT)
+
+
+def report(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
+    """The report, at most `width` columns wide except where a name is longer."""
+    pen = Pen(color)
+    lines = [_verdict(outcomes, run, pen), ""]
+    for group in _by_subject(outcomes):
+        lines += [*_artifacts(group, run, pen, width), ""]
+        column = max(len(outcome.gate_id) for outcome in group)
+        for outcome in group:
+            lines += _gate(outcome, column, pen, width)
+        lines.append("")
+    for record in () if outcomes else run.artifacts:
+        lines += [*_record(record, "", pen, width), ""]
+    lines += [*_left_out(run, pen, width), *_notes(run, pen, width), *_more(outcomes, run, pen)]
+    lines += _last(outcomes, run, pen, width)
+    return "\n".join(lines) + "\n"
+
+
+def _verdict(outcomes: Evidence, run: Run, pen: Pen) -> str:
+    words = {
+        "kept": sum(o.outcome is Verdict.CORROBORATED for o in outcomes),
+        "falsified": sum(o.outcome in _BAD and o.force == "must" for o in outcomes),
+        "warned": sum(o.outcome in _BAD and o.force == "should" for o in outcomes),
+        "not proven": sum(o.outcome is Verdict.SKIPPED and o.skip_cause != "not_owed" for o in outcomes),
+        "not owed": sum(o.skip_cause == "not_owed" for o in outcomes),
+        "in error": sum(o.outcome is Verdict.ERROR for o in outcomes),
+    }
+    counted = ", ".join(f"{count} {word}" for word, count in words.items() if count)
+    return f"{_word(run, pen)}  {plural(len(outcomes), 'gate')}{': ' if counted else ''}{counted}"
+
+
+def _word(run: Run, pen: Pen) -> str:
+    decision = run.decision
+    return pen("bold", pen(_COLOURS[decision.exit_code], decision.word.upper()))
+
+
+def _by_subject(outcomes: Evidence) -> Iterable[list[Outcome]]:
+    """Outcomes by artifact; those of a pair stand with their target."""
+    groups: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        groups.setdefault(outcome.subject.path, []).append(outcome)
+    return groups.values()
+
+
+def _artifacts(group: list[Outcome], run: Run, pen: Pen, width: int) -> Iterator[str]:
+    """The artifact of a group, and its source where it has one."""
+    yield from _subject(group[0].subject, "", run, pen, width)
+    source = next((outcome.subject.against for outcome in group if outcome.subject.against is not None), None)
+    if source is not None:
+        yield from _subject(source, "against ", run, pen, width)
+
+
+def _subject(subject: Subject, label: str, run: Run, pen: Pen, width: int) -> Iterator[str]:
+    record = next((record for record in run.artifacts if record.path == subject.path), None)
+    if record is None:
+        yield f"{label}{pen('bold', safe(subject.name))}  {subject.format}"
+    else:
+        yield from _record(record, label, pen, width)
+
+
+def _record(record: ArtifactRecord, label: str, pen: Pen, width: int) -> Iterator[str]:
+    size = sum(file.size for file in record.files)
+    digests = [file.digest for file in record.files if file.digest]
+    digest = f" · {_short_digest(digests[0])}" if len(record.files) == 1 and digests else ""
+    what = f"{record.format} · {plural(len(record.files), 'file')} · {size:,} bytes{digest}"
+    yield f"{label}{pen('bold', safe(record.name))}  {what}"
+    if record.sidecars:
+        taken = ", ".join(f"{role} from {safe(name)}" for role, name in record.sidecars.items())
+        yield from wrap(f"took {taken}", width, "  ")
+
+
+def _short_digest(digest: str) -> str:
+    kind, _, value = digest.partition(":")
+    return f"{kind}:{value[:16]}"
+
+
+def _gate(outcome: Outcome, column: int, pen: Pen, width: int) -> Iterator[str]:
+    mark, colour = _mark(outcome)
+    head = f"  {mark} {outcome.gate_id:<{column}}  "
+    for index, line in enumerate(wrap(_said(outcome), width, head)):
+        yield line.replace(f" {mark} ", f" {pen(colour, mark)} ", 1) if index == 0 else line
+    if outcome.outcome in _BAD:
+        yield from _worst(outcome, pen, width)
+
+
+def _mark(outcome: Outcome) -> tuple[str, Colour]:
+    if outcome.outcome is Verdict.CORROBORATED:
+        return "✓", "green"
+    if outcome.outcome is Verdict.SKIPPED:
+        return "–", "dim" if outcome.skip_cause == "not_owed" else "yellow"
+    return ("!", "yellow") if outcome.force == "should" or outcome.outcome is Verdict.ERROR else ("✗", "red")
+
+
+def _said(outcome: Outcome) -> str:
+    reason = safe(outcome.reason)
+    if outcome.outcome is Verdict.CORROBORATED:
+        return reason
+    if outcome.outcome is Verdict.SKIPPED:
+        return f"not owed: {reason}" if outcome.skip_cause == "not_owed" else f"not proven: {reason}"
+    if outcome.outcome is Verdict.ERROR:
+        return f"the checker failed: {reason}"
+    listed = [comparison for comparison in outcome.comparisons if not comparison.holds]
+    word = "warning" if outcome.force == "should" else outcome.outcome.value.lower()
+    if not listed:
+        return f"{word}: {reason}"
+    count = f"{plural(outcome.violated, 'comparison')} {'does' if outcome.violated == 1 else 'do'} not hold"
+    return f"{word}: {outcome.invariant}: {count} ({outcome.compared:,} compared)"
+
+
+def _worst(outcome: Outcome, pen: Pen, width: int) -> Iterator[str]:
+    """The violated comparisons, furthest beyond its tolerance first, under their places."""
+    listed = sorted((c for c in outcome.comparisons if not c.holds), key=_severity)
+    place = None
+    for comparison in listed[:WORST]:
+        if (at := safe(str(comparison.place))) != place:
+            place = at
+            if at:
+                yield f"      {pen('bold', at)}"
+        yield from wrap(_numbers(comparison), width, "        ")
+        if comparison.note:
+            yield from wrap(safe(comparison.note), width, "        → ")
+    rest = outcome.violated - min(len(listed), WORST)
+    if rest > 0:
+        yield f"      and {rest:,} more"
+    if outcome.counterexample is not None:
+        yield from wrap(f"counterexample: {safe(outcome.counterexample.description)}", width, "      ")
+
+
+def _severity(comparison: Comparison) -> float:
+    passing, tolerance = comparison.smallest_passing_tolerance, comparison.tolerance
+    return -(passing / tolerance) if passing is not None and tolerance else 0.0
+
+
+def _numbers(comparison: Comparison) -> str:
+    text = f"{safe(comparison.measure)}: expected {number(comparison.expected)}, observed {number(comparison.observed)}"
+    if comparison.tolerance is not None:
+        text += f", tolerance {number(comparison.tolerance)}"
+    if comparison.smallest_passing_tolerance is not None:
+        text += f", would pass at {number(comparison.smallest_passing_tolerance)}"
+    return text + (f" [{safe(comparison.bound_from)}]" if comparison.bound_from else "")
+
+
+def _left_out(run: Run, pen: Pen, width: int) -> Iterator[str]:
+    if not run.not_evaluated:
+        return
+    yield pen("bold", "Not evaluated")
+    reasons: dict[str, list[str]] = {}
+    for gate, reason in run.not_evaluated.items():
+        reasons.setdefault(reason, []).append(gate)
+    for reason, gates in reasons.items():
+        yield from wrap(f"{safe(reason)}: {', '.join(gates)}", width, "  – ")
+    yield ""
+
+
+def _notes(run: Run, pen: Pen, width: int) -> Iterator[str]:
+    notes = [(record.name, note) for record in run.artifacts for note in record.notes]
+    if not notes:
+        return
+    yield pen("bold", "Notes")
+    for name, note in dict.fromkeys(notes):
+        yield from wrap(f"{safe(name)}: {safe(note)}" if len(run.artifacts) > 1 else safe(note), width, "  · ")
+    yield ""
+
+
+def _more(outcomes: Evidence, run: Run, pen: Pen) -> Iterator[str]:
+    shown = next((o.gate_id for o in outcomes if o.gate_id in run.decision.decided_by), None)
+    warned = next((o.gate_id for o in outcomes if o.outcome in _BAD), shown)
+    directory = _directory(run.command)
+    yield pen("bold", "More")
+    if gate := warned or shown:
+        yield f"  contracts explain {gate}"
+    yield f"  contracts report {safe(directory)}" if directory else "  -o DIR keeps the evidence; contracts report DIR"
+    yield ""
+
+
+def _directory(command: tuple[str, ...]) -> str | None:
+    """The directory that the command kept its evidence in."""
+    for index, word in enumerate(command):
+        if word in ("-o", "--output") and index + 1 < len(command):
+            return command[index + 1]
+        if word.startswith("--output="):
+            return word.removeprefix("--output=")
+    return None
+
+
+def _last(outcomes: Evidence, run: Run, pen: Pen, width: int) -> Iterator[str]:
+    decision = run.decision
+    compared = sum(outcome.compared for outcome in outcomes)
+    figures = f"exit {decision.exit_code} · {compared:,} compared · {run.duration:.2f} s · seed {run.seed}"
+    if decision.exit_code and decision.decided_by:
+        yield from wrap(f"decided by {', '.join(decision.decided_by)}", width)
+    yield f"{_word(run, pen)}  {figures}"
