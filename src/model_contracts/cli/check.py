@@ -1,0 +1,103 @@
+"""Owns `contracts check`: parses the request, has it run, keeps the evidence, and prints the report."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from model_contracts.cli.output import colour, width
+from model_contracts.cli.progress import progress
+from model_contracts.engine.plan import CheckRequest, UsageError, plan
+from model_contracts.outcome import BROKEN, FALSIFIED, Evidence, Run
+from model_contracts.reporters import REPORTERS
+from model_contracts.reporters.terminal import safe
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="a model file, a shard index or a folder")
+    parser.add_argument("--against", metavar="SOURCE", type=Path, help="the model that PATH was made from")
+    parser.add_argument("--contract", metavar="ID|FILE", help="the contract to hold it to (contracts list contracts)")
+    parser.add_argument("--dtype", metavar="RECIPE", help="the element types that were asked for (BF16, Q4_K_M, ...)")
+    parser.add_argument(
+        "--only", metavar="GATE", action="append", default=[], help="only this gate (repeat; * matches)"
+    )
+    parser.add_argument("--skip", metavar="GATE", action="append", default=[], help="not this gate (repeat; * matches)")
+    parser.add_argument("--format", choices=tuple(REPORTERS), default="text", help="how the report is written")
+    parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="keep evidence.json and run.json there")
+    parser.add_argument("--seed", type=int, metavar="N", help="seed of generated inputs")
+    parser.add_argument("--max-examples", type=_positive, metavar="N", help="generated inputs a property tries")
+    parser.add_argument("--plan", action="store_true", help="print which gates would be evaluated, and stop")
+    parser.add_argument("--no-color", action="store_true", help="no colours")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """0 kept, 1 falsified, 3 not proven, 4 the checker itself could not work."""
+    request = CheckRequest(
+        paths=tuple(arguments.paths),
+        against=arguments.against,
+        contract=arguments.contract,
+        dtype=arguments.dtype,
+        only=_split(arguments.only),
+        skip=_split(arguments.skip),
+        seed=arguments.seed,
+        max_examples=arguments.max_examples,
+        command=("contracts", *arguments.words),
+    )
+    if arguments.plan:
+        print("\n".join(line for path in request.paths for line in _planned(request, path)))
+        return 0
+    if arguments.output is not None and arguments.output.exists() and not arguments.output.is_dir():
+        raise UsageError(f"{arguments.output}: evidence needs a directory, and this is a file")
+    return _check(request, arguments)
+
+
+def _check(request: CheckRequest, arguments: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from model_contracts.engine.run import check
+
+    with progress("reading") as callback:
+        outcomes, record = check(replace(request, progress=callback))
+    code = int(record.decision.exit_code)
+    if arguments.output is not None:
+        code = _keep(arguments.output, outcomes, record, code)
+    report = REPORTERS[arguments.format]
+    sys.stdout.write(report(outcomes, record, width=width(), color=colour(arguments.no_color)))
+    return code
+
+
+def _keep(directory: Path, outcomes: Evidence, record: Run, code: int) -> int:
+    """Write the evidence; where it cannot be written the report is still printed, and a falsified file stays so."""
+    from model_contracts.engine.evidence import Unusable, write
+
+    try:
+        write(directory, outcomes, record)
+    except Unusable as error:
+        print(f"contracts: {safe(str(error))}", file=sys.stderr)
+        return code if code == FALSIFIED else int(BROKEN)
+    return code
+
+
+def _planned(request: CheckRequest, path: Path) -> Iterable[str]:
+    planned = plan(request, path)
+    yield f"{safe(str(path))}: {len(planned.steps)} gates"
+    for step in planned.steps:
+        yield f"  {step.force:<6}  {step.gate.id}  {step.gate.title}  [{step.invariant.id}]"
+    for gate, reason in planned.not_evaluated.items():
+        yield f"  –       {gate}  {reason}"
+    for note in planned.notes:
+        yield f"  note: {safe(note)}"
+
+
+def _split(values: list[str]) -> tuple[str, ...]:
+    return tuple(gate for value in values for gate in value.split(",") if gate)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return value

@@ -1,0 +1,75 @@
+"""Owns `contracts list`: the shipped invariants, contracts, families and gates, and the kinds of checks."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from model_contracts import definitions
+from model_contracts.cli.output import columns
+from model_contracts.contract import Contract
+from model_contracts.family import Family
+
+Rows = list[tuple[str, ...]]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("what", nargs="?", choices=tuple(_LISTS), metavar="WHAT", help=f"{', '.join(_LISTS)}")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="how the list is written")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """0; without WHAT all but the kinds of checks."""
+    chosen = [arguments.what] if arguments.what else [name for name in _LISTS if name != "kinds"]
+    lists = {name: _LISTS[name]() for name in chosen}
+    if arguments.format == "json":
+        import json
+
+        found = {name: [dict(zip(rows[0], row, strict=True)) for row in rows[1:]] for name, rows in lists.items()}
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+        return 0
+    for at, (name, rows) in enumerate(lists.items()):
+        if len(lists) > 1:
+            print(("\n" if at else "") + name.upper())
+        print("\n".join(columns(rows[1:])))
+    return 0
+
+
+def _invariants() -> Rows:
+    found = [definitions.load_invariant(name) for name in definitions.shipped_ids("invariant")]
+    return [("id", "subject", "title"), *((i.id, i.subject, i.title) for i in found)]
+
+
+def _contracts() -> Rows:
+    found = [definitions.load(Contract, name) for name in definitions.shipped_ids("contract")]
+    return [("id", "title"), *((contract.id, contract.title) for contract in found)]
+
+
+def _families() -> Rows:
+    found = [definitions.load(Family, name) for name in definitions.shipped_ids("family")]
+    return [("id", "title"), *((f.id, f.title + (" (base of others)" if f.abstract else "")) for f in found)]
+
+
+def _gates() -> Rows:
+    found = [definitions.load_invariant(name) for name in definitions.shipped_ids("invariant")]
+    rows = sorted((gate.id, i.subject, gate.check, gate.title) for i in found for gate in i.gates)
+    return [("id", "subject", "check", "title"), *rows]
+
+
+def _kinds() -> Rows:
+    from model_contracts.checks import KINDS
+    from model_contracts.engine.properties import PROPERTIES
+
+    types = {name: kind.parameters for name, kind in KINDS.items()}
+    types |= {name: kind.parameters for name, kind in PROPERTIES.items()}
+    return [("kind", "parameters"), *((name, ", ".join(found.model_fields)) for name, found in sorted(types.items()))]
+
+
+_LISTS: dict[str, Callable[[], Rows]] = {
+    "invariants": _invariants,
+    "contracts": _contracts,
+    "families": _families,
+    "gates": _gates,
+    "kinds": _kinds,
+}

@@ -1,0 +1,129 @@
+"""Owns the command: which sub-commands there are, what stops them, and what a failure of ours looks like."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+#: Sub-command to the module that carries it (`configure(parser)`, `run(arguments) -> exit code`) and its help.
+#: Only the module that was asked for is imported.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "check": ("model_contracts.cli.check", "hold model files to a contract"),
+    "inspect": ("model_contracts.cli.inspect", "say what a model file is"),
+    "stats": ("model_contracts.cli.stats", "print the statistics of every tensor"),
+    "report": ("model_contracts.cli.report", "render the evidence of an earlier check again"),
+    "evidence": ("model_contracts.cli.evidence", "validate evidence and run files"),
+    "list": ("model_contracts.cli.list", "list invariants, contracts, families, gates and kinds of checks"),
+    "explain": ("model_contracts.cli.explain", "explain a gate, an invariant or a contract"),
+    "schema": ("model_contracts.cli.schema", "print or write the JSON Schemas"),
+}
+
+EXIT_CODES = "exit codes: 0 kept, 1 falsified, 2 usage, 3 not proven, 4 the checker itself could not work"
+
+#: Exceptions that say in one line what the caller can put right. By name: their modules may not be loaded.
+_TOLD: tuple[tuple[str, str], ...] = (
+    ("model_contracts.definitions.errors", "DefinitionError"),
+    ("model_contracts.engine.evidence", "Unusable"),
+    ("model_contracts.engine.plan", "UsageError"),
+    ("model_contracts.formats.interface", "Unreadable"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one sub-command and return its exit code; nothing escapes as a traceback unless `--traceback` asks for it."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without our marks still gets the report
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+        return code
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read the report has gone; what is still buffered must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        return _failed(error, words)
+
+
+def _run(words: list[str]) -> int:
+    parser, subparsers = _parser()
+    command = next((word for word in words if word in COMMANDS), None)
+    module = None
+    if command is not None:
+        module = import_module(COMMANDS[command][0])
+        module.configure(subparsers[command])
+    arguments = parser.parse_args(words)
+    if module is None or arguments.command != command:
+        parser.print_help()
+        return 2
+    if arguments.command in ("check", "inspect", "stats"):
+        from model_contracts import log
+
+        log.configure("debug" if arguments.verbose else "warning", arguments.log_format)
+    arguments.words = tuple(words)
+    return int(module.run(arguments))
+
+
+def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    shared = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    _global(shared)
+    parser = argparse.ArgumentParser(
+        prog="contracts",
+        description="Says, with evidence, whether a language-model file is what it claims to be.",
+        epilog=EXIT_CODES,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and stop")
+    _global(parser)
+    parser.set_defaults(verbose=False, log_format="console", traceback=False)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    return parser, {
+        name: commands.add_parser(name, help=text, description=text, parents=[shared], allow_abbrev=False)
+        for name, (_, text) in COMMANDS.items()
+    }
+
+
+def _global(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("log")
+    group.add_argument("-v", "--verbose", action="store_true", help="say on stderr what is being done")
+    group.add_argument("--log-format", choices=("console", "json"), help="how the log is written")
+    group.add_argument("--traceback", action="store_true", help="show where an internal error comes from")
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from model_contracts import __version__
+
+        print(f"contracts {__version__}")
+        parser.exit()
+
+
+def _failed(error: Exception, words: list[str]) -> int:
+    from model_contracts.reporters.terminal import safe
+
+    for module, name in _TOLD:
+        known = getattr(sys.modules.get(module), name, None)
+        if known is not None and isinstance(error, known):
+            print(f"contracts: {safe(str(error))}", file=sys.stderr)
+            return 2
+    if "--traceback" in words:
+        import traceback
+
+        traceback.print_exception(error)
+    text = safe(f"{type(error).__name__}: {error}")
+    hint = "" if "--traceback" in words else " (run with --traceback)"
+    print(f"contracts: internal error: {text}{hint}", file=sys.stderr)
+    return 4
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""Owns how sub-commands print: the width, whether colours are wanted, and plain or rich tables."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+
+
+def width() -> int:
+    """Columns of the terminal; 100 where there is none."""
+    return max(40, min(shutil.get_terminal_size((100, 24)).columns, 160))
+
+
+def colour(no_color: bool = False) -> bool:
+    """Whether stdout wants ANSI colours (a terminal, and neither `--no-color` nor NO_COLOR)."""
+    return sys.stdout.isatty() and not no_color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def columns(rows: Sequence[Sequence[str]], right: Sequence[bool] = ()) -> list[str]:
+    """Rows as aligned columns, the first row being the heading; `right` says which columns align to the right."""
+    if not rows:
+        return []
+    sides = [*right, *[False] * (len(rows[0]) - len(right))]
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.rjust(wide) if side else cell.ljust(wide) for cell, wide, side in zip(row, widths, sides, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def table(rows: Sequence[Sequence[str]], right: Sequence[bool] = (), *, no_color: bool = False) -> None:
+    """Print rows: a table where stdout is a terminal, plain aligned columns otherwise."""
+    if not rows:
+        return
+    if not colour(no_color):
+        print("\n".join(columns(rows, right)))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(header_style="bold", box=None, pad_edge=False)
+    for at, name in enumerate(rows[0]):
+        shown.add_column(
+            name, justify="right" if at < len(right) and right[at] else "left", no_wrap=at > 0, overflow="fold"
+        )
+    for row in rows[1:]:
+        shown.add_row(*(Text(cell) for cell in row))  # Text: square brackets in a name are no markup
+    Console().print(shown)
