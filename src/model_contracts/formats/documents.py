@@ -27,7 +27,7 @@ class NotJson(Exception):
         self.expected, self.observed, self.offset = expected, observed, offset
 
 
-def parse(data: bytes, hook: Hook | None = None, values: int = VALUES_BOUND) -> Any:  # noqa: ANN401 -- JSON is any
+def parse(data: bytes, hook: Hook | None = None, values: int = VALUES_BOUND) -> Any:
     """The JSON value of bytes; raises NotJson, and nothing else, for whatever they hold."""
     held = data.count(b",") + data.count(b"[") + data.count(b"{")
     if held > values:

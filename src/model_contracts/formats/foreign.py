@@ -35,7 +35,6 @@ _BEGINNINGS: tuple[tuple[bytes, str], ...] = (
     (b"tjgg", "an old GGML model (magic ggjt, before GGUF)"),
     (b"algg", "an old GGML adapter (magic ggla, before GGUF)"),
     (b"nsgg", "a llama.cpp session (magic ggsn), not a model"),
-    (b"GGUF", "a GGUF file"),
 )
 
 
@@ -49,7 +48,7 @@ def detect(source: Bytes) -> Format | None:
     length, mark = int.from_bytes(first[:8], "little"), first[8:9]
     fits = length <= source.size - 8
     # A header that is cut off, or longer than the format allows, still is one: its reader says so by name.
-    if (mark == b"{" and (fits or length <= HEADER_LIMIT)) or (mark and mark in b" \t\r\n" and 2 <= length and fits):
+    if (mark == b"{" and (fits or length <= HEADER_LIMIT)) or (mark and mark in b" \t\r\n" and length >= 2 and fits):
         return "safetensors"
     return None
 
