@@ -19,9 +19,14 @@ To find the code behind a red gate: `contracts explain GATE` names the invariant
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 
-try:
-    __version__ = version("model-contracts")
-except PackageNotFoundError:  # a checkout that is not installed
-    __version__ = "0+unknown"
+def __getattr__(name: str) -> str:
+    """`__version__`, looked up when it is asked for: importlib.metadata takes a third of the time of `--help`."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("model-contracts")
+    except PackageNotFoundError:  # a checkout that is not installed
+        return "0+unknown"

@@ -12,7 +12,7 @@ from model_contracts.cli.progress import progress
 from model_contracts.engine.plan import CheckRequest, UsageError, plan
 from model_contracts.outcome import BROKEN, FALSIFIED, Evidence, Run
 from model_contracts.reporters import REPORTERS
-from model_contracts.reporters.terminal import safe
+from model_contracts.terminal import safe
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from model_contracts.engine.evidence import MAX_VIOLATIONS, Unusable, validate_file
-from model_contracts.reporters.terminal import safe
+from model_contracts.terminal import safe
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

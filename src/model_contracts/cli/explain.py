@@ -13,7 +13,7 @@ from model_contracts.cli.output import columns as aligned
 from model_contracts.contract import Contract
 from model_contracts.definitions.errors import nearest
 from model_contracts.invariant import Gate, Invariant
-from model_contracts.reporters.terminal import Pen, wrap
+from model_contracts.terminal import Pen, wrap
 
 _EXIT = (
     "A must that is Falsified, Crashed or out of time exits 1; one that could not be evaluated exits 3, unless the "

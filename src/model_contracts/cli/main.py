@@ -108,7 +108,7 @@ class _Version(argparse.Action):
 
 
 def _failed(error: Exception, words: list[str]) -> int:
-    from model_contracts.reporters.terminal import safe
+    from model_contracts.terminal import safe
 
     for module, name in _TOLD:
         known = getattr(sys.modules.get(module), name, None)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
-from model_contracts import resources
 from model_contracts.contract import Contract
 from model_contracts.family import Family, Recipes
 from model_contracts.invariant import Invariant
@@ -77,11 +76,6 @@ def write(directory: Path) -> list[Path]:
         paths.append(directory / file_name(name))
         paths[-1].write_text(text(schema), encoding="utf-8")
     return paths
-
-
-def committed(name: Name) -> Schema:
-    """A schema as it is shipped."""
-    return cast(Schema, json.loads((resources.folder("schemas") / file_name(name)).read_bytes()))
 
 
 def _schema(name: Name) -> Schema:

@@ -11,14 +11,13 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from pydantic import TypeAdapter, ValidationError
+from model_contracts import resources
 
-from model_contracts.definitions import schemas
-from model_contracts.outcome import Evidence, Outcome, Run, written
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # validating a file needs the schemas and neither pydantic nor our types
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import ValidationError as SchemaError
+
+    from model_contracts.outcome import Evidence, Outcome, Run
 
 EVIDENCE, RUN = "evidence.json", "run.json"
 MAX_BYTES = 64 << 20
@@ -50,6 +49,8 @@ def write(directory: Path, outcomes: Sequence[Outcome], run: Run) -> tuple[Path,
     Raises Unusable where the directory cannot be made or written (a file of that name, no permission, a full disk),
     and where what is to be written is not what the schema says (the message names the first violation).
     """
+    from model_contracts.outcome import written
+
     evidence, record = written(tuple(outcomes), run)
     for value, pointer in ((evidence, EVIDENCE), (record, RUN)):
         if found := next(iter(_violations(value)), None):
@@ -72,6 +73,10 @@ def write(directory: Path, outcomes: Sequence[Outcome], run: Run) -> tuple[Path,
 
 def read(directory: Path) -> tuple[Evidence, Run]:
     """The outcomes and the run of a directory. Raises Unusable for what is absent, unreadable or not valid."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from model_contracts.outcome import Evidence, Run
+
     values = []
     for name in (EVIDENCE, RUN):
         path = directory / name
@@ -82,7 +87,7 @@ def read(directory: Path) -> tuple[Evidence, Run]:
     if not isinstance(values[0], list) or not isinstance(values[1], dict):
         raise Unusable(f"{directory}: {EVIDENCE} is an array of outcomes and {RUN} one object; these are not")
     try:
-        return _evidence_type().validate_python(values[0]), Run.model_validate(values[1])
+        return TypeAdapter(Evidence).validate_python(values[0]), Run.model_validate(values[1])
     except ValidationError as error:  # stricter than the schema by our own choice only
         raise Unusable(f"{directory}: {error.errors(include_url=False)[0]['msg']}") from None
 
@@ -114,16 +119,16 @@ def _violations(value: object) -> Iterator[Violation]:
         yield Violation("", "expected an array of outcomes (evidence) or a run object, found neither")
 
 
-def _against(name: schemas.Name, value: object, base: str) -> Iterator[Violation]:
+def _against(name: str, value: object, base: str) -> Iterator[Violation]:
     for error in _checked_by(name).iter_errors(value):
         yield Violation(base + _pointer(error.absolute_path), _message(error))
 
 
 @cache
-def _checked_by(name: schemas.Name) -> Draft202012Validator:
+def _checked_by(name: str) -> Draft202012Validator:
     from jsonschema import Draft202012Validator
 
-    return Draft202012Validator(schemas.committed(name))
+    return Draft202012Validator(json.loads((resources.folder("schemas") / f"{name}.schema.json").read_bytes()))
 
 
 def _coherence(evidence: object, base: str) -> Iterator[Violation]:
@@ -228,8 +233,3 @@ def _fill(path: Path, value: object) -> None:
         file.write("\n")
         file.flush()
         os.fsync(file.fileno())
-
-
-@cache
-def _evidence_type() -> TypeAdapter[Evidence]:
-    return TypeAdapter(Evidence)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from model_contracts.outcome import ArtifactRecord, Comparison, Evidence, Outcome, Run, Subject, Verdict
-from model_contracts.reporters.terminal import Colour, Pen, number, plural, safe, wrap
+from model_contracts.terminal import Colour, Pen, number, plural, safe, wrap
 
 WORST = 5
 _COLOURS: dict[int, Colour] = {0: "green", 1: "red", 3: "yellow", 4: "red", 2: "yellow"}
