@@ -71,7 +71,7 @@ def unknown_dtype_refused(
 
 def refuses(artifact: Artifact, header: GeneratedHeader) -> bool:
     """Whether the reader of the artifact's format refuses a generated header by the name of its tensor."""
-    container = READERS[artifact.format](MemoryBytes(header.data, artifact.path))
+    container = READERS[artifact.format](MemoryBytes(header.data, artifact.path)).container
     named = any(
         topic == "dtypes" and comparison.place.tensor is not None for topic, comparison in container.ledger.violations
     )

@@ -1,0 +1,81 @@
+"""The shipped families agree with the gguf package's own map of tensor names, and recipes with its file types."""
+
+from __future__ import annotations
+
+import pytest
+from gguf.constants import GGML_QUANT_SIZES, MODEL_ARCH, GGMLQuantizationType, LlamaFileType
+from gguf.tensor_mapping import get_tensor_name_map
+from model_contracts.anatomy.claims import UnknownRecipe, requested
+from model_contracts.anatomy.names import canonical, role, template
+from model_contracts.definitions import load_families, load_recipes
+from model_contracts.dtypes import DTYPES, GGML_CODES
+
+FAMILIES = [family for family in load_families() if not family.abstract]
+ARCHITECTURES = {"families/llama": MODEL_ARCH.LLAMA, "families/mistral": MODEL_ARCH.LLAMA, "families/qwen2": MODEL_ARCH.QWEN2}
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.id)
+def test_every_hugging_face_name_is_mapped_as_llama_cpp_maps_it(family) -> None:
+    names = get_tensor_name_map(ARCHITECTURES[family.id], 2)
+    compared = 0
+    for gguf_name, tensor in family.tensors.items():
+        if tensor.presence == "optional" and "rot" in gguf_name:
+            continue  # llama.cpp drops the rotary buffers of old checkpoints
+        hugging_face = tensor.huggingface.replace("{n}", "1")
+        assert names.get_name(hugging_face, try_suffixes=(".weight", ".bias")) == gguf_name.replace("{n}", "1")
+        compared += 1
+    assert compared >= 12
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.id)
+def test_names_of_every_container_lead_to_one_canonical_name(family) -> None:
+    find = canonical(family, None, None)
+    for gguf_name, tensor in family.tensors.items():
+        expected = gguf_name.replace("{n}", "17")
+        hugging_face = tensor.huggingface.replace("{n}", "17")
+        assert find(hugging_face) == find(expected) == find(hugging_face.removeprefix("model.")) == expected
+    assert find("model.layers.3.mlp.experts.0.nobody.weight") is None
+
+
+def test_an_architecture_without_a_family_is_mapped_by_the_gguf_package() -> None:
+    find = canonical(None, "gemma2", 2)
+    assert find("model.layers.1.self_attn.q_proj.weight") == "blk.1.attn_q.weight"
+    assert find("nonsense.weight") is None
+
+
+def test_a_layer_number_is_taken_out_of_a_name_and_roles_have_none() -> None:
+    assert template("model.layers.12.mlp.up_proj.weight") == ("model.layers.{n}.mlp.up_proj.weight", 12)
+    assert template("token_embd.weight") == ("token_embd.weight", None)
+    assert role("blk.3.attn_v.weight") == "attn_v"
+    assert role("output.weight") == "output"
+
+
+def test_file_types_are_those_of_ggml() -> None:
+    ours = {name: recipe.file_type for name, recipe in load_recipes().recipes.items() if recipe.file_type is not None}
+    theirs = {kind.name.removeprefix("MOSTLY_").removeprefix("ALL_"): kind.value for kind in LlamaFileType}
+    assert ours == {name: theirs[name] for name in ours}
+    assert len(ours) > 30
+
+
+def test_recipes_name_only_types_that_exist() -> None:
+    recipes = load_recipes()
+    for recipe in recipes.recipes.values():
+        for name in (*recipe.types, *recipe.vectors, *(t for line in recipe.roles for t in line.types)):
+            assert name in DTYPES
+    assert {name for pair in recipes.fallbacks.items() for name in (pair[0], *pair[1])} <= set(DTYPES)
+
+
+def test_block_sizes_are_those_of_ggml() -> None:
+    for code, name in GGML_CODES.items():
+        kind = GGMLQuantizationType(code)
+        assert kind.name == name
+        assert GGML_QUANT_SIZES[kind] == (DTYPES[name].block, DTYPES[name].block_bytes)
+    assert set(GGML_CODES) == {kind.value for kind in GGMLQuantizationType}
+
+
+def test_a_recipe_is_asked_for_by_any_of_its_names_and_an_unknown_one_is_refused_with_the_known() -> None:
+    recipes = load_recipes()
+    assert requested("q4_k", recipes).label == "Q4_K_M"
+    assert requested("bfloat16", recipes).label == "BF16"
+    with pytest.raises(UnknownRecipe, match=r"--dtype Q9_X: expected one of F32, F16, BF16"):
+        requested("Q9_X", recipes)
