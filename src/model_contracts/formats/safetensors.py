@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeGuard
 
 from model_contracts.artifact import Container, Tensor
 from model_contracts.dtypes import DTYPES, SAFETENSORS_NAMES
+from model_contracts.formats.documents import collector_paused
 from model_contracts.formats.interface import Bytes
 from model_contracts.formats.safetensors_header import SPECIFICATION, Malformed, Pairs, header_text, members
 from model_contracts.ledger import KEPT, Ledger, Topic
@@ -44,9 +45,10 @@ def read_header(source: Bytes) -> Header:
     try:
         length, text = header_text(source, ledger)
         parsed = _Parsed(ledger, source.size, 8 + length, escapes="\\u" in text)
-        for key, value in members(text):
-            parsed.take(key, value)
-        return parsed.finish(source)
+        with collector_paused():
+            for key, value in members(text):
+                parsed.take(key, value)
+            return parsed.finish(source)
     except Malformed as refused:
         ledger.compare(
             refused.topic,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from model_contracts.artifact import AddedToken, Tokenizer
-from model_contracts.formats.documents import NotJson, parse, read_whole
+from model_contracts.formats.documents import NotJson, collector_paused, parse, read_whole
 from model_contracts.formats.interface import Bytes
 from model_contracts.ledger import Ledger
 from model_contracts.outcome import Place
@@ -67,8 +67,9 @@ def read_tokenizer(source: Bytes, ledger: Ledger, config: Mapping[str, Any] | No
     `format` (`tokenizer_json`). Unreadable where the disk fails.
     """
     try:
-        document = parse(read_whole(source, FILE_BOUND), _members, VALUES_BOUND)
-        tokenizer = _tokenizer(source, _mapping(document, "the file"), config or {}, ledger)
+        with collector_paused():
+            document = parse(read_whole(source, FILE_BOUND), _members, VALUES_BOUND)
+            tokenizer = _tokenizer(source, _mapping(document, "the file"), config or {}, ledger)
     except NotJson as refused:
         ledger.compare(
             "format",
@@ -138,28 +139,28 @@ def _mapped(vocab: object) -> _Vocabulary:
     """A vocabulary that maps tokens to ids."""
     if not isinstance(vocab, dict | _Members):
         raise NotJson("an object of tokens and ids, or a list, as model.vocab", type(vocab).__name__)
-    pairs: Pairs = list(vocab.items()) if isinstance(vocab, dict) else vocab
-    # Types and bounds are compared over all values at once: a vocabulary has hundreds of thousands.
-    if not set(map(type, (value for _, value in pairs))) <= {int} or not _within([value for _, value in pairs]):
-        for token, value in pairs:
+    # Compared over all members at once, because a vocabulary has hundreds of thousands.
+    names: tuple[str, ...]
+    names, ids = zip(*(vocab.items() if isinstance(vocab, dict) else vocab), strict=True) if vocab else ((), ())
+    if not (set(map(type, ids)) <= {int} and _within(ids)):
+        for token, value in zip(names, ids, strict=True):
             _id(value, repr(token[:80]))
-    vocabulary = _Vocabulary([None] * (1 + max((value for _, value in pairs), default=-1)))
-    tokens = vocabulary.tokens
-    for token, at in pairs:
-        if tokens[at] is None:
-            tokens[at] = token
-        else:
+    if ids == tuple(range(len(ids))):
+        vocabulary = _Vocabulary(list(names))
+    else:
+        vocabulary = _Vocabulary([None] * (1 + max(ids, default=-1)))
+        for token, at in zip(names, ids, strict=True):
             vocabulary.place(token, at)
-    if isinstance(vocab, _Members):
+    if isinstance(vocab, _Members) and len(set(names)) < len(names):
         first: dict[str, int] = {}
-        if len(dict(pairs)) < len(pairs):
-            for token, at in pairs:
-                if first.setdefault(token, at) != at or tokens[at] != token:
-                    vocabulary.repeated(token, first[token], at)
+        for token, at in zip(names, ids, strict=True):
+            if token in first:
+                vocabulary.repeated(token, first[token], at)
+            first.setdefault(token, at)
     return vocabulary
 
 
-def _within(values: list[int]) -> bool:
+def _within(values: Sequence[int]) -> bool:
     return not values or (min(values) >= 0 and max(values) < ID_BOUND)
 
 
@@ -201,9 +202,9 @@ def _merges(merges: object) -> list[tuple[str, str]]:
             bad = next(merge for merge in merges if merge.count(" ") != 1 or merge.endswith(" "))
             raise NotJson("two tokens and one space in each of model.merges", bad)
     elif kinds <= {list} and set(map(len, merges)) <= {2}:
-        found = [(left, right) for left, right in merges]
-        if not all(type(left) is str and type(right) is str for left, right in found):
+        if not set(map(type, chain.from_iterable(merges))) <= {str}:
             raise NotJson("two tokens in each of model.merges", "something else than strings")
+        found = list(map(tuple, merges))
     else:
         raise NotJson("strings, or lists of two tokens, as model.merges", sorted(kind.__name__ for kind in kinds))
     return found
@@ -216,7 +217,9 @@ def _added(entries: object, vocabulary: _Vocabulary) -> dict[int, AddedToken]:
     if type(entries) is not list:
         raise NotJson("a list as added_tokens", type(entries).__name__)
     added: dict[int, AddedToken] = {}
-    ids = {token: at for at, token in enumerate(vocabulary.tokens) if token is not None} if entries else {}
+    # Backwards, so that the first of two equal tokens gives the id.
+    size = len(vocabulary.tokens)
+    ids: dict[str | None, int] = dict(zip(reversed(vocabulary.tokens), range(size - 1, -1, -1), strict=True))
     for number, item in enumerate(entries):
         entry = _mapping(item, f"added_tokens[{number}]")
         content = entry.get("content")
