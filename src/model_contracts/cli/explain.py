@@ -7,12 +7,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from model_contracts import definitions
 from model_contracts.cli.output import colour, width
 from model_contracts.cli.output import columns as aligned
-from model_contracts.contract import Contract
-from model_contracts.definitions.errors import nearest
-from model_contracts.invariant import Gate, Invariant
+from model_contracts.definitions.errors import DefinitionError, nearest
+from model_contracts.definitions.outline import Outline, outlines
+from model_contracts.definitions.shipped import shipped_ids
 from model_contracts.terminal import Pen, wrap
 
 _EXIT = (
@@ -38,17 +37,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _explained(name: str, pen: Pen, columns: int) -> Iterator[str]:
-    invariants = [definitions.load_invariant(known) for known in definitions.shipped_ids("invariant")]
-    if name in definitions.shipped_ids("contract"):
-        yield from _contract(definitions.load_contract(name), pen, columns)
+    if name in shipped_ids("contract"):
+        yield from _contract(name, pen, columns)
         return
-    if exact := [i for i in invariants if i.id == name]:
-        chosen = [(invariant, invariant.gates) for invariant in exact]
-    else:
-        matching = [(i, tuple(g for g in i.gates if g.id == name)) for i in invariants]
-        if not any(gates for _, gates in matching):
-            matching = [(i, tuple(g for g in i.gates if g.id.startswith(name))) for i in invariants]
-        chosen = [(invariant, gates) for invariant, gates in matching if gates]
+    chosen = list(_chosen(name))
     for at, (invariant, gates) in enumerate(chosen):
         if at:
             yield ""
@@ -58,29 +50,43 @@ def _explained(name: str, pen: Pen, columns: int) -> Iterator[str]:
         yield from wrap(_EXIT, columns)
 
 
-def _invariant(invariant: Invariant, gates: tuple[Gate, ...], pen: Pen, columns: int) -> Iterator[str]:
-    yield f"{pen('bold', invariant.id)}  {invariant.title}  {pen('dim', invariant.where('id'))}"
-    yield from wrap(" ".join(invariant.statement.split()), columns, "  ")
-    subject = "an artifact and its source (--against SOURCE)" if invariant.subject == "pair" else "one artifact"
-    yield f"  Held against: {subject}"
-    if clauses := list(_clauses(invariant.id)):
-        yield f"  In contracts: {', '.join(clauses)}"
-    for gate in gates:
-        at = invariant.gates.index(gate)
+def _chosen(name: str) -> Iterator[tuple[Outline, list[int]]]:
+    """The invariant of that id with all its gates; else the gate of that id; else gates whose ids begin so."""
+    invariants = list(outlines("invariant"))
+    for invariant in invariants:
+        if invariant.id == name:
+            yield invariant, list(range(len(invariant.get("gates"))))
+            return
+    ids = [gate["id"] for invariant in invariants for gate in invariant.get("gates")]
+    for invariant in invariants:
+        own = [gate["id"] for gate in invariant.get("gates")]
+        if at := [at for at, gate in enumerate(own) if gate == name or (name not in ids and gate.startswith(name))]:
+            yield invariant, at
+
+
+def _invariant(invariant: Outline, gates: list[int], pen: Pen, columns: int) -> Iterator[str]:
+    yield f"{pen('bold', invariant.id)}  {invariant.get('title')}  {pen('dim', invariant.where('id'))}"
+    yield from wrap(" ".join(invariant.get("statement").split()), columns, "  ")
+    pair = invariant.get("subject") == "pair"
+    yield f"  Held against: {'an artifact and its source (--against SOURCE)' if pair else 'one artifact'}"
+    if clauses := ", ".join(_clauses(invariant.id)):
+        yield f"  In contracts: {clauses}"
+    for at in gates:
+        gate = invariant.get("gates")[at]
         yield ""
-        yield from wrap(gate.title, columns, f"  {pen('bold', gate.id)}  ", " " * (len(gate.id) + 4))
-        yield f"    check: {gate.check}  {pen('dim', invariant.where('gates', at, 'check'))}"
-        for key, value in gate.parameters.items():
+        yield from wrap(gate["title"], columns, f"  {gate['id']}  ")
+        yield f"    check: {gate['check']}  {pen('dim', invariant.where('gates', at, 'check'))}"
+        for key, value in gate.get("parameters", {}).items():
             yield from _parameter(key, value, invariant.where("gates", at, "parameters", key), pen, columns)
-    if invariant.parameters:
+    if shared := invariant.get("parameters"):
         yield ""
         yield "  Parameters of all its gates"
-        for key, value in invariant.parameters.items():
+        for key, value in shared.items():
             yield from _parameter(key, value, invariant.where("parameters", key), pen, columns)
-    for title, texts in (("Catches", invariant.catches), ("Sources", invariant.sources)):
-        if texts:
+    for key in ("catches", "sources"):
+        if texts := invariant.get(key):
             yield ""
-            yield f"  {title}"
+            yield f"  {key.capitalize()}"
             for text in texts:
                 yield from wrap(" ".join(text.split()), columns, "    - ", "      ")
 
@@ -110,29 +116,39 @@ def _compact(value: object) -> str:
 
 
 def _clauses(invariant: str) -> Iterator[str]:
-    for name in definitions.shipped_ids("contract"):
-        contract = definitions.load_contract(name)
-        for clause in contract.clauses:
-            if clause.invariant == invariant:
-                yield f"{name} ({clause.force})"
+    """The shipped contracts that hold an artifact to an invariant, themselves or through one that they extend."""
+    contracts = {contract.id: contract for contract in outlines("contract")}
+
+    def force(name: str) -> str | None:
+        for clause in contracts[name].get("clauses", []):
+            if clause["invariant"] == invariant:
+                return str(clause.get("force", "must"))
+        above = [found for base in contracts[name].get("extends", []) if (found := force(base)) is not None]
+        return above[-1] if above else None
+
+    for name in contracts:
+        if (found := force(name)) is not None:
+            yield f"{name} ({found})"
 
 
-def _contract(contract: Contract, pen: Pen, columns: int) -> Iterator[str]:
+def _contract(name: str, pen: Pen, columns: int) -> Iterator[str]:
+    from model_contracts.definitions.loading import invariant_of, load_contract
+
+    contract = load_contract(name)
     yield f"{pen('bold', contract.id)}  {contract.title}  {pen('dim', contract.where('id'))}"
     if contract.description:
         yield from wrap(" ".join(contract.description.split()), columns, "  ")
     yield ""
     for at, clause in enumerate(contract.clauses):
-        invariant = definitions.invariant_of(contract, at)
+        invariant = invariant_of(contract, at)
         yield f"  {clause.force:<6}  {pen('bold', invariant.id)}  {pen('dim', contract.where('clauses', at))}"
         for gate in invariant.gates:
             if not clause.gates or gate.id in clause.gates:
                 yield from wrap(gate.title, columns, f"            {gate.id}  ")
 
 
-def _unknown(name: str) -> definitions.DefinitionError:
-    invariants = [definitions.load_invariant(known) for known in definitions.shipped_ids("invariant")]
-    known = [gate.id for invariant in invariants for gate in invariant.gates]
-    known += [*definitions.shipped_ids("invariant"), *definitions.shipped_ids("contract")]
+def _unknown(name: str) -> DefinitionError:
+    known = [gate["id"] for invariant in outlines("invariant") for gate in invariant.get("gates")]
+    known += [*shipped_ids("invariant"), *shipped_ids("contract")]
     expected = "a gate, an invariant or a contract (contracts list)"
-    return definitions.DefinitionError("explain", None, None, expected, f"{name!r}{nearest(name, known)}")
+    return DefinitionError("explain", None, None, expected, f"{name!r}{nearest(name, known)}")

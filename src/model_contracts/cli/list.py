@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from model_contracts import definitions
 from model_contracts.cli.output import columns
-from model_contracts.contract import Contract
-from model_contracts.family import Family
+from model_contracts.definitions.outline import outlines
 
 Rows = list[tuple[str, ...]]
 
@@ -37,23 +35,22 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _invariants() -> Rows:
-    found = [definitions.load_invariant(name) for name in definitions.shipped_ids("invariant")]
-    return [("id", "subject", "title"), *((i.id, i.subject, i.title) for i in found)]
+    return [("id", "subject", "title"), *((i.id, i.get("subject"), i.get("title")) for i in outlines("invariant"))]
 
 
 def _contracts() -> Rows:
-    found = [definitions.load(Contract, name) for name in definitions.shipped_ids("contract")]
-    return [("id", "title"), *((contract.id, contract.title) for contract in found)]
+    return [("id", "title"), *((contract.id, contract.get("title")) for contract in outlines("contract"))]
 
 
 def _families() -> Rows:
-    found = [definitions.load(Family, name) for name in definitions.shipped_ids("family")]
-    return [("id", "title"), *((f.id, f.title + (" (base of others)" if f.abstract else "")) for f in found)]
+    base = {True: " (base of others)"}
+    found = [(family.id, family.get("title") + base.get(family.get("abstract"), "")) for family in outlines("family")]
+    return [("id", "title"), *found]
 
 
 def _gates() -> Rows:
-    found = [definitions.load_invariant(name) for name in definitions.shipped_ids("invariant")]
-    rows = sorted((gate.id, i.subject, gate.check, gate.title) for i in found for gate in i.gates)
+    found = [(gate, i.get("subject")) for i in outlines("invariant") for gate in i.get("gates")]
+    rows = sorted((gate["id"], subject, gate["check"], gate["title"]) for gate, subject in found)
     return [("id", "subject", "check", "title"), *rows]
 
 

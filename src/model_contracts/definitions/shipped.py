@@ -7,18 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from model_contracts import resources
-from model_contracts.contract import Contract
-from model_contracts.family import Family, Recipes
-from model_contracts.invariant import Definition, Invariant
 
 Kind = Literal["invariant", "contract", "family", "recipes"]
 
-KINDS: dict[Kind, type[Definition]] = {
-    "invariant": Invariant,
-    "contract": Contract,
-    "family": Family,
-    "recipes": Recipes,
-}
 _FOLDERS: dict[Kind, resources.Folder] = {
     "invariant": "invariants",
     "contract": "contracts",
@@ -26,11 +17,6 @@ _FOLDERS: dict[Kind, resources.Folder] = {
     "recipes": "contracts",
 }
 USER_FILE = "contracts.yaml"
-
-
-def kind_of(cls: type[Definition]) -> Kind:
-    """The kind whose definitions are of this class."""
-    return next(kind for kind, known in KINDS.items() if known is cls)
 
 
 @cache

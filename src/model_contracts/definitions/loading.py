@@ -16,7 +16,19 @@ from model_contracts.family import Family, Recipes
 from model_contracts.invariant import Definition, Invariant
 
 D = TypeVar("D", bound=Definition)
+
+KINDS: dict[shipped.Kind, type[Definition]] = {
+    "invariant": Invariant,
+    "contract": Contract,
+    "family": Family,
+    "recipes": Recipes,
+}
 Asked = tuple[str, int | None, int | None]
+
+
+def kind_of(cls: type[Definition]) -> shipped.Kind:
+    """The kind whose definitions are of this class."""
+    return next(kind for kind, known in KINDS.items() if known is cls)
 
 
 def load(cls: type[D], name: str | Path) -> D:
@@ -86,7 +98,7 @@ def _asked(definition: Definition, *pointer: str | int) -> Asked:
 
 
 def _load(cls: type[D], name: str | Path, asked: Asked | None) -> D:
-    kind = shipped.kind_of(cls)
+    kind = kind_of(cls)
     known = shipped.shipped_ids(kind)
     if isinstance(name, str) and name in known:
         return cast(D, _shipped(cls, name))
@@ -100,7 +112,7 @@ def _load(cls: type[D], name: str | Path, asked: Asked | None) -> D:
 
 @cache
 def _shipped(cls: type[D], name: str) -> D:
-    kind = shipped.kind_of(cls)
+    kind = kind_of(cls)
     definition = _read(cls, shipped.shipped_path(kind, name), shipped.shown_path(kind, name))
     if definition.id != name:
         raise DefinitionError(*_asked(definition, "id"), f"the id {name!r}, as its path says", repr(definition.id))
