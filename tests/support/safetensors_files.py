@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from model_contracts.dtypes import DTYPES
 
 _WORDS = {

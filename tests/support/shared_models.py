@@ -1,4 +1,4 @@
-"""Finds the real model files that lie beside the repository; a test that needs them is skipped where they are absent."""
+"""Finds the real model files beside the repository; a test that needs them is skipped where they are absent."""
 
 from __future__ import annotations
 

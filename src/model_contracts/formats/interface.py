@@ -22,7 +22,9 @@ class Bytes(Protocol):
 class Reader(Protocol):
     """Parses one container. Never raises for what the bytes hold: the ledger of the Container says it."""
 
-    def __call__(self, source: Bytes) -> Container: ...
+    def __call__(self, source: Bytes) -> Container:
+        """The container that `source` holds."""
+        ...
 
 
 class Unreadable(Exception):

@@ -12,11 +12,13 @@ from model_contracts.artifact import Container, Tensor
 from model_contracts.dtypes import DTYPES, SAFETENSORS_NAMES
 from model_contracts.formats.documents import collector_paused
 from model_contracts.formats.interface import Bytes
-from model_contracts.formats.safetensors_header import SPECIFICATION, Malformed, Pairs, header_text, members
+from model_contracts.formats.safetensors_header import SPECIFICATION, Malformed, Pairs, Usual, header_text, members
 from model_contracts.ledger import KEPT, Ledger, Topic
 from model_contracts.outcome import Place
 
 _LIMIT = 1 << 63
+_LONGEST_NAME = 4096
+_USUAL_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:-]*")
 _ILLEGAL_NAME = re.compile(r"^$|[\x00-\x1f\x7f]|(^|[/\\])\.\.([/\\]|$)|^[/\\]|^[A-Za-z]:[/\\]")
 _FIELDS = frozenset(("dtype", "shape", "data_offsets"))
 
@@ -100,10 +102,9 @@ class _Parsed:
             self._metadata(value)
             return
         self.members += 1
-        if _ILLEGAL_NAME.search(key):
-            self._fail(
-                "portability", "name_legal", "a name that is no path and holds no control character", key, at=key
-            )
+        if len(key) > _LONGEST_NAME or (not _USUAL_NAME.fullmatch(key) and _ILLEGAL_NAME.search(key)):
+            expected = f"1 to {_LONGEST_NAME:,} characters, no path and no control character"
+            self._fail("portability", "name_legal", expected, key, at=key)
         if key in self.last:
             note = "parsers disagree on equal names: the reference reader takes the last of them without a word"
             self._fail(
@@ -140,13 +141,18 @@ class _Parsed:
         for name, text in value:
             if not isinstance(text, str):
                 self._fail("format", "metadata_strings", f"a string at {name[:80]!r}", text, at=at)
-        self.metadata = {name: text for name, text in value if isinstance(text, str)}
-        if len({name for name, _ in value}) < len(value):
+        self.metadata = dict(value)
+        repeated = len(self.metadata) < len(value)
+        if self.ledger.violated["format", "metadata_strings"]:
+            self.metadata = {name: text for name, text in self.metadata.items() if isinstance(text, str)}
+        if repeated:
             self._fail("format", "metadata_unique", "each key once", "a key twice", at=at)
         else:
             self.ledger.compare("format", "metadata_unique", True)
 
     def _entry(self, name: str, value: object) -> _Entry | None:
+        if isinstance(value, Usual):
+            return self._typed(name, value)
         if not isinstance(value, Pairs):
             self._fail("format", "entry_form", "an object of dtype, shape, data_offsets", value, at=name)
             return None
@@ -166,14 +172,17 @@ class _Parsed:
             self._fail("format", "shape_form", "whole numbers from 0, below 2^63", shape, at=name)
         elif not isinstance(dtype, str):
             self._fail("format", "entry_form", "a string as dtype", dtype, at=name)
-        elif dtype in SAFETENSORS_NAMES:
-            begin, end = offsets
-            return _Entry(name, dtype, tuple(shape), begin, end, self._sound(name, dtype, shape, end - begin))
         else:
-            note = "the tensor is left out: no other type stands in for one that is not known"
-            self._fail("dtypes", "dtype_known", "an element type of the format", dtype, at=name, note=note)
-            return _Entry(name, None, tuple(shape), offsets[0], offsets[1], sound=False)
+            return self._typed(name, Usual(dtype, tuple(shape), offsets[0], offsets[1]))
         return None
+
+    def _typed(self, name: str, value: Usual) -> _Entry:
+        dtype, shape, begin, end = value
+        if dtype in SAFETENSORS_NAMES:
+            return _Entry(name, dtype, shape, begin, end, self._sound(name, dtype, shape, end - begin))
+        note = "the tensor is left out: no other type stands in for one that is not known"
+        self._fail("dtypes", "dtype_known", "an element type of the format", dtype, at=name, note=note)
+        return _Entry(name, None, shape, begin, end, sound=False)
 
     def _sound(self, name: str, dtype: str, shape: Sequence[int], extent: int) -> bool:
         """Whether the shape takes the bytes that the offsets span."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from model_contracts.formats.interface import Bytes
 from model_contracts.ledger import Ledger, Topic
@@ -16,16 +16,33 @@ SPECIFICATION = "safetensors format, Format"
 #: The format's own bound on a header, in bytes.
 HEADER_LIMIT = 100_000_000
 #: This reader's bounds: real headers hold at most some 100,000 entries of about 130 bytes in one file.
-HEADER_BOUND = 32 << 20
+HEADER_BOUND, ENTRY_BOUND = 32 << 20, 120_000
 #: Text past this size has to be plain ASCII: one wide character would make four bytes of each of the others.
 PLAIN_BOUND = 8 << 20
-BOUNDS = {b"{": 250_000, b",": 2_500_000, b":": 1_250_000}
+#: Commas and colons that an entry takes at most, and that metadata may take besides.
+PER_ENTRY, BESIDES = {b",": 12, b":": 4}, 100_000
 _CHUNK = 1 << 20
 _SPACE = re.compile(r"[ \t\n\r]*")
+_S, _N = r"[ \t\n\r]*+", r"(?:0|[1-9][0-9]{0,17})"
+#: A member as every writer writes it, with the comma or brace behind it: read at once, ten times as fast as by parts.
+_USUAL = re.compile(
+    rf'"([^"\\\x00-\x1f]*+)"{_S}:{_S}\{{{_S}"dtype"{_S}:{_S}"([A-Z0-9_]+)"{_S},'
+    rf'{_S}"shape"{_S}:{_S}\[{_S}((?:{_N}(?:{_S},{_S}{_N}){{0,7}})?){_S}\]{_S},'
+    rf'{_S}"data_offsets"{_S}:{_S}\[{_S}({_N}){_S},{_S}({_N}){_S}\]{_S}\}}{_S}([,}}])'
+)
 
 
 class Pairs(list[tuple[str, Any]]):
     """The members of a JSON object in order, equal keys included."""
+
+
+class Usual(NamedTuple):
+    """The value of a member as every writer writes it: the three fields, each once, each of its type."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    begin: int
+    end: int
 
 
 class Malformed(Exception):
@@ -75,17 +92,22 @@ def _bounded(source: Bytes, length: int) -> bytes:
     mine = "(a bound of this reader, not of the format)"
     if length > HEADER_BOUND:
         raise Malformed("header_bounded", f"at most {HEADER_BOUND:,} bytes of header {mine}", length, 0)
-    counts, pieces = dict.fromkeys(BOUNDS, 0), []
+    entries, counts, pieces = 0, dict.fromkeys(PER_ENTRY, 0), []
     for offset in range(8, 8 + length, _CHUNK):
         wanted = min(_CHUNK, 8 + length - offset)
         piece = source.read(offset, wanted)
         if len(piece) < wanted:
             raise Malformed("header_fits_file", 8 + length, offset + len(piece), offset + len(piece), "sizes")
         pieces.append(piece)
-        for mark, bound in BOUNDS.items():
+        entries += piece.count(b"{")
+        if entries > ENTRY_BOUND:
+            raise Malformed("header_bounded", f"at most {ENTRY_BOUND:,} entries {mine}", entries, offset)
+        for mark in PER_ENTRY:
             counts[mark] += piece.count(mark)
-            if counts[mark] > bound:
-                raise Malformed("header_bounded", f"at most {bound:,} {mark.decode()!r} {mine}", counts[mark], offset)
+    for mark, each in PER_ENTRY.items():
+        if counts[mark] > (bound := each * entries + BESIDES):
+            observed = f"{counts[mark]:,} and {entries:,} entries"
+            raise Malformed("header_bounded", f"at most {bound:,} {mark.decode()!r} {mine}", observed, 8)
     data = b"".join(pieces)
     if length > PLAIN_BOUND and not (data.isascii() and b"\\u" not in data):
         raise Malformed("header_bounded", f"plain ASCII in a header past {PLAIN_BOUND:,} bytes {mine}", length, 8)
@@ -105,6 +127,15 @@ def members(text: str) -> Iterator[tuple[str, Any]]:
     at = _next(text, at + 1)
     if text[at : at + 1] != "}":
         while True:
+            while (usual := _USUAL.match(text, at)) is not None:
+                name, dtype, shape, begin, end, more = usual.groups()
+                yield name, Usual(dtype, tuple(map(int, shape.split(","))) if shape else (), int(begin), int(end))
+                at = usual.end() - 1
+                if more == "}":
+                    break
+                at = _next(text, at + 1)
+            if usual is not None:
+                break
             if text[at : at + 1] != '"':
                 raise _syntax(text, at, "a name in double quotes")
             key, at = _scan(scan, text, at)
