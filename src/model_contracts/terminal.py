@@ -55,7 +55,8 @@ def number(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:.6g}" if isfinite(value) else str(value)
+        whole = isfinite(value) and value.is_integer() and abs(value) < 1e15
+        return f"{value:,.0f}" if whole else f"{value:.6g}"
     if isinstance(value, list | tuple):
         text = f"[{', '.join(number(item) for item in value)}]"
     elif isinstance(value, dict):
