@@ -72,16 +72,18 @@ def header_text(source: Bytes, ledger: Ledger) -> tuple[int, str]:
         text = data.decode()
     except UnicodeDecodeError as error:
         raise Malformed("header_utf8", "UTF-8", f"{error.reason}: {data[error.start]:#04x}", 8 + error.start) from None
-    ledger.compare(
-        "portability",
-        "begins_with_brace",
-        text[:1] == "{",
-        expected="{",
-        observed=text[:1],
-        place=Place(offset=8),
-        note="the specification says MUST begin with {; the reference reader accepts whitespace before it",
-        source=SPECIFICATION,
-    )
+    start = _next(text, 0)
+    if text[start : start + 1] == "{":
+        ledger.compare(
+            "portability",
+            "begins_with_brace",
+            start == 0,
+            expected="{",
+            observed=text[:1],
+            place=Place(offset=8),
+            note="the specification says MUST begin with {; the reference reader accepts whitespace before it",
+            source=SPECIFICATION,
+        )
     if length % 8:
         ledger.note(f"the header takes {length:,} bytes, no multiple of 8: the tensors are not aligned")
     return length, text
