@@ -6,12 +6,13 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from model_contracts.artifact import Container, Tensor
+from model_contracts.artifact import Container, Tensor, Tokenizer
 from model_contracts.dtypes import DTYPES
 from model_contracts.formats.gguf_tensors import SMALLEST_ENTRY, Entries, Placement
 from model_contracts.formats.gguf_values import TYPE_NAMES, UINT32, Window
 from model_contracts.formats.interface import Bytes
 from model_contracts.formats.tally import OURS, Refused, Tally
+from model_contracts.formats.vocabulary import Keys, tokenizer_of
 from model_contracts.ledger import Ledger
 
 SPECIFICATION = "ggml docs/gguf.md"
@@ -26,6 +27,12 @@ _DEFAULT_ALIGNMENT = 32
 _SNAKE_CASE = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
 _ARCHITECTURE = re.compile(r"[a-z0-9]+")
 _HYPHENATED = re.compile(r"[a-z0-9]+([-_][a-z0-9]+)*")
+_TOKENIZER = Keys(prefix="tokenizer.ggml.", tokens="tokens", algorithm=("model",), pre="pre")
+
+
+def gguf_tokenizer(container: Container) -> Tokenizer | None:
+    """The tokenizer under `tokenizer.ggml.*`, None without tokens; what is wrong with it is in the ledger."""
+    return tokenizer_of(container, _TOKENIZER, SPECIFICATION)
 
 
 def read_gguf(source: Bytes) -> Container:

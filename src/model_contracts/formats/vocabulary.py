@@ -1,0 +1,179 @@
+"""Owns how a tokenizer is built from the arrays of a GGUF or .apr header, whatever types they turn out to be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from model_contracts.artifact import AddedToken, Container, Tokenizer
+from model_contracts.formats.tally import Tally
+
+#: What the containers' words for an algorithm mean; any other word stands for itself.
+ALGORITHMS = {"gpt2": "BPE", "bpe": "BPE", "llama": "SPM", "bert": "WordPiece", "t5": "Unigram"}
+#: llama.cpp's words for special tokens, as the rest of the field says them.
+_SPECIAL = {"unknown": "unk", "padding": "pad", "seperator": "sep", "separator": "sep"}
+_CONTROL, _USER_DEFINED = 3, 4
+#: Equal tokens kept; a hostile vocabulary can hold millions.
+_DUPLICATES_KEPT = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Under which keys a container holds the parts of a tokenizer; of several, the first that is present counts."""
+
+    prefix: str
+    tokens: str
+    algorithm: tuple[str, ...]
+    pre: str
+    #: A text that stands at every id without a token (.apr), all but its first occurrence.
+    hole: str | None = None
+
+
+def tokenizer_of(container: Container, keys: Keys, specification: str) -> Tokenizer | None:
+    """The tokenizer in a header, None where it holds no tokens. Parts of a wrong type are left out; the ledger says so."""
+    parts = _Parts(container.metadata, keys, Tally(container.ledger, specification))
+    tokens = parts.texts(keys.prefix + keys.tokens)
+    if not tokens:
+        return None
+    texts, duplicates = parts.distinct(tokens)
+    types = parts.numbers(keys.prefix + "token_type", len(tokens), int)
+    return Tokenizer(
+        origin=container.path,
+        algorithm=parts.algorithm(),
+        tokens=texts,
+        merges=parts.merges(),
+        added=_added(tokens, types),
+        token_types=types,
+        scores=parts.numbers(keys.prefix + "scores", len(tokens), float),
+        special_ids=parts.special_ids(),
+        add_bos=parts.flag("add_bos_token"),
+        add_eos=parts.flag("add_eos_token"),
+        pre=parts.text(keys.prefix + keys.pre),
+        duplicates=duplicates,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The metadata of one header, asked key by key."""
+
+    metadata: Mapping[str, Any]
+    keys: Keys
+    tally: Tally
+
+    def _holds(self, measure: str, holds: bool, expected: object, observed: object, key: str) -> bool:
+        return self.tally.compare("format", measure, holds, expected, observed, key=key)
+
+    def text(self, key: str) -> str | None:
+        """A string; None where absent."""
+        value = self.metadata.get(key)
+        if value is None:
+            return None
+        return value if self._holds("tokenizer_text", isinstance(value, str), "a string", value, key) else None
+
+    def texts(self, key: str) -> list[str] | None:
+        """A list of strings; None where absent."""
+        value = self.metadata.get(key)
+        if value is None:
+            return None
+        holds = isinstance(value, list) and all(type(item) is str for item in value)
+        return value if self._holds("tokenizer_arrays", holds, "an array of strings", _kind(value), key) else None
+
+    def numbers(self, key: str, count: int, kind: type[int] | type[float]) -> list[Any] | None:
+        """One number a token; None where absent."""
+        value = self.metadata.get(key)
+        if value is None:
+            return None
+        wanted = (int,) if kind is int else (int, float)
+        what = "whole numbers" if kind is int else "numbers"
+        holds = isinstance(value, list) and all(type(item) in wanted for item in value)
+        if not self._holds("tokenizer_arrays", holds, f"an array of {what}", _kind(value), key):
+            return None
+        self._holds("tokenizer_arrays", len(value) == count, f"{count:,} entries, one a token", len(value), key)
+        return list(value)
+
+    def distinct(self, tokens: list[str]) -> tuple[Sequence[str | None], tuple[tuple[str, int, int], ...]]:
+        """The tokens with holes as None, and those that stand at two ids."""
+        if len(set(tokens)) == len(tokens):
+            return tokens, ()
+        first: dict[str, int] = {}
+        texts: list[str | None] = list(tokens)
+        duplicates: list[tuple[str, int, int]] = []
+        holes = 0
+        for index, token in enumerate(tokens):
+            seen = first.setdefault(token, index)
+            if seen == index:
+                continue
+            if token == self.keys.hole:
+                texts[index] = None
+                holes += 1
+            elif len(duplicates) < _DUPLICATES_KEPT:
+                duplicates.append((token, seen, index))
+        if holes:
+            self.tally.ledger.note(f"{holes:,} ids hold {self.keys.hole}, which fills the ids without a token")
+        return texts, tuple(duplicates)
+
+    def algorithm(self) -> str:
+        """What the container calls the algorithm, in the words of tokenizer.json; "unknown" where it does not."""
+        for name in self.keys.algorithm:
+            if word := self.text(self.keys.prefix + name):
+                return ALGORITHMS.get(word.lower(), word)
+        key = self.keys.prefix + self.keys.algorithm[0]
+        self._holds("tokenizer_declared", False, "the name of a tokenizer model", None, key)
+        return "unknown"
+
+    def merges(self) -> list[tuple[str, str]] | None:
+        """Each merge in two halves: it is split at its first space that is not its first character."""
+        key = self.keys.prefix + "merges"
+        stored = self.texts(key)
+        if stored is None:
+            return None
+        halves: list[tuple[str, str]] = []
+        broken = 0
+        append = halves.append
+        for merge in stored:
+            at = merge.find(" ", 1)
+            if at < 0:
+                broken += 1
+                append((merge, ""))
+            else:
+                append((merge[:at], merge[at + 1 :]))
+        observed = f"{broken:,} merges without a space between two halves"
+        self._holds("tokenizer_merges", not broken, "two halves and a space in every merge", observed, key)
+        return halves
+
+    def special_ids(self) -> dict[str, tuple[int, str]]:
+        """Every `…_token_id` under its name: (id, key)."""
+        prefix, suffix = self.keys.prefix, "_token_id"
+        ids: dict[str, tuple[int, str]] = {}
+        for key, value in self.metadata.items():
+            if not (key.startswith(prefix) and key.endswith(suffix)) or value is None:
+                continue
+            if self._holds("tokenizer_ids", type(value) is int, "a whole number", value, key):
+                word = key[len(prefix) : -len(suffix)]
+                ids.setdefault(_SPECIAL.get(word, word), (value, key))
+        return ids
+
+    def flag(self, name: str) -> bool | None:
+        """A boolean; None where absent."""
+        key = self.keys.prefix + name
+        value = self.metadata.get(key)
+        if value is None:
+            return None
+        return value if self._holds("tokenizer_flags", type(value) is bool, "a boolean", value, key) else None
+
+
+def _added(tokens: Sequence[str], types: Sequence[int] | None) -> dict[int, AddedToken]:
+    """Control tokens are special; user-defined ones are added, and no more."""
+    return {
+        index: AddedToken(index, token, special=kind == _CONTROL)
+        for index, (token, kind) in enumerate(zip(tokens, types or (), strict=False))
+        if kind in (_CONTROL, _USER_DEFINED)
+    }
+
+
+def _kind(value: object) -> str:
+    if not isinstance(value, list):
+        return f"{type(value).__name__} {str(value)[:40]}"
+    return f"an array of {', '.join(sorted({type(item).__name__ for item in value})) or 'nothing'}"
