@@ -31,7 +31,7 @@ class Keys:
 
 
 def tokenizer_of(container: Container, keys: Keys, specification: str) -> Tokenizer | None:
-    """The tokenizer in a header, None where it holds no tokens. Parts of a wrong type are left out; the ledger says so."""
+    """The tokenizer in a header, None without tokens. Parts of a wrong type are left out; the ledger says so."""
     parts = _Parts(container.metadata, keys, Tally(container.ledger, specification))
     tokens = parts.texts(keys.prefix + keys.tokens)
     if not tokens:
@@ -43,7 +43,7 @@ def tokenizer_of(container: Container, keys: Keys, specification: str) -> Tokeni
         algorithm=parts.algorithm(),
         tokens=texts,
         merges=parts.merges(),
-        added=_added(tokens, types),
+        added=_added(tokens, types or ()),
         token_types=types,
         scores=parts.numbers(keys.prefix + "scores", len(tokens), float),
         special_ids=parts.special_ids(),
@@ -77,7 +77,7 @@ class _Parts:
         value = self.metadata.get(key)
         if value is None:
             return None
-        holds = isinstance(value, list) and all(type(item) is str for item in value)
+        holds = isinstance(value, list) and set(map(type, value)) <= {str}
         return value if self._holds("tokenizer_arrays", holds, "an array of strings", _kind(value), key) else None
 
     def numbers(self, key: str, count: int, kind: type[int] | type[float]) -> list[Any] | None:
@@ -85,9 +85,9 @@ class _Parts:
         value = self.metadata.get(key)
         if value is None:
             return None
-        wanted = (int,) if kind is int else (int, float)
+        wanted = {int} if kind is int else {int, float}
         what = "whole numbers" if kind is int else "numbers"
-        holds = isinstance(value, list) and all(type(item) in wanted for item in value)
+        holds = isinstance(value, list) and set(map(type, value)) <= wanted
         if not self._holds("tokenizer_arrays", holds, f"an array of {what}", _kind(value), key):
             return None
         self._holds("tokenizer_arrays", len(value) == count, f"{count:,} entries, one a token", len(value), key)
@@ -130,15 +130,14 @@ class _Parts:
         if stored is None:
             return None
         halves: list[tuple[str, str]] = []
-        broken = 0
         append = halves.append
         for merge in stored:
-            at = merge.find(" ", 1)
-            if at < 0:
-                broken += 1
-                append((merge, ""))
-            else:
-                append((merge[:at], merge[at + 1 :]))
+            left, _, right = merge.partition(" ")
+            if not left:
+                left, _, right = merge[1:].partition(" ")
+                left = merge[:1] + left
+            append((left, right))
+        broken = sum(not right for _, right in halves)
         observed = f"{broken:,} merges without a space between two halves"
         self._holds("tokenizer_merges", not broken, "two halves and a space in every merge", observed, key)
         return halves
@@ -164,16 +163,17 @@ class _Parts:
         return value if self._holds("tokenizer_flags", type(value) is bool, "a boolean", value, key) else None
 
 
-def _added(tokens: Sequence[str], types: Sequence[int] | None) -> dict[int, AddedToken]:
+def _added(tokens: Sequence[str], types: Sequence[int]) -> dict[int, AddedToken]:
     """Control tokens are special; user-defined ones are added, and no more."""
+    indices = [index for index, kind in enumerate(types) if kind in (_CONTROL, _USER_DEFINED)]
     return {
-        index: AddedToken(index, token, special=kind == _CONTROL)
-        for index, (token, kind) in enumerate(zip(tokens, types or (), strict=False))
-        if kind in (_CONTROL, _USER_DEFINED)
+        index: AddedToken(index, tokens[index], special=types[index] == _CONTROL)
+        for index in indices
+        if index < len(tokens)
     }
 
 
 def _kind(value: object) -> str:
     if not isinstance(value, list):
         return f"{type(value).__name__} {str(value)[:40]}"
-    return f"an array of {', '.join(sorted({type(item).__name__ for item in value})) or 'nothing'}"
+    return f"an array of {', '.join(sorted(kind.__name__ for kind in set(map(type, value)))) or 'nothing'}"
