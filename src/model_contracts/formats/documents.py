@@ -7,16 +7,28 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from model_contracts.formats.interface import Bytes, Unreadable
 from model_contracts.formats.source import FileBytes
 from model_contracts.ledger import Ledger
 from model_contracts.outcome import Place
 
-#: The longest sidecar this program reads, in bytes, and the most values it holds (objects, lists, members).
+#: The longest sidecar this program reads, in bytes: the largest published index takes some 20 MB.
 SIDECAR_BOUND = 64 << 20
-VALUES_BOUND = 4_000_000
+
+
+class Bounds(NamedTuple):
+    """The most values (commas and opening brackets) and members (colons) of a document; text counts as if it were such.
+
+    Each value takes some 60 bytes and each member some 170 once parsed, so they bound memory where bytes do not.
+    """
+
+    values: int
+    members: int
+
+
+SIDECAR_BOUNDS = Bounds(1_000_000, 500_000)
 
 Hook = Callable[[list[tuple[str, Any]]], Any]
 
@@ -41,18 +53,21 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def parse(data: bytes, hook: Hook | None = None, values: int = VALUES_BOUND) -> Any:
+def parse(data: bytes, hook: Hook | None = None, bounds: Bounds = SIDECAR_BOUNDS) -> Any:
     """The JSON value of bytes; raises NotJson, and nothing else, for whatever they hold."""
-    held = data.count(b",") + data.count(b"[") + data.count(b"{")
-    if held > values:
-        raise NotJson(f"at most {values:,} values (a bound of this reader)", f"up to {held:,}")
+    values, members = sum(map(data.count, (b",", b"[", b"{"))), data.count(b":")
+    if values > bounds.values or members > bounds.members:
+        expected = f"at most {bounds.values:,} values and {bounds.members:,} members (bounds of this reader)"
+        raise NotJson(expected, f"up to {values:,} values and {members:,} members")
+    surrogates = b"\\ud" in data or b"\\uD" in data
     try:
         text = data.decode("utf-8-sig" if data[:3] == b"\xef\xbb\xbf" else "utf-8")
+        del data  # the text alone may take four times as much
         value = json.loads(text, object_pairs_hook=hook, parse_constant=_constant)
-        if b"\\ud" in data or b"\\uD" in data:
+        if surrogates:
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
-        raise NotJson("UTF-8", f"{error.reason}: {data[error.start]:#04x}", error.start) from None
+        raise NotJson("UTF-8", f"{error.reason}: {error.object[error.start]:#04x}", error.start) from None
     except UnicodeEncodeError:
         raise NotJson("whole characters", "half of a surrogate pair") from None
     except json.JSONDecodeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 
 from model_contracts.artifact import Format
@@ -97,7 +98,7 @@ def _text(first: bytes, size: int) -> str | None:
         kind = "config.json of a model" if b'"architectures"' in first or b'"model_type"' in first else "JSON text"
         return f"{kind}, not its weights"
     try:
-        text = first[: size if size < len(first) else len(first) - 4].decode()
+        text = codecs.getincrementaldecoder("utf-8")().decode(first, final=size <= len(first))
     except UnicodeDecodeError:
         return None
     if text and all(character.isprintable() or character in "\t\r\n" for character in text):

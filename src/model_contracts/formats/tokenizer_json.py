@@ -8,13 +8,13 @@ from itertools import chain, islice
 from typing import Any
 
 from model_contracts.artifact import AddedToken, Tokenizer
-from model_contracts.formats.documents import NotJson, collector_paused, parse, read_whole
+from model_contracts.formats.documents import Bounds, NotJson, collector_paused, parse, read_whole
 from model_contracts.formats.interface import Bytes
 from model_contracts.ledger import Ledger
 from model_contracts.outcome import Place
 
 #: This reader's bounds: the largest published tokenizer.json take some 35 MB, and hold some 260,000 tokens.
-FILE_BOUND, VALUES_BOUND, ID_BOUND = 256 << 20, 6_000_000, 4 << 20
+FILE_BOUND, DOCUMENT_BOUNDS, ID_BOUND = 64 << 20, Bounds(3_500_000, 1_200_000), 4 << 20
 #: Duplicates that are kept; a hostile vocabulary can hold a million.
 _KEPT = 1_000
 _ALGORITHMS = ("BPE", "Unigram", "WordPiece", "WordLevel")
@@ -68,7 +68,7 @@ def read_tokenizer(source: Bytes, ledger: Ledger, config: Mapping[str, Any] | No
     """
     try:
         with collector_paused():
-            document = parse(read_whole(source, FILE_BOUND), _members, VALUES_BOUND)
+            document = parse(read_whole(source, FILE_BOUND), _members, DOCUMENT_BOUNDS)
             tokenizer = _tokenizer(source, _mapping(document, "the file"), config or {}, ledger)
     except NotJson as refused:
         ledger.compare(
