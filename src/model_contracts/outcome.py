@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
+from math import inf, isfinite
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -62,7 +62,7 @@ class Verdict(StrEnum):
     ERROR = "Error"
 
 
-#: Why a clause was skipped. Only `not_owed` leaves the decision alone: the artifact is of a kind that owes nothing here.
+#: Why a clause was skipped. Only `not_owed` leaves the decision alone: artifacts of this kind owe nothing here.
 SkipCause = Literal["not_owed", "nothing_compared", "missing_input", "unreadable", "unsatisfiable"]
 Force = Literal["must", "should"]
 
@@ -177,10 +177,21 @@ Evidence = tuple[Outcome, ...]
 
 def written(evidence: Evidence, run: Run) -> tuple[list[Any], dict[str, Any]]:
     """Evidence and run as JSON values, as they are written to disk: of a place only the parts that are set."""
-    outcomes = [json.loads(outcome.model_dump_json()) for outcome in evidence]
+    outcomes = [_as_json(outcome.model_dump()) for outcome in evidence]
     for comparison in (comparison for outcome in outcomes for comparison in outcome["comparisons"]):
         comparison["place"] = {key: part for key, part in comparison["place"].items() if part is not None}
-    return outcomes, json.loads(run.model_dump_json())
+    return outcomes, _as_json(run.model_dump())
+
+
+def _as_json(value: Any) -> Any:
+    """What JSON cannot hold as text: `Infinity`, `NaN`, and half a surrogate pair (in a file name) as its escape."""
+    if isinstance(value, str):
+        return str(value) if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, float):
+        return value if isfinite(value) else {inf: "Infinity", -inf: "-Infinity"}.get(value, "NaN")
+    if isinstance(value, dict):
+        return {_as_json(key): _as_json(item) for key, item in value.items()}
+    return [_as_json(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def jsonable(value: Any) -> JsonValue:

@@ -82,7 +82,7 @@ def read(directory: Path) -> tuple[Evidence, Run]:
         path = directory / name
         value = _parse_or_raise(path)
         if found := next(iter(_violations(value)), None):
-            raise Unusable(f"{path}{found}")
+            raise Unusable(f"{path}: {found}")
         values.append(value)
     if not isinstance(values[0], list) or not isinstance(values[1], dict):
         raise Unusable(f"{directory}: {EVIDENCE} is an array of outcomes and {RUN} one object; these are not")
@@ -162,6 +162,8 @@ def _message(error: SchemaError) -> str:
             return f"expected one of {', '.join(map(json.dumps, wanted))}, found {value}"
         case "minimum":
             return f"expected at least {wanted}, found {value}"
+        case "minLength":
+            return f"expected at least {wanted} character, found {value}"
         case "pattern":
             return f"expected text that matches {wanted}, found {value}"
         case _:
