@@ -75,8 +75,14 @@ class View:
 
     @property
     def tied(self) -> bool | None:
-        """Whether the artifact says that embedding and output head are one (None: its container has no such flag)."""
-        value = self.numbers.get("tie_word_embeddings")
+        """Whether the artifact says that embedding and output head are one (None: it says nothing).
+
+        Only config.json has a default: readers of GGUF and .apr go by the presence of the head.
+        """
+        said = self.declared.get("tie_word_embeddings")
+        value = said.value if said else None
+        if said is None and self.artifact.format == "safetensors":
+            value = self.numbers.get("tie_word_embeddings")
         return value if isinstance(value, bool) else None
 
     @cached_property

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from model_contracts.anatomy.special_ids import special_ids
 from model_contracts.anatomy.view import View
-from model_contracts.checks.interface import Examination, Where, missing_input
+from model_contracts.checks.interface import Examination, Where, missing_input, not_owed
 from model_contracts.outcome import Comparison, Place, Record, jsonable
 
 
@@ -49,7 +49,7 @@ def _agreement(view: View) -> Iterator[Comparison]:
         if name == "eos_token_id" and isinstance(value, int):
             said.setdefault(place.file or "", set()).add(value)
     if len(said) < 2:
-        raise missing_input("only one place declares the end of sequence")
+        raise not_owed("only one place declares the end of sequence")
     *others, (file, ids) = list(said.items())
     known: set[int] = set().union(*(values for _, values in others))
     yield Comparison(

@@ -22,7 +22,7 @@ def tied_embeddings(examination: Examination, parameters: NoParameters, where: W
     flag = view.declared.get("tie_word_embeddings")
     place = flag.place if flag else Place(tensor="output head")
     if tied is None:
-        # GGUF has no flag: a file without an output head is read as tied, one with a head as untied.
+        # No flag: a file without an output head is read as tied, one with a head as untied.
         yield Comparison(
             measure="head_readable",
             place=Place(tensor=head.name if head else embedding.name),
