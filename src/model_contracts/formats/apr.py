@@ -9,7 +9,7 @@ from typing import Any
 
 from model_contracts.artifact import Container, Tensor, Tokenizer
 from model_contracts.formats.apr_index import ALIGNMENT, SMALLEST_ENTRY, Index
-from model_contracts.formats.documents import NotJson, parse
+from model_contracts.formats.documents import Bounds, NotJson, parse
 from model_contracts.formats.interface import Bytes
 from model_contracts.formats.tally import OURS, Refused, Tally
 from model_contracts.formats.vocabulary import Keys, tokenizer_of
@@ -28,7 +28,7 @@ KIN = {
 HEADER_SIZE = 64
 #: The bound that apr's sources declare for the metadata and do not enforce; the index's is ours.
 METADATA_LIMIT = 16 << 20
-VALUES_LIMIT = 1_500_000
+METADATA_BOUNDS = Bounds(values=1_500_000, members=500_000)
 INDEX_LIMIT = 64 << 20
 TENSORS_LIMIT = 250_000
 #: Up to this size the footer is verified while the file is opened: it takes a pass over all bytes.
@@ -187,7 +187,7 @@ class _Reader:
         """The JSON object; the last of two equal keys is kept, as apr does."""
         at = self.metadata_offset
         try:
-            value = parse(self.source.read(at, self.metadata_size), self._members, VALUES_LIMIT)
+            value = parse(self.source.read(at, self.metadata_size), self._members, METADATA_BOUNDS)
         except NotJson as refused:
             note = "apr's core reader refuses the file; its serving reader goes on without any metadata"
             offset = at + (refused.offset or 0)
