@@ -177,6 +177,12 @@ class Artifact:
         return bool(self.containers) and all(container.readable for container in self.containers)
 
     @property
+    def kind(self) -> str:
+        """The format's name, or "no model" where the bytes are none of them."""
+        foreign = any(c.measure == "recognised_format" for file in self.containers for _, c in file.ledger.violations)
+        return "no model" if foreign else self.format
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """The weight files, in order."""
         return tuple(container.path for container in self.containers)

@@ -101,6 +101,7 @@ class Outcome(Record):
 
     id: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
     gate_id: str
+    title: str = Field(description="What holds when the gate is green, in one line.")
     outcome: Verdict
     reason: str = Field(min_length=1)
     invariant: str
@@ -160,7 +161,7 @@ class Run(Record):
     tool: str
     version: str
     command: tuple[str, ...]
-    seed: int
+    seed: int | None = Field(description="As asked for; null: each property's own, from its invariant and version.")
     started: str
     duration: float
     definitions: dict[str, str] = Field(description="Definition id to the digest of its file.")

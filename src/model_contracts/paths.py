@@ -132,3 +132,17 @@ def parts(root: Path, path: Path) -> tuple[str, str, Format, str]:
         raise ValueError(f"{path} is not organisation/name/format/file below {root}")
     format = next(known for known in SUFFIXES.values() if known == below[2])
     return below[0], below[1], format, below[3]
+
+
+def cache(name: str) -> Path:
+    """A folder of the user's cache that can be written; a private temporary one where the cache cannot."""
+    from tempfile import mkdtemp
+
+    from platformdirs import user_cache_path
+
+    folder = user_cache_path("model-contracts", appauthor=False) / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return Path(mkdtemp(prefix="model-contracts-"))
+    return folder if os.access(folder, os.W_OK) else Path(mkdtemp(prefix="model-contracts-"))

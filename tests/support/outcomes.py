@@ -24,6 +24,7 @@ def outcome(verdict: str = "Corroborated", gate: str = "G0-TEST-001", **changes:
     fields: dict[str, Any] = {
         "id": uuid.uuid4().hex,
         "gate_id": gate,
+        "title": "what the test holds",
         "outcome": Verdict(verdict),
         "reason": f"{verdict} because of the test",
         "invariant": "test/invariant",

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import Field
 
 from model_contracts.artifact import Artifact
+from model_contracts import paths
 from model_contracts.checks.interface import Examination, Skip, Where
 from model_contracts.formats.opening import READERS
 from model_contracts.formats.source import MemoryBytes
@@ -87,8 +88,11 @@ class _Falsified(Exception):
 
 def _falsify(artifact: Artifact, examples: int, seed: int) -> tuple[int, GeneratedHeader | None]:
     """Number of inputs tried, and the smallest that was not refused."""
-    from hypothesis import HealthCheck, Phase, given, settings
+    from hypothesis import HealthCheck, Phase, configuration, given, settings
     from hypothesis import seed as seeded
+
+    # Otherwise Hypothesis keeps a `.hypothesis` folder wherever the command is run.
+    configuration.set_hypothesis_home_dir(paths.cache("hypothesis"))
 
     tried = 0
     failing: list[GeneratedHeader] = []

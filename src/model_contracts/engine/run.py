@@ -187,6 +187,7 @@ def _outcome(
     return Outcome(
         id=uuid.uuid4().hex,
         gate_id=step.gate.id,
+        title=step.gate.title,
         outcome=verdict,
         reason=reason,
         invariant=step.invariant.id,
@@ -215,7 +216,7 @@ def _named(artifact: Artifact, examination: Examination, against: Subject | None
     return Subject(
         name=artifact.name,
         path=str(artifact.path),
-        format=artifact.format,
+        format=artifact.kind,
         digest=_digest(artifact, examination),
         against=against,
     )
@@ -247,7 +248,7 @@ def _record(artifact: Artifact, examination: Examination, notes: tuple[str, ...]
     return ArtifactRecord(
         name=artifact.name,
         path=str(artifact.path),
-        format=artifact.format,
+        format=artifact.kind,
         layout=artifact.layout,
         files=files,
         sidecars={role: f"{sidecar.path.name} ({sidecar.how})" for role, sidecar in artifact.sidecars.items()},
@@ -274,7 +275,7 @@ def _run(
         tool="model-contracts",
         version=__version__,
         command=request.command,
-        seed=request.seed if request.seed is not None else 0,
+        seed=request.seed,
         started=started,
         duration=duration,
         definitions=definitions,

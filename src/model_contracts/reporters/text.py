@@ -117,7 +117,7 @@ def _said(outcome: Outcome) -> str:
     if not listed:
         return f"{word}: {reason}"
     count = f"{plural(outcome.violated, 'comparison')} {'does' if outcome.violated == 1 else 'do'} not hold"
-    return f"{word}: {outcome.invariant}: {count} ({outcome.compared:,} compared)"
+    return f"{word}: {safe(outcome.title)}: {count} ({outcome.compared:,} compared)"
 
 
 def _worst(outcome: Outcome, pen: Pen, width: int) -> Iterator[str]:
@@ -199,7 +199,8 @@ def _directory(command: tuple[str, ...]) -> str | None:
 def _last(outcomes: Evidence, run: Run, pen: Pen, width: int) -> Iterator[str]:
     decision = run.decision
     compared = sum(outcome.compared for outcome in outcomes)
-    figures = f"exit {decision.exit_code} · {compared:,} compared · {run.duration:.2f} s · seed {run.seed}"
+    seed = "" if run.seed is None else f" · seed {run.seed}"
+    figures = f"exit {decision.exit_code} · {compared:,} compared · {run.duration:.2f} s{seed}"
     if decision.exit_code and decision.decided_by:
         yield from wrap(f"decided by {', '.join(decision.decided_by)}", width)
     yield f"{_word(run, pen)}  {figures}"
