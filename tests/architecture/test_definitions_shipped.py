@@ -1,0 +1,102 @@
+"""Shipped definitions: every file loads, its id is its path, its schema does not drift, its gates are its own."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from model_contracts import definitions
+from model_contracts.definitions import schemas
+from model_contracts.definitions.outline import outlines
+from model_contracts.definitions.tree import parse
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = [(kind, name) for kind in definitions.KINDS for name in definitions.shipped_ids(kind)]
+INVARIANTS = [definitions.load_invariant(name) for name in definitions.shipped_ids("invariant")]
+CONTRACTS = [definitions.load_contract(name) for name in definitions.shipped_ids("contract")]
+
+
+def test_every_yaml_file_is_shipped_as_some_kind():
+    files = {p.relative_to(ROOT).as_posix() for top in ("contracts", "invariants") for p in (ROOT / top).rglob("*.*")}
+    tops = {"invariant": "invariants"}
+    assert files == {f"{tops.get(kind, 'contracts')}/{name}.yaml" for kind, name in SHIPPED}
+
+
+@pytest.mark.parametrize(("kind", "name"), SHIPPED)
+def test_a_shipped_definition_loads_and_its_id_is_its_path(kind, name):
+    assert definitions.load(definitions.KINDS[kind], name).id == name
+
+
+@pytest.mark.parametrize(("kind", "name"), SHIPPED)
+def test_a_shipped_file_is_valid_by_the_schema_that_is_shipped_with_it(kind, name):
+    outline = next(found for found in outlines(kind) if found.id == name)
+    schema = json.loads((ROOT / "schemas" / schemas.file_name(kind)).read_bytes())
+    assert [error.message for error in Draft202012Validator(schema).iter_errors(outline.tree.value)] == []
+
+
+@pytest.mark.parametrize("name", schemas.NAMES)
+def test_a_committed_schema_is_what_the_types_generate(name):
+    committed = (ROOT / "schemas" / schemas.file_name(name)).read_text("utf-8")
+    assert committed == schemas.text(schemas.generate()[name]), "run: contracts schema --write schemas"
+
+
+@pytest.mark.parametrize("name", schemas.NAMES)
+def test_a_schema_is_itself_valid(name):
+    Draft202012Validator.check_schema(schemas.generate()[name])
+    assert schemas.generate()[name]["$schema"] == schemas.DIALECT
+
+
+def test_no_other_file_lies_among_the_schemas():
+    assert {path.name for path in (ROOT / "schemas").iterdir()} == {schemas.file_name(name) for name in schemas.NAMES}
+
+
+def test_a_gate_id_belongs_to_one_invariant():
+    counted = Counter(gate.id for invariant in INVARIANTS for gate in invariant.gates)
+    assert [gate for gate, count in counted.items() if count > 1] == []
+
+
+def test_every_gate_names_a_check_that_exists_with_parameters_that_it_takes():
+    from model_contracts.checks import KINDS
+    from model_contracts.engine.properties import PROPERTIES
+
+    kinds = {name: kind.parameters for name, kind in KINDS.items()}
+    kinds |= {name: kind.parameters for name, kind in PROPERTIES.items()}
+    for invariant in INVARIANTS:
+        for at, gate in enumerate(invariant.gates):
+            shared = {k: v for k, v in invariant.parameters.items() if k in kinds[gate.check].model_fields}
+            definitions.parameters(kinds[gate.check], {**shared, **gate.parameters}, invariant, "gates", at)
+
+
+def test_every_invariant_stands_in_a_contract():
+    held = {clause.invariant for contract in CONTRACTS for clause in contract.clauses}
+    assert {invariant.id for invariant in INVARIANTS} - held == set()
+
+
+@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.id)
+def test_every_clause_names_an_invariant_and_gates_that_exist(contract):
+    for index, clause in enumerate(contract.clauses):
+        assert definitions.invariant_of(contract, index).id == clause.invariant
+
+
+def test_every_invariant_says_what_it_catches_and_a_value_knows_its_line():
+    assert [invariant.id for invariant in INVARIANTS if not invariant.catches] == []
+    for invariant in INVARIANTS:
+        file, line = invariant.where("gates", 0, "check").rsplit(":", 1)
+        text = (ROOT / file).read_text("utf-8").splitlines()[int(line) - 1]
+        assert f"check: {invariant.gates[0].check}" in text
+
+
+def test_an_outline_holds_what_the_typed_definition_holds():
+    for outline, invariant in zip(outlines("invariant"), INVARIANTS, strict=True):
+        assert outline.id == invariant.id and outline.get("statement") == invariant.statement
+        assert [gate["id"] for gate in outline.get("gates")] == [gate.id for gate in invariant.gates]
+        assert outline.where("gates", 0) == invariant.where("gates", 0)
+
+
+def test_line_numbers_survive_a_file_of_any_line_ending():
+    marks = parse(b"a: 1\r\nb:\r\n  - c: 2\r\n", "x.yaml").marks
+    assert [marks[pointer].key[0] for pointer in (("a",), ("b",), ("b", 0, "c"))] == [1, 2, 3]

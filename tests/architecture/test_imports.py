@@ -1,0 +1,62 @@
+"""The house is what DESIGN says: imports run downward, and every family has members and holds its table."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import model_contracts
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "src" / "model_contracts"
+
+
+def test_imports_run_downward(monkeypatch):
+    from importlinter.api import read_configuration, use_cases
+
+    monkeypatch.chdir(ROOT)
+    contracts = read_configuration(str(ROOT / "pyproject.toml"))["contracts_options"]
+    assert len(contracts) == 2
+    assert use_cases.lint_imports(config_filename=str(ROOT / "pyproject.toml"), cache_dir=None) == use_cases.SUCCESS
+
+
+def layers() -> set[str]:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    return {part.strip() for contract in settings for layer in contract.get("layers", ()) for part in layer.split("|")}
+
+
+def test_every_layer_that_is_named_exists():
+    """A layer of a misspelt name would never be broken."""
+    assert [name for name in layers() if not (PACKAGE / name).is_dir() and not (PACKAGE / f"{name}.py").is_file()] == []
+
+
+def test_every_module_of_the_package_is_in_a_layer():
+    modules = {path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.name[0] not in "_."}
+    assert {name for name in modules if name != "py.typed"} - layers() == set()
+
+
+@pytest.mark.parametrize(
+    ("family", "least"),
+    [("formats", 3), ("checks", 10), ("reporters", 2), ("cli", 8), ("kernels", 2), ("definitions", 4), ("engine", 4)],
+)
+def test_every_family_has_members(family, least):
+    members = [path for path in (PACKAGE / family).glob("*.py") if path.name not in ("__init__.py", "interface.py")]
+    assert len(members) >= least
+
+
+def test_the_command_knows_every_sub_command_and_no_other():
+    from importlib import import_module
+
+    from model_contracts.cli.main import COMMANDS
+
+    for name, (module, _) in COMMANDS.items():
+        loaded = import_module(module)
+        assert loaded.__file__ == str(PACKAGE / "cli" / f"{name}.py")
+        assert callable(loaded.configure) and callable(loaded.run)
+
+
+def test_the_package_says_what_it_is():
+    assert model_contracts.__version__[0].isdigit()
+    assert model_contracts.__doc__ is not None and "imports run downward" in model_contracts.__doc__
