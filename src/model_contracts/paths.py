@@ -62,8 +62,9 @@ def model_name(path: Path) -> str:
     """
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 -- Path.resolve would follow a snapshot's link to its blob
     folder = absolute.parent
-    if folder.name == "snapshots" and folder.parent.name.startswith("models--"):
-        return folder.parent.name.split("--")[-1]
+    for repository in (absolute, folder.parent if folder.name == "snapshots" else absolute):
+        if repository.name.startswith("models--") and (called := repository.name.split("--")[-1]):
+            return called
     name = absolute.name
     if name.lower().endswith(_INDEX) and len(name) > len(_INDEX):
         name = name[: -len(_INDEX)]
