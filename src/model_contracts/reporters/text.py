@@ -76,7 +76,9 @@ def _record(record: ArtifactRecord, label: str, pen: Pen, width: int) -> Iterato
     digests = [file.digest for file in record.files if file.digest]
     digest = f" · {_short_digest(digests[0])}" if len(record.files) == 1 and digests else ""
     what = f"{record.format} · {plural(len(record.files), 'file')} · {size:,} bytes{digest}"
-    yield f"{label}{pen('bold', safe(record.name))}  {what}"
+    name = safe(record.name)
+    for index, line in enumerate(wrap(f"{label}{name}  {what}", width, rest="  ")):
+        yield line.replace(name, pen("bold", name), 1) if index == 0 else line
     if record.sidecars:
         taken = ", ".join(f"{role} from {safe(name)}" for role, name in record.sidecars.items())
         yield from wrap(f"took {taken}", width, "  ")

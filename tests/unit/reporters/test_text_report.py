@@ -1,0 +1,172 @@
+"""The report for people: the verdict first and last, a line a gate, numbers, reasons, nothing a terminal obeys."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from model_contracts.outcome import ArtifactRecord, FileRecord, Place, Subject
+from model_contracts.reporters import REPORTERS
+from support.outcomes import comparison, outcome, record
+
+SOURCE = Subject(name="Qwen2.5-0.5B-src", path="/m/src", format="safetensors")
+TARGET = Subject(name="Qwen2.5-0.5B", path="/m/Qwen2.5-0.5B", format="gguf", against=SOURCE)
+ARTIFACT = ArtifactRecord(
+    name="Qwen2.5-0.5B",
+    path="/m/Qwen2.5-0.5B",
+    format="gguf",
+    layout="file",
+    files=(FileRecord(name="a.gguf", size=12_345_678, digest="blake3:" + "ab" * 32),),
+    sidecars={"config": "config.json"},
+    notes=("the footer is missing",),
+)
+
+
+def text(outcomes, width=100, color=False, **changes):
+    return REPORTERS["text"](tuple(outcomes), record(tuple(outcomes), **changes), width=width, color=color)
+
+
+def worst(count, **changes):
+    return outcome(
+        "Falsified",
+        "G-A-2",
+        violated=count,
+        comparisons=tuple(
+            comparison(
+                False,
+                measure="row_cosine",
+                place=Place(tensor=f"blk.{n}.attn_k.weight", row=n),
+                tolerance=0.02,
+                smallest_passing_tolerance=0.1 + n / 100,
+            )
+            for n in range(count)
+        ),
+        **changes,
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "word", "code"),
+    [
+        ([outcome()], "KEPT", 0),
+        ([outcome("Falsified")], "FALSIFIED", 1),
+        ([outcome("Skipped")], "NOT PROVEN", 3),
+        ([outcome("Error")], "CHECKER BROKEN", 4),
+        ([], "NOT PROVEN", 3),
+    ],
+)
+def test_the_verdict_stands_first_and_last(outcomes, word, code):
+    lines = text(outcomes).splitlines()
+    assert lines[0].startswith(f"{word}  ") and lines[-1].startswith(f"{word}  exit {code} ")
+
+
+def test_an_artifact_is_named_with_its_format_size_digest_and_what_it_took():
+    lines = text([outcome()], artifacts=(ARTIFACT,)).splitlines()
+    assert lines[2] == "Qwen2.5-0.5B  gguf · 1 file · 12,345,678 bytes · blake3:abababababababab"
+    assert lines[3] == "  took config from config.json"
+    assert "  · the footer is missing" in lines
+
+
+def test_a_pair_names_its_source_and_stands_in_one_section():
+    shown = text([outcome("Corroborated", "G-A-1"), outcome("Corroborated", "G-A-2", subject=TARGET)])
+    assert shown.count("Qwen2.5-0.5B  gguf") == 1
+    assert "against Qwen2.5-0.5B-src  safetensors" in shown
+
+
+def test_two_artifacts_have_a_section_each():
+    other = Subject(name="other", path="/m/other", format="apr")
+    lines = text([outcome("Corroborated", "G-A-1"), outcome("Corroborated", "G-A-1", subject=other)]).splitlines()
+    heads = ["Qwen2.5-0.5B  gguf", "other  apr"]
+    assert [line for line in lines if line in heads] == heads
+
+
+@pytest.mark.parametrize(
+    ("shown", "line"),
+    [
+        (
+            outcome("Corroborated", "G-A-1", reason="290 tensors, 494,032,768 compared"),
+            "✓ G-A-1  290 tensors, 494,032,768",
+        ),
+        (outcome("Skipped", "G-A-1", skip_cause="not_owed", reason="no experts"), "– G-A-1  not owed: no experts"),
+        (outcome("Skipped", "G-A-1", reason="no tokenizer"), "– G-A-1  not proven: no tokenizer"),
+        (outcome("Error", "G-A-1", reason="KeyError: x"), "! G-A-1  the checker failed: KeyError: x"),
+        (outcome("Crashed", "G-A-1", reason="signal 6"), "✗ G-A-1  crashed: signal 6"),
+        (
+            outcome("Falsified", "G-A-1"),
+            "✗ G-A-1  falsified: what the test holds: 1 comparison does not hold (10 compared)",
+        ),
+        (outcome("Falsified", "G-A-1", force="should"), "! G-A-1  warning: what the test holds: 1 comparison"),
+    ],
+)
+def test_a_gate_is_one_line_with_its_mark(shown, line):
+    assert any(found.startswith(f"  {line}") for found in text([shown]).splitlines())
+
+
+def test_the_worst_five_comparisons_stand_with_their_numbers_and_the_rest_is_counted():
+    shown = text([worst(8)])
+    rows = [int(row) for row in re.findall(r"attn_k\.weight · row (\d)", shown)]
+    assert rows == [7, 6, 5, 4, 3]
+    assert "row_cosine: expected 1, observed 1.5, tolerance 0.02, would pass at 0.17" in shown
+    assert "      and 3 more" in shown
+
+
+def test_a_note_and_the_origin_of_a_bound_are_said():
+    noted = comparison(False, note="the rows fit when permuted", bound_from="invariants/I-4.yaml:20")
+    shown = text([outcome("Falsified", comparisons=(noted,))])
+    assert "→ the rows fit when permuted" in shown and "[invariants/I-4.yaml:20]" in shown
+
+
+def test_gates_that_were_left_out_stand_with_their_reason():
+    shown = text([outcome()], not_evaluated={"G-B-1": "left out by --skip", "G-B-2": "left out by --skip"})
+    assert "Not evaluated\n  – left out by --skip: G-B-1, G-B-2\n" in shown
+
+
+def test_the_command_that_shows_more_names_the_gate_and_the_directory():
+    assert "  contracts explain G-A-2\n  contracts report out\n" in text(
+        [worst(1)], command=("contracts", "check", "m", "-o", "out")
+    )
+    assert "-o DIR keeps the evidence" in text([worst(1)])
+
+
+def test_the_gates_that_decided_stand_before_the_verdict():
+    assert text([outcome(), worst(1)]).splitlines()[-2] == "decided by G-A-2"
+
+
+HOSTILE = "evil\x1b[2J\x07\u202egnp.\u200bname\x9b31m\r\nOK"
+
+
+def test_names_from_an_artifact_cannot_steer_a_terminal():
+    hostile = outcome(
+        "Falsified",
+        reason=HOSTILE,
+        comparisons=(
+            comparison(
+                False,
+                place=Place(tensor=HOSTILE, file=HOSTILE, key=HOSTILE),
+                expected=HOSTILE,
+                observed={HOSTILE: [HOSTILE]},
+                note=HOSTILE,
+            ),
+        ),
+        subject=Subject(name=HOSTILE, path="/x", format="gguf"),
+    )
+    named = ARTIFACT.model_copy(update={"name": HOSTILE, "notes": (HOSTILE,), "sidecars": {"config": HOSTILE}})
+    crashed = outcome("Crashed", "G-A-9", reason=HOSTILE)
+    shown = text([hostile, crashed], artifacts=(named,), not_evaluated={"G-B-1": HOSTILE}, command=("-o", HOSTILE))
+    assert [line for line in shown.split("\n") if not line.isprintable()] == []
+    assert r"evil\x1b[2J\x07\u202egnp.\u200bname\x9b31m\r\nOK" in shown
+
+
+def test_colours_are_ansi_and_only_where_they_are_wanted():
+    plain, coloured = text([worst(1)]), text([worst(1)], color=True)
+    assert "\x1b" not in plain
+    assert "\x1b[31m✗\x1b[0m" in coloured
+    assert re.sub(r"\x1b\[\d+m", "", coloured) == plain
+
+
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_lines_fit_the_width_unless_a_name_is_longer(width):
+    long = outcome("Skipped", reason="there is no tokenizer beside the weights and none inside, " * 5)
+    shown = text([long, worst(6)], width=width, artifacts=(ARTIFACT,))
+    assert [line for line in shown.splitlines() if len(line) > width and " " in line.strip()] == []
