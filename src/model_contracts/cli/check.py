@@ -6,13 +6,16 @@ import argparse
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model_contracts.cli.output import colour, width
 from model_contracts.cli.progress import progress
-from model_contracts.engine.plan import CheckRequest, UsageError, plan
 from model_contracts.outcome import BROKEN, FALSIFIED, Evidence, Run
 from model_contracts.reporters import REPORTERS
 from model_contracts.terminal import safe
+
+if TYPE_CHECKING:  # the engine is imported once the words of the command are understood
+    from model_contracts.engine.plan import CheckRequest
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +38,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0 kept, 1 falsified, 3 not proven, 4 the checker itself could not work."""
+    from model_contracts.engine.plan import CheckRequest, UsageError
+
     request = CheckRequest(
         paths=tuple(arguments.paths),
         against=arguments.against,
@@ -82,6 +87,8 @@ def _keep(directory: Path, outcomes: Evidence, record: Run, code: int) -> int:
 
 
 def _planned(request: CheckRequest, path: Path) -> Iterable[str]:
+    from model_contracts.engine.plan import plan
+
     planned = plan(request, path)
     yield f"{safe(str(path))}: {len(planned.steps)} gates"
     for step in planned.steps:
