@@ -5,15 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from support.command import check, contracts
-from support.shared_models import APR_FILES, MODELS
+from support.shared_models import APR_FILES, DATA, MODELS, needs_apr_files, needs_models
 
 GGUF = sorted(path.name for path in MODELS.glob("*.gguf")) if MODELS.is_dir() else []
 APR = sorted(path.name for path in APR_FILES.glob("*.apr")) if APR_FILES.is_dir() else []
-DATA = Path(__file__).resolve().parents[1] / "data"
-
-needs_models = pytest.mark.skipif(not GGUF, reason=f"the shared models are not at {MODELS.name}/ beside the repository")
-needs_apr = pytest.mark.skipif(not APR, reason="the recorded files of apr are not beside the repository")
 
 
 def assert_clean(result, exit_code: int = 0) -> None:
@@ -46,19 +43,19 @@ def test_a_file_of_llama_cpp_checks_clean_against_its_source(name: str, tmp_path
     assert_clean(check(tmp_path, MODELS / name, "--against", source))
 
 
-@needs_apr
+@needs_apr_files
 @pytest.mark.parametrize("name", APR)
 def test_a_file_of_apr_checks_clean_alone(name: str, tmp_path: Path) -> None:
     assert_clean(check(tmp_path, APR_FILES / name))
 
 
-@needs_apr
+@needs_apr_files
 def test_apr_peculiarities_are_said_and_are_no_failures() -> None:
     assert "footer" in contracts("check", APR_FILES / "imp-q4k.apr").stdout
     assert "no bytes" in contracts("check", APR_FILES / "q.apr").stdout
 
 
-@needs_apr
+@needs_apr_files
 def test_the_lossless_apr_is_clean_with_every_tensor_equal(tmp_path: Path) -> None:
     result = check(tmp_path, APR_FILES / "q.apr", "--against", MODELS / "tiny-qwen2")
     assert_clean(result)
@@ -67,14 +64,17 @@ def test_the_lossless_apr_is_clean_with_every_tensor_equal(tmp_path: Path) -> No
     assert all(c["measure"] == "differing_values" and c["observed"] == 0 for c in values["comparisons"])
 
 
-@needs_apr
+@needs_apr_files
 def test_silent_quantisation_is_falsified_at_i3_and_shared_bytes_at_the_container(tmp_path: Path) -> None:
     alone = check(tmp_path, APR_FILES / "q-from-st.gguf")
     assert alone.code == 1
     assert alone.gates("Falsified", "must") == {"G0-CONTAINER-001", "F-CONTRACT-I3-003"}
     (shared,) = alone.violated("G0-CONTAINER-001")
     assert shared["measure"] == "offset_consecutive"
-    assert (shared["expected"], shared["observed"]) == (2048000, 0)
+    assert (shared["expected"], shared["observed"]) == (
+        "byte 2,048,000 of the data",
+        "byte 0 of the data",
+    )
     assert "llama.cpp refuses" in shared["note"]
     assert "gguf-py" in shared["note"]
     pair = check(tmp_path, APR_FILES / "q-from-st.gguf", "--against", MODELS / "tiny-qwen2")
@@ -85,7 +85,7 @@ def test_silent_quantisation_is_falsified_at_i3_and_shared_bytes_at_the_containe
     assert "file_type 0 (F32)" in worst["note"]
 
 
-@needs_apr
+@needs_apr_files
 def test_an_upcast_with_an_invented_config_is_falsified_by_name(tmp_path: Path) -> None:
     result = check(tmp_path, APR_FILES / "apr-st", "--against", MODELS / "tiny-qwen2")
     assert {"F-CONTRACT-I3-004", "F-CONTRACT-I3-005", "G0-TOKENIZER-004"} <= result.gates("Falsified")
@@ -101,7 +101,7 @@ def test_an_upcast_with_an_invented_config_is_falsified_by_name(tmp_path: Path) 
     assert "the tokenizer is missing" in result.stdout
 
 
-@needs_apr
+@needs_apr_files
 def test_a_gguf_without_its_tokenizer_is_falsified_there_and_everything_else_is_still_checked(tmp_path: Path) -> None:
     result = check(tmp_path, APR_FILES / "weights-only.gguf")
     assert result.gates("Falsified") == {"G0-TOKENIZER-001"}
@@ -115,8 +115,8 @@ def test_the_analysis_snippet_of_the_founding_run_reads_our_evidence_unchanged(t
         "import json\n"
         "for e in json.load(open('evidence.json')):\n"
         "    status = 'PASS' if e['outcome'] == 'Corroborated' else 'FAIL'\n"
-        '    print(f"[{status}] {e[\'gate_id\']}: {e[\'reason\'][:100]}")\n'
+        "    print(f\"[{status}] {e['gate_id']}: {e['reason'][:100]}\")\n"
     )
     namespace: dict[str, object] = {}
-    exec(snippet.replace("'evidence.json'", repr(str(tmp_path / "evidence.json"))), namespace)  # noqa: S102
+    exec(snippet.replace("'evidence.json'", repr(str(tmp_path / "evidence.json"))), namespace)
     assert "[PASS] G0-CONTAINER-001: header, offsets and checksums follow the format" in capsys.readouterr().out

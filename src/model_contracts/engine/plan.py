@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from model_contracts.checks import KINDS
 from model_contracts.checks.interface import Where
@@ -75,6 +74,11 @@ def plan(request: CheckRequest, target: Path) -> Plan:
             raise UsageError(f"{pattern}: no gate of {', '.join(c.id for c in contracts)} has that id (contracts list)")
     left_out = dict(_left_out(request, steps))
     chosen = tuple(step for gate, step in steps.items() if gate not in left_out)
+    if not chosen:
+        notes = (
+            *notes,
+            f"no clause of {', '.join(c.id for c in contracts)} was left to hold it to: nothing was compared",
+        )
     definitions = {c.id: _digest(c) for c in contracts}
     definitions |= {step.invariant.id: _digest(step.invariant) for step in chosen}
     return Plan(chosen, left_out, definitions, notes)
@@ -96,6 +100,7 @@ def _contracts(request: CheckRequest, target: Path) -> tuple[list[Contract], tup
 def _steps(contract: Contract) -> Iterator[Step]:
     for index, clause in enumerate(contract.clauses):
         invariant = invariant_of(contract, index)
+        _refuse_unknown(contract, index, invariant)
         for at, gate in enumerate(invariant.gates):
             if not clause.gates or gate.id in clause.gates:
                 typed = _parameters(contract, index, invariant, at)
@@ -103,17 +108,36 @@ def _steps(contract: Contract) -> Iterator[Step]:
 
 
 def _parameters(contract: Contract, index: int, invariant: Invariant, at: int) -> Record:
+    """A gate's parameters: the invariant's that it knows, then its own, then the clause's that it knows."""
     gate, clause = invariant.gates[at], contract.clauses[index]
-    kind = KINDS.get(gate.check) or PROPERTIES.get(gate.check)
+    typed = _kind(invariant, at)
+    shared = {key: value for key, value in invariant.parameters.items() if key in typed.model_fields}
+    replaced = {key: value for key, value in clause.parameters.items() if key in typed.model_fields}
+    own = {**shared, **gate.parameters}
+    if replaced:
+        parameters(typed, {**own, **replaced}, contract, "clauses", index, "parameters")
+    return parameters(typed, {**own, **replaced}, invariant, "gates", at, "parameters")
+
+
+def _kind(invariant: Invariant, at: int) -> type[Record]:
+    """The type of a gate's parameters, by its kind of check."""
+    name = invariant.gates[at].check
+    kind = KINDS.get(name) or PROPERTIES.get(name)
     if kind is None:
         known = ", ".join(sorted((*KINDS, *PROPERTIES)))
-        raise DefinitionError(invariant.where("gates", at, "check"), None, None, f"one of {known}", repr(gate.check))
-    fields = kind.parameters.model_fields
-    shared = {key: value for key, value in invariant.parameters.items() if key in fields}
-    own: dict[str, Any] = {**shared, **gate.parameters}
-    if clause.parameters:
-        parameters(kind.parameters, {**own, **clause.parameters}, contract, "clauses", index, "parameters")
-    return parameters(kind.parameters, {**own, **clause.parameters}, invariant, "gates", at, "parameters")
+        raise DefinitionError(invariant.where("gates", at, "check"), None, None, f"one of {known}", repr(name))
+    return kind.parameters
+
+
+def _refuse_unknown(contract: Contract, index: int, invariant: Invariant) -> None:
+    """A clause may name only parameters that one of its gates knows."""
+    clause = contract.clauses[index]
+    known = {field for at in range(len(invariant.gates)) for field in _kind(invariant, at).model_fields}
+    for name in clause.parameters:
+        if name not in known:
+            place = contract.where("clauses", index, "parameters", name)
+            expected = f"a parameter of {invariant.id} ({', '.join(sorted(known)) or 'it has none'})"
+            raise DefinitionError(place, None, None, expected, repr(name))
 
 
 def _where(contract: Contract, index: int, invariant: Invariant, at: int) -> Where:
