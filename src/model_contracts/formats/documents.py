@@ -28,7 +28,7 @@ class Bounds(NamedTuple):
     members: int
 
 
-SIDECAR_BOUNDS = Bounds(1_000_000, 500_000)
+SIDECAR_BOUNDS = Bounds(values=1_000_000, members=400_000)
 
 Hook = Callable[[list[tuple[str, Any]]], Any]
 

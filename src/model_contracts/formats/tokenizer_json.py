@@ -14,7 +14,7 @@ from model_contracts.ledger import Ledger
 from model_contracts.outcome import Place
 
 #: This reader's bounds: the largest published tokenizer.json take some 35 MB, and hold some 260,000 tokens.
-FILE_BOUND, DOCUMENT_BOUNDS, ID_BOUND = 64 << 20, Bounds(3_500_000, 1_200_000), 4 << 20
+FILE_BOUND, DOCUMENT_BOUNDS, ID_BOUND = 48 << 20, Bounds(values=2_400_000, members=600_000), 4 << 20
 #: Duplicates that are kept; a hostile vocabulary can hold a million.
 _KEPT = 1_000
 _ALGORITHMS = ("BPE", "Unigram", "WordPiece", "WordLevel")
