@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -31,6 +32,8 @@ from support.safetensors_files import write_file, write_set
 X = np.ones(2, np.float32)
 ROOT = Path("root.d")
 
+#: Names that open a device on some systems, whatever follows the first dot.
+DEVICE = re.compile(r"(con|prn|aux|nul|com.|lpt.|conin\$|conout\$)\s*(\.|$)", re.IGNORECASE)
 #: What people call models and what the command line has stumbled over.
 KNOWN = (
     "Qwen2.5-Coder-0.5B",
@@ -45,7 +48,7 @@ KNOWN = (
 characters = st.characters(exclude_characters="/\\\x7f", exclude_categories=("Cs", "Cc"))
 names = st.sampled_from(KNOWN) | st.builds(
     "".join, st.lists(st.sampled_from((".", "-", " ", "0.5B", ".gguf", "Qwen")) | characters, min_size=1, max_size=12)
-).filter(lambda name: name not in (".", "..") and ":" not in name and not PureWindowsPath(name).is_reserved())
+).filter(lambda name: name not in (".", "..") and ":" not in name and not DEVICE.match(name))
 formats = st.sampled_from(tuple(SUFFIXES.values()))
 
 
