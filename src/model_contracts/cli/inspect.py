@@ -79,7 +79,8 @@ def _types(tensors: list[Tensor]) -> dict[str, dict[str, int]]:
 
 def _hyperparameters(view: View) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for name, value in view.numbers.items():
+    # An artifact that declares nothing is not told by what readers would assume.
+    for name, value in view.numbers.items() if view.declared else ():
         declared = view.declared.get(name)
         found[name] = {"value": value, "from": str(declared.place) if declared is not None else "default"}
     return found
@@ -142,7 +143,7 @@ def _weights(told: dict[str, Any], pen: Pen) -> Iterator[str]:
     rows += [[name, *(f"{part:,}" for part in found.values())] for name, found in sorted(told["types"].items())]
     if len(rows) > 1:
         rows.append(["all", *(f"{sum(f[key] for f in told['types'].values()):,}" for key in rows[0][1:])])
-    yield from (f"  {line}" for line in columns(rows, (False, True, True, True)))
+        yield from (f"  {line}" for line in columns(rows, (False, True, True, True)))
     if "tensors" in told:
         listed = [[safe(t["name"]), t["dtype"], _shape(t["shape"]), f"{t['bytes']:,}"] for t in told["tensors"]]
         yield ""
