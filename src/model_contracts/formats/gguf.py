@@ -68,7 +68,7 @@ class _Reader:
     def header(self) -> None:
         """Magic, version and counts."""
         window, hold = self.window, self.tally.hold
-        window.ensure(8)
+        window.need(8)
         if window.data[:4] != MAGIC:
             raise Refused("magic", "GGUF", window.data[:4], 0)
         window.pos = 4
@@ -102,7 +102,7 @@ class _Reader:
         """All key-values, in order; the first of two equal keys is kept."""
         window = self.window
         for _ in range(self.n_pairs):
-            start, seen = window.pos, (window.not_text, window.not_bool, window.nested)
+            start, seen = window.at, (window.not_text, window.not_bool, window.nested)
             key, _ = window.text("key_length", KEY_LIMIT, "")
             code = window.u32()
             value = window.value(code)
@@ -137,7 +137,7 @@ class _Reader:
         if alignment is None:
             return self._built(0, tuple(self._unplaced()), readable=False)
         self._declared()
-        data_offset = -(-self.window.pos // alignment) * alignment
+        data_offset = -(-self.window.at // alignment) * alignment
         placement = Placement(self.tally, alignment, data_offset, self.source.size)
         tensors = placement.tensors(self.source.path, self.entries.entries)
         self.tally.hold_rest("format", "offset_consecutive", len(self.entries.entries))
@@ -176,7 +176,7 @@ class _Reader:
         power, multiple = value > 0 and value & (value - 1) == 0, value > 0 and value % 8 == 0
         if not compare("format", "alignment", power or multiple, "a power of two, a multiple of 8", value, key=key):
             return None
-        note = "valid by the specification (a multiple of 8); ggml refuses an alignment that is no power of two"
+        note = "valid by the specification (a multiple of 8); ggml and gguf-py want a power of two and refuse it"
         compare("portability", "alignment_power_of_two", power, "a power of two", value, key=key, note=note)
         note = "the specification asks for a multiple of 8; ggml and gguf-py accept a power of two below it"
         compare("portability", "alignment_multiple_of_8", multiple, "a multiple of 8", value, key=key, note=note)

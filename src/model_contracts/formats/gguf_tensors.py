@@ -49,17 +49,17 @@ class Entries:
             self.entries.append(self._entry(window))
 
     def _entry(self, window: Window) -> Entry:
-        start, broken = window.pos, window.not_text
+        start, broken = window.at, window.not_text
         name, length = window.text("name_length", _NAME_FOLLOWED, "")
         window.charge(512)
         self._name(name, length, start, window.not_text > broken)
-        at, axes = window.pos, window.u32()
+        at, axes = window.at, window.u32()
         if axes > 4:
             self.tally.compare("format", "axes", False, "at most 4 axes", axes, tensor=name, offset=at)
             if axes > _AXES_FOLLOWED:
                 raise Refused("axes", "at most 4 axes", axes, at)
         shape = tuple(window.u64() for _ in range(axes))[::-1]
-        at, code, offset = window.pos, window.u32(), window.u64()
+        at, code, offset = window.at, window.u32(), window.u64()
         dtype = GGML_CODES.get(code)
         if dtype is None:
             note = "the tensor is left out: no other type stands in for one that is not known"
@@ -152,8 +152,8 @@ class Placement:
 
     def _next(self, entry: Entry, placed: bool) -> int | None:
         """Where the next tensor has to begin; None where that cannot be known."""
-        self.complete &= placed and entry.nbytes is not None
-        if entry.nbytes is None:
+        self.complete &= placed and entry.sound
+        if entry.nbytes is None or not entry.sound:
             return None
         end = entry.offset + entry.nbytes
         padded = -(-end // self.alignment) * self.alignment
@@ -164,7 +164,7 @@ class Placement:
             return None
         if placed or self.data_offset + end <= self.size:
             self.end, self.padded_end = max(self.end, end), max(self.padded_end, padded)
-        return padded if entry.sound else None
+        return padded
 
     def _file_size(self, cut: int) -> None:
         compare, owed = self.tally.compare, self.data_offset + self.end if self.end else 0

@@ -10,13 +10,14 @@ from model_contracts.formats.tally import OURS, Refused
 
 #: How much of the file is read at a time, in bytes.
 STEP = 1 << 20
-#: This reader's bounds. Real vocabularies hold some 260,000 tokens, real chat templates some 50 KiB.
+#: This reader's bounds. Real vocabularies hold some 260,000 tokens; the longest text is a tokenizer.json, some 10 MB.
 STRING_LIMIT = 16 << 20
+ELEMENT_LIMIT = 1 << 20
 ELEMENTS_LIMIT = 2_000_000
 DEPTH_LIMIT = 4
 NOT_TEXT_LIMIT = 65_536
 #: What the values of one header may take in memory, estimated from above, in bytes.
-BUDGET = 192 << 20
+BUDGET = 160 << 20
 
 STRING, ARRAY, BOOL, UINT32 = 8, 9, 7, 4
 _CODES = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "B", 10: "Q", 11: "q", 12: "d"}
@@ -31,65 +32,76 @@ _U32, _U64 = struct.Struct("<I"), struct.Struct("<Q")
 
 
 class Window:
-    """The first bytes of a file with a place in them; grows a step at a time as values are asked for.
+    """A piece of a file with a place in it; moves on a step at a time as values are asked for.
 
     `not_text`, `not_bool` and `nested` count the strings that are not UTF-8, the booleans that are neither 0 nor 1
     and the arrays in arrays met so far. Bytes that are no UTF-8 stand as `\\xNN`, so that every report can hold them.
     """
 
-    __slots__ = ("_budget", "data", "nested", "not_bool", "not_text", "pos", "size", "source")
+    __slots__ = ("_budget", "base", "data", "nested", "not_bool", "not_text", "pos", "size", "source")
 
     def __init__(self, source: Bytes) -> None:
-        self.source, self.size, self.pos = source, source.size, 0
+        self.source, self.size, self.base, self.pos = source, source.size, 0, 0
         self.data = source.read(0, min(STEP, source.size))
         self.not_text = self.not_bool = self.nested = 0
         self._budget = BUDGET
 
-    def ensure(self, end: int) -> None:
-        """Have the bytes before `end`. Raises Refused where the file ends before."""
-        while end > len(self.data):
-            missing = max(STEP, len(self.data) // 2, end - len(self.data))
-            piece = self.source.read(len(self.data), missing) if end <= self.size else b""
-            if not piece:
-                note = "the file ends within its header"
-                available = min(self.size, len(self.data)) if end <= self.size else self.size
-                raise Refused("header_complete", end, available, self.pos, topic="sizes", note=note)
-            self.data += piece
+    @property
+    def at(self) -> int:
+        """The place in the file, in bytes."""
+        return self.base + self.pos
+
+    def need(self, count: int) -> None:
+        """Have the next `count` bytes. Raises Refused where the file ends before."""
+        missing = self.pos + count - len(self.data)
+        if missing <= 0:
+            return
+        known, piece = self.base + len(self.data), b""
+        if self.at + count <= self.size:
+            piece = self.source.read(known, max(STEP, missing))
+            known += len(piece)
+        else:
+            known = self.size
+        if len(piece) < missing:
+            note = "the file ends within its header"
+            raise Refused("header_complete", self.at + count, known, self.at, topic="sizes", note=note)
+        self.data = self.data[self.pos :] + piece
+        self.base, self.pos = self.at, 0
 
     def room(self, count: int, smallest: int) -> None:
         """Refuse a count of things, none of which takes fewer than `smallest` bytes, that the file cannot hold."""
-        end = self.pos + count * smallest
+        end = self.at + count * smallest
         if end > self.size:
             note = f"{count:,} entries of at least {smallest} bytes do not fit before the end of the file"
-            raise Refused("header_complete", end, self.size, self.pos, topic="sizes", note=note)
+            raise Refused("header_complete", end, self.size, self.at, topic="sizes", note=note)
 
     def charge(self, nbytes: int) -> None:
         """Refuse a header whose values would take more memory than this reader gives one."""
         self._budget -= nbytes
         if self._budget < 0:
-            raise Refused("header_bounded", f"values of at most {BUDGET >> 20} MiB {OURS}", "more", self.pos)
+            raise Refused("header_bounded", f"values of at most {BUDGET >> 20} MiB {OURS}", "more", self.at)
 
     def u32(self) -> int:
         """The next four bytes."""
-        self.ensure(self.pos + 4)
+        self.need(4)
         (value,) = _U32.unpack_from(self.data, self.pos)
         self.pos += 4
         return int(value)
 
     def u64(self) -> int:
         """The next eight bytes."""
-        self.ensure(self.pos + 8)
+        self.need(8)
         (value,) = _U64.unpack_from(self.data, self.pos)
         self.pos += 8
         return int(value)
 
     def text(self, measure: str, limit: int = STRING_LIMIT, whose: str = OURS) -> tuple[str, int]:
         """A string and its length in bytes. Raises Refused where it is longer than the limit."""
-        start, length = self.pos, self.u64()
+        start, length = self.at, self.u64()
         if length > limit:
             raise Refused(measure, f"at most {limit:,} bytes {whose}".rstrip(), length, start)
         self.charge(64 + 4 * length)
-        self.ensure(self.pos + length)
+        self.need(length)
         raw = self.data[self.pos : self.pos + length]
         self.pos += length
         try:
@@ -100,14 +112,14 @@ class Window:
     def _not_text(self, raw: bytes) -> str:
         self.not_text += 1
         if self.not_text > NOT_TEXT_LIMIT:
-            raise Refused("text_bounded", f"at most {NOT_TEXT_LIMIT:,} strings without UTF-8 {OURS}", "more", self.pos)
+            raise Refused("text_bounded", f"at most {NOT_TEXT_LIMIT:,} strings without UTF-8 {OURS}", "more", self.at)
         return raw.decode("utf-8", "backslashreplace")
 
     def value(self, code: int, depth: int = 0) -> Any:
         """The value of a type. Arrays are lists; raises Refused for a type that does not exist."""
         scalar = _SCALARS.get(code)
         if scalar is not None:
-            self.ensure(self.pos + scalar.size)
+            self.need(scalar.size)
             (value,) = scalar.unpack_from(self.data, self.pos)
             self.pos += scalar.size
             return self._bool(value) if code == BOOL else value
@@ -115,14 +127,14 @@ class Window:
             return self.text("string_length")[0]
         if code == ARRAY:
             return self._array(depth)
-        raise Refused("value_type", "a value type from 0 to 12", code, self.pos - 4)
+        raise Refused("value_type", "a value type from 0 to 12", code, self.at - 4)
 
     def _bool(self, byte: int) -> bool:
         self.not_bool += byte > 1
         return byte != 0
 
     def _array(self, depth: int) -> list[Any]:
-        start = self.pos
+        start = self.at
         code, count = self.u32(), self.u64()
         smallest = _SMALLEST.get(code)
         if smallest is None:
@@ -141,11 +153,10 @@ class Window:
         return self._numbers(code, count, smallest)
 
     def _numbers(self, code: int, count: int, width: int) -> list[Any]:
-        self.charge(48 * count)
-        end = self.pos + count * width
-        self.ensure(end)
+        self.charge(40 * count)
+        self.need(count * width)
         values = list(struct.unpack_from(f"<{count}{_CODES[code]}", self.data, self.pos))
-        self.pos = end
+        self.pos += count * width
         if code == BOOL:
             self.not_bool += sum(byte > 1 for byte in values)
             return [byte != 0 for byte in values]
@@ -175,13 +186,13 @@ class Window:
                 append(self._not_text(data[pos + 8 : stop]))
                 pos, left = stop, left - 1
                 continue
-            self.pos = pos
-            if stop - pos - 8 > STRING_LIMIT:
-                raise Refused("string_length", f"at most {STRING_LIMIT:,} bytes {OURS}", stop - pos - 8, pos)
-            self.ensure(stop)
-            data, end = self.data, len(self.data)
+            self.pos, length = pos, stop - pos - 8
+            if length > ELEMENT_LIMIT:
+                raise Refused("string_length", f"at most {ELEMENT_LIMIT:,} bytes {OURS}", length, self.at)
             self.charge(4 * (pos - start))
-            start = pos
+            self.need(8 + length)
+            data, end = self.data, len(self.data)
+            pos = start = self.pos
         self.pos = pos
-        self.charge(4 * max(0, pos - start))
+        self.charge(4 * (pos - start))
         return strings
