@@ -41,7 +41,11 @@ class View:
         tokenizer = self.artifact.tokenizer
         # GGUF needs no vocab_size key: llama.cpp counts the tokens. Elsewhere a tokenizer may be smaller.
         vocabulary = tokenizer.size if tokenizer is not None and self.artifact.format == "gguf" else None
-        return resolved(self.family or self._base, self.declared, vocabulary)
+        numbers = resolved(self.family or self._base, self.declared, vocabulary)
+        if self.artifact.format != "safetensors" and "tie_word_embeddings" not in self.declared:
+            # Only config.json has a default: readers of GGUF and .apr go by the presence of the head.
+            numbers.pop("tie_word_embeddings", None)
+        return numbers
 
     @cached_property
     def canonical(self) -> dict[str, str | None]:
@@ -75,14 +79,8 @@ class View:
 
     @property
     def tied(self) -> bool | None:
-        """Whether the artifact says that embedding and output head are one (None: it says nothing).
-
-        Only config.json has a default: readers of GGUF and .apr go by the presence of the head.
-        """
-        said = self.declared.get("tie_word_embeddings")
-        value = said.value if said else None
-        if said is None and self.artifact.format == "safetensors":
-            value = self.numbers.get("tie_word_embeddings")
+        """Whether the artifact says that embedding and output head are one (None: it says nothing)."""
+        value = self.numbers.get("tie_word_embeddings")
         return value if isinstance(value, bool) else None
 
     @cached_property

@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import Field
 
-from model_contracts.artifact import Artifact
 from model_contracts import paths
+from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination, Skip, Where
 from model_contracts.formats.opening import READERS
 from model_contracts.formats.source import MemoryBytes

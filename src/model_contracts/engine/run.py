@@ -146,7 +146,7 @@ def evaluate(step: Step, examination: Examination, request: CheckRequest) -> Out
     elif verdict is Verdict.CORROBORATED and not tally.records:
         verdict, cause, reason = Verdict.SKIPPED, "nothing_compared", "nothing was compared"
     elif verdict is Verdict.CORROBORATED:
-        reason = f"{step.gate.title}: {tally.compared:,} compared, all hold"
+        reason = f"{step.gate.title}: {tally.compared:,} compared"
     duration = time.perf_counter() - clock
     return _outcome(step, examination, tally, verdict, cause, reason, trial.counterexample, duration)
 
@@ -251,7 +251,7 @@ def _record(artifact: Artifact, examination: Examination, notes: tuple[str, ...]
         format=artifact.kind,
         layout=artifact.layout,
         files=files,
-        sidecars={role: f"{sidecar.path.name} ({sidecar.how})" for role, sidecar in artifact.sidecars.items()},
+        sidecars={role: sidecar.path.name for role, sidecar in artifact.sidecars.items()},
         notes=(*artifact.notes, *notes),
     )
 

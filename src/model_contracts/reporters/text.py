@@ -80,8 +80,7 @@ def _record(record: ArtifactRecord, label: str, pen: Pen, width: int) -> Iterato
     for index, line in enumerate(wrap(f"{label}{name}  {what}", width, rest="  ")):
         yield line.replace(name, pen("bold", name), 1) if index == 0 else line
     if record.sidecars:
-        taken = ", ".join(f"{role} from {safe(name)}" for role, name in record.sidecars.items())
-        yield from wrap(f"took {taken}", width, "  ")
+        yield from wrap(f"took {', '.join(safe(name) for name in record.sidecars.values())}", width, "  ")
 
 
 def _short_digest(digest: str) -> str:
@@ -123,18 +122,21 @@ def _said(outcome: Outcome) -> str:
 
 
 def _worst(outcome: Outcome, pen: Pen, width: int) -> Iterator[str]:
-    """The violated comparisons, furthest beyond its tolerance first, under their places."""
-    listed = sorted((c for c in outcome.comparisons if not c.holds), key=_severity)
+    """The violated comparisons, furthest beyond its tolerance first, under their places; those alike are one."""
+    groups: dict[tuple[str, str], list[Comparison]] = {}
+    for comparison in sorted((c for c in outcome.comparisons if not c.holds), key=_severity):
+        groups.setdefault((_numbers(comparison), comparison.note or ""), []).append(comparison)
     place = None
-    for comparison in listed[:WORST]:
-        if (at := safe(str(comparison.place))) != place:
+    for (numbers, note), alike in list(groups.items())[:WORST]:
+        others = f" and {plural(len(alike) - 1, 'place')} more" if len(alike) > 1 else ""
+        if (at := safe(str(alike[0].place)) + others) != place:
             place = at
             if at:
                 yield f"      {pen('bold', at)}"
-        yield from wrap(_numbers(comparison), width, "        ")
-        if comparison.note:
-            yield from wrap(safe(comparison.note), width, "        → ")
-    rest = outcome.violated - min(len(listed), WORST)
+        yield from wrap(numbers, width, "        ")
+        if note:
+            yield from wrap(safe(note), width, "        → ")
+    rest = outcome.violated - sum(len(alike) for alike in list(groups.values())[:WORST])
     if rest > 0:
         yield f"      and {rest:,} more"
     if outcome.counterexample is not None:

@@ -64,7 +64,7 @@ def test_the_verdict_stands_first_and_last(outcomes, word, code):
 def test_an_artifact_is_named_with_its_format_size_digest_and_what_it_took():
     lines = text([outcome()], artifacts=(ARTIFACT,)).splitlines()
     assert lines[2] == "Qwen2.5-0.5B  gguf · 1 file · 12,345,678 bytes · blake3:abababababababab"
-    assert lines[3] == "  took config from config.json"
+    assert lines[3] == "  took config.json"
     assert "  · the footer is missing" in lines
 
 
