@@ -36,8 +36,10 @@ def table(rows: Sequence[Sequence[str]], right: Sequence[bool] = (), *, no_color
     """Print rows: a table where stdout is a terminal, plain aligned columns otherwise."""
     if not rows:
         return
-    if not colour(no_color):
-        print("\n".join(columns(rows, right)))
+    lines = columns(rows, right)
+    # A table wider than the terminal would fold names, and a folded name cannot be searched for.
+    if not colour(no_color) or max(map(len, lines)) > shutil.get_terminal_size((100, 24)).columns:
+        print("\n".join(lines))
         return
     from rich.console import Console
     from rich.table import Table
@@ -45,9 +47,7 @@ def table(rows: Sequence[Sequence[str]], right: Sequence[bool] = (), *, no_color
 
     shown = Table(header_style="bold", box=None, pad_edge=False)
     for at, name in enumerate(rows[0]):
-        shown.add_column(
-            name, justify="right" if at < len(right) and right[at] else "left", no_wrap=at > 0, overflow="fold"
-        )
+        shown.add_column(name, justify="right" if at < len(right) and right[at] else "left", no_wrap=True)
     for row in rows[1:]:
         shown.add_row(*(Text(cell) for cell in row))  # Text: square brackets in a name are no markup
     Console().print(shown)
