@@ -9,11 +9,17 @@ from pathlib import Path
 from model_contracts.artifact import Tensor
 from model_contracts.dtypes import APR_CODES, DTYPES
 from model_contracts.formats.tally import Refused, Tally
+from model_contracts.ledger import Topic
 
 ALIGNMENT = 64
 #: The fewest bytes of an entry: name length, type, number of axes, offset, size.
 SMALLEST_ENTRY = 20
 OUTPUT_HEADS = ("lm_head.weight", "output.weight")
+#: Where one of these does not hold, the end of the data is not known.
+EXTENTS: tuple[tuple[Topic, str], ...] = (
+    *(("format", measure) for measure in ("extent_in_range", "offset_aligned", "no_overlap")),
+    ("sizes", "tensor_size"),
+)
 _LIMIT = 1 << 63
 _AXES = 8
 _NAME = 256

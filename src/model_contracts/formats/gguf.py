@@ -119,7 +119,7 @@ class _Reader:
             note = "ggml refuses an empty key; gguf-py's reader accepts it"
             compare("names", "key_named", False, "a key", "", offset=at, note=note)
         if window.not_text > seen[0]:
-            note = "the specification asks for UTF-8; ggml and gguf-py accept these bytes"
+            note = "the specification asks for UTF-8; ggml accepts these bytes, gguf-py fails once it decodes them"
             observed = f"{window.not_text - seen[0]:,} strings that are not"
             compare("portability", "text_utf8", False, "UTF-8", observed, key=key, offset=at, note=note)
         if window.not_bool > seen[1]:

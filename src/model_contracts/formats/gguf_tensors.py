@@ -80,7 +80,7 @@ class Entries:
             note = "ggml and gguf-py accept a tensor without a name; nothing can ask for it"
             compare("portability", "tensor_named", False, "a name", "", offset=at, note=note)
         if broken:
-            note = "the specification asks for UTF-8; ggml and gguf-py accept these bytes"
+            note = "the specification asks for UTF-8; ggml accepts these bytes, gguf-py fails once it decodes them"
             compare("portability", "text_utf8", False, "UTF-8", name, tensor=name, offset=at, note=note)
         if _CONTROL.search(name):
             note = "ggml reads a name up to its first 0 byte; gguf-py reads it whole"

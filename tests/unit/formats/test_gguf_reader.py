@@ -191,7 +191,10 @@ LISTED: dict[str, Case] = {
         file_bytes(pairs(QUANTISED), [info("a", (33,), "Q4_0")]), ("format", "row_is_whole_blocks"), False, observed=33
     ),
     "Q4_K row 64": Case(
-        file_bytes(pairs(QUANTISED), [info("a", (64, 4), "Q4_K")]), ("format", "row_is_whole_blocks"), False, observed=64
+        file_bytes(pairs(QUANTISED), [info("a", (64, 4), "Q4_K")]),
+        ("format", "row_is_whole_blocks"),
+        False,
+        observed=64,
     ),
     "the product of the axes wraps to 4": Case(
         file_bytes(infos=[info("a", (1 << 62, 4, 1 << 62, 4 + (1 << 62)), "I8", data=bytes(4))]),
