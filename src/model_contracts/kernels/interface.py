@@ -1,4 +1,4 @@
-"""Owns what the pass over the bytes is asked and what it answers: pairings in, moments, pair measures and digests out."""
+"""Owns what the pass over the bytes is asked and what it answers: pairings in; moments, pair measures, digests out."""
 
 from __future__ import annotations
 

@@ -1,0 +1,208 @@
+"""Owns the order of a pass: target files from start to end, cut into chunks, with the bytes between tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from model_contracts.artifact import Tensor
+from model_contracts.kernels.blocks import READ_BYTES, Cut, Layout, logical_columns
+from model_contracts.kernels.interface import Pairing, Problem, Sweep, SweepRequest
+from model_contracts.kernels.reads import File, Files, ReadFailed
+from model_contracts.kernels.sides import Decoders, Side
+from model_contracts.kernels.tallies import Tally
+
+#: Bytes of tensors that share them are read again for each, but a file's bytes at most this often in all.
+MOST_OFTEN = 8
+
+
+@dataclass(slots=True)
+class Digest:
+    """The digest of one file as it grows; `turn` is free when the chunk before has been added."""
+
+    path: Path
+    hash: Any
+    turn: Lock = field(default_factory=Lock)
+    whole: bool = True
+
+
+@dataclass(slots=True)
+class Work:
+    """One tensor of the pass: its sides, how it is cut, and what has been seen of it."""
+
+    tensor: Tensor
+    sides: tuple[Side, ...]
+    columns: int
+    cut: Cut
+    tally: Tally
+    pairing: Pairing | None
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Bytes to read at once. With `work`, they hold values start..stop-1 of its target.
+
+    `fresh` bytes at the end are new to the digest; the chunk adds them when `before` is free, then frees `after`.
+    """
+
+    file: File
+    offset: int
+    size: int
+    work: Work | None = None
+    start: int = 0
+    stop: int = 0
+    place: int = 0
+    digest: Digest | None = None
+    fresh: int = 0
+    before: Lock | None = None
+    after: Lock | None = None
+
+
+class Plan:
+    """The chunks of a request, made one at a time so that a long file takes no memory."""
+
+    def __init__(self, request: SweepRequest, engine: Decoders, files: Files, sweep: Sweep) -> None:
+        self._request, self._engine, self._files, self._sweep = request, engine, files, sweep
+        self._targets: dict[Path, list[Tensor]] = {}
+        for tensor in request.tensors:
+            self._targets.setdefault(tensor.file, []).append(tensor)
+        self.works: list[Work] = []
+        self.problems: list[Problem] = sweep.problems
+        self.digests: list[Digest] = []
+        #: Tensors that are the same bytes read the same way: name to the work that answers for it.
+        self.twins: list[tuple[Tensor, Work]] = []
+
+    def total(self) -> int:
+        """Bytes that the pass will read, near enough for a bar."""
+        targets = sum(tensor.nbytes for tensor in self._request.tensors)
+        sources = sum(pairing.source.nbytes for pairing in self._request.pairings.values())
+        return targets + sources + sum(_size(path) for path in self._request.digest if path not in self._targets)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """All chunks in order: target files first, then files that are only digested."""
+        wanted = dict.fromkeys(self._request.digest)
+        for path in [*self._targets, *(path for path in wanted if path not in self._targets)]:
+            try:
+                file = self._files.get(path)
+            except ReadFailed as error:
+                self._sweep.problems.append(error.problem(None))
+                continue
+            yield from self._file(file, self._digest(path) if path in wanted else None)
+
+    def _digest(self, path: Path) -> Digest:
+        from blake3 import blake3
+
+        self.digests.append(Digest(path, blake3()))
+        return self.digests[-1]
+
+    def _file(self, file: File, digest: Digest | None) -> Iterator[Chunk]:
+        position, budget = 0, MOST_OFTEN * file.size
+        for work in self._works(file.path):
+            layout = work.sides[0].layout
+            budget -= layout.nbytes
+            if budget < 0:
+                reason = "is left out: too many tensors of the file share their bytes"
+                self.fail(work, ReadFailed(file.path, work.tensor.offset, layout.nbytes, 0, reason))
+                continue
+            first = work.sides[0].span(0, 1)[0]
+            if digest is not None and first > position:
+                yield from _gap(file, digest, position, first)
+                position = first
+            for chunk in _tensor(file, work):
+                if digest is not None and chunk.offset + chunk.size > position:
+                    _take_turn(chunk, digest, chunk.offset + chunk.size - position)
+                    position = chunk.offset + chunk.size
+                yield chunk
+        if digest is not None:
+            yield from _gap(file, digest, position, file.size)
+
+    def _works(self, path: Path) -> Iterator[Work]:
+        seen: dict[Any, Work] = {}
+        for tensor in sorted(self._targets.get(path, ()), key=lambda tensor: tensor.offset):
+            if tensor.placeholder or not tensor.readable:
+                continue
+            if self._engine.decoder(tensor.dtype) is None:
+                self._sweep.undecoded[tensor.dtype] = self._sweep.undecoded.get(tensor.dtype, 0) + 1
+                continue
+            pairing = self._pairing(tensor)
+            same = (
+                tensor.offset,
+                tensor.nbytes,
+                tensor.dtype,
+                tensor.shape,
+                tensor.row_bytes,
+                pairing and pairing.source,
+            )
+            if pairing is None and (twin := seen.get(same)) is not None:
+                self.twins.append((tensor, twin))
+                continue
+            work = self._work(tensor, pairing)
+            if work is not None:
+                seen[same] = work
+                self.works.append(work)
+                if tensor.elements:
+                    yield work
+
+    def _pairing(self, tensor: Tensor) -> Pairing | None:
+        pairing = self._request.pairings.get(tensor.name)
+        if pairing is None or pairing.target != tensor or pairing.source.elements != tensor.elements:
+            return None
+        source = pairing.source
+        if source.placeholder or not source.readable or self._engine.decoder(source.dtype) is None:
+            return None
+        return pairing
+
+    def _work(self, tensor: Tensor, pairing: Pairing | None) -> Work | None:
+        columns = logical_columns(tensor)
+        tensors = [tensor] if pairing is None else [tensor, pairing.source]
+        paired = pairing is not None
+        tally = Tally(tensor.elements, columns, tensor.shape, paired)
+        if not tensor.elements:
+            return Work(tensor, (), columns, Cut(0, 1, 0, 1, 1), tally, pairing)
+        cut = Cut.of([Layout.of(each) for each in tensors], columns)
+        try:
+            sides = [Side(tensor, self._files, self._engine)]
+            if pairing is not None:
+                rows_whole = cut.unit <= cut.sub
+                sides.append(
+                    Side(pairing.source, self._files, self._engine, pairing.transform, cut.sub if rows_whole else -1)
+                )
+        except ReadFailed as error:
+            self._sweep.problems.append(error.problem(tensor.name))
+            return None
+        return Work(tensor, tuple(sides), columns, cut, tally, pairing)
+
+    def fail(self, work: Work, error: ReadFailed) -> None:
+        """Leave a tensor out, and say why once."""
+        if not work.tally.failed:
+            work.tally.failed = True
+            self._sweep.problems.append(error.problem(work.tensor.name))
+
+
+def _tensor(file: File, work: Work) -> Iterator[Chunk]:
+    for place, (start, stop) in enumerate(work.cut.chunks()):
+        first, last = work.sides[0].span(start, stop)
+        yield Chunk(file, first, last - first, work, start, stop, place)
+
+
+def _gap(file: File, digest: Digest, start: int, stop: int) -> Iterator[Chunk]:
+    for first in range(start, stop, READ_BYTES):
+        chunk = Chunk(file, first, min(READ_BYTES, stop - first))
+        _take_turn(chunk, digest, chunk.size)
+        yield chunk
+
+
+def _take_turn(chunk: Chunk, digest: Digest, fresh: int) -> None:
+    chunk.digest, chunk.fresh, chunk.before = digest, fresh, digest.turn
+    chunk.after = digest.turn = Lock()
+    chunk.after.acquire()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

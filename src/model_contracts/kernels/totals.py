@@ -1,0 +1,75 @@
+"""Owns the numbers a kernel leaves behind for a piece: which place of an array holds what, and how they add up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float64]
+#: Decoded values: float32, or float64 for types that float32 does not hold.
+Values = NDArray[Any]
+
+# Of one side. Dead, constant and non-finite count whole rows.
+NAN, INFINITE, ZEROS, TOTAL, SQUARES, MINIMUM, MAXIMUM, DEAD, CONSTANT, BAD = range(10)
+SIDE = 10
+# Of a pair. WORST is the smallest row cosine; ERROR_ROW is counted from the piece's first row.
+PAIRED, UNPAIRED, DIFFERING, ERROR, SOURCE2, TARGET2, CROSS, SOURCE1, TARGET1, MAX_ERROR, ERROR_ROW, WORST = range(12)
+PAIR = 12
+
+# A row's flag.
+FLAG_DEAD, FLAG_CONSTANT, FLAG_BAD = 1, 2, 4
+
+# Squares of values outside these magnitudes leave float32: their sums are taken in float64.
+LARGE = np.float32(2.0**60)
+SMALL = np.float32(2.0**-50)
+#: Values that are summed in float32 before float64 takes over.
+TILE = 4096
+
+
+def side() -> Floats:
+    """Totals of no values."""
+    totals = np.zeros(SIDE)
+    totals[MINIMUM], totals[MAXIMUM] = np.inf, -np.inf
+    return totals
+
+
+def pair() -> Floats:
+    """Totals of no pairs."""
+    totals = np.zeros(PAIR)
+    totals[ERROR_ROW], totals[WORST] = -1, np.inf
+    return totals
+
+
+@dataclass(slots=True)
+class SideScratch:
+    """What a kernel works with for one side: room for decoded values, totals to add to, a flag a row."""
+
+    values: Values
+    totals: Floats
+    flags: Any
+
+    @classmethod
+    def like(cls, other: SideScratch) -> SideScratch:
+        """The same room, with totals of no values."""
+        return cls(other.values, side(), other.flags)
+
+
+def add_side(into: Floats, more: Floats) -> None:
+    """Add the totals of further values."""
+    into[:MINIMUM] += more[:MINIMUM]
+    into[MINIMUM] = min(into[MINIMUM], more[MINIMUM])
+    into[MAXIMUM] = max(into[MAXIMUM], more[MAXIMUM])
+    into[DEAD:] += more[DEAD:]
+
+
+def add_pair(into: Floats, more: Floats, row: int) -> None:
+    """Add the totals of further pairs; `row` is where their first row stands."""
+    into[:MAX_ERROR] += more[:MAX_ERROR]
+    if more[MAX_ERROR] > into[MAX_ERROR] or (into[ERROR_ROW] < 0 <= more[ERROR_ROW]):
+        into[MAX_ERROR] = more[MAX_ERROR]
+        into[ERROR_ROW] = more[ERROR_ROW] + row
+    into[WORST] = min(into[WORST], more[WORST])
