@@ -87,7 +87,8 @@ def _bits_per_weight(
     examination: Examination, claim: Claim, parameters: Parameters, where: Where
 ) -> Iterator[Comparison]:
     assert claim.recipe is not None
-    tensors = list(examination.target.tensors.values())
+    # An entry without bytes (a tied head of .apr) or with a shape that cannot be weighs nothing.
+    tensors = [tensor for tensor in examination.target.tensors.values() if tensor.nbytes]
     elements = sum(tensor.elements for tensor in tensors)
     nominal = claim.recipe.bits_per_weight
     if nominal is None or elements < parameters.minimum_parameters:

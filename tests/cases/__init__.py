@@ -1,0 +1,1 @@
+"""Named variants of real model files: broken ones with the gates that see them, honest ones that stay quiet."""

@@ -1,0 +1,105 @@
+"""Variants that are as good as their base: conversions, re-saves and paddings that no gate may take for a fault."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from cases.interface import LLAMA, QWEN2, CheckArguments, Make
+from support.conversions import tensors_of, to_apr, to_gguf
+from support.mutations import copied, json_of, safetensors_of, stored, write_safetensors
+
+
+def _gguf(source: Path, dtype: str, asked: bool = False) -> Make:
+    def make(folder: Path) -> CheckArguments:
+        path = to_gguf(source, dtype).write(folder / f"{source.name}-{dtype}.gguf")
+        return CheckArguments(path, source, dtype if asked else None)
+
+    return make
+
+
+def _sharded(folder: Path) -> CheckArguments:
+    """tiny-qwen2 saved again as two shards with an index."""
+    target = copied(QWEN2, folder)
+    (target / "model.safetensors").unlink()
+    tensors = tensors_of(QWEN2)
+    names = list(tensors)
+    weight_map = {}
+    for number, part in enumerate((names[:20], names[20:]), 1):
+        file = f"model-{number:05d}-of-00002.safetensors"
+        write_safetensors(target / file, {name: tensors[name] for name in part}, {"format": "pt"})
+        weight_map |= dict.fromkeys(part, file)
+    index = {
+        "metadata": {"total_size": sum(len(tensor.data) for tensor in tensors.values())},
+        "weight_map": weight_map,
+    }
+    (target / "model.safetensors.index.json").write_text(json.dumps(index), "utf-8")
+    return CheckArguments(target, QWEN2)
+
+
+def padded(folder: Path, rows: int = 48) -> Path:
+    """tiny-qwen2 with an embedding padded to a round number of rows, all zeros."""
+    target = copied(QWEN2, folder)
+    with safetensors_of(target / "model.safetensors") as tensors:
+        name = "model.embed_tokens.weight"
+        tensors[name] = stored(np.pad(tensors[name].values, ((0, rows), (0, 0))), "BF16")
+    with json_of(target / "config.json") as config:
+        config["vocab_size"] += rows
+    return target
+
+
+def _padded(folder: Path) -> CheckArguments:
+    return CheckArguments(padded(folder))
+
+
+def _padded_gguf(folder: Path) -> CheckArguments:
+    source = padded(folder)
+    model = to_gguf(source, "Q8_0")
+    model["tokenizer.ggml.token_type"] = [*model["tokenizer.ggml.token_type"][:-48], *[5] * 48]
+    return CheckArguments(model.write(folder / "tiny-qwen2-Q8_0.gguf"), source)
+
+
+def _head_equal(folder: Path) -> CheckArguments:
+    """A tied model whose output head was saved all the same."""
+    target = copied(QWEN2, folder)
+    with safetensors_of(target / "model.safetensors") as tensors:
+        tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"]
+    return CheckArguments(target, QWEN2)
+
+
+def _apr(source: Path) -> Make:
+    def make(folder: Path) -> CheckArguments:
+        return CheckArguments(to_apr(source).write(folder / f"{source.name}.apr"), source)
+
+    return make
+
+
+def _older_config(folder: Path) -> CheckArguments:
+    """rope_theta at the top of config.json, as transformers 4 wrote it, and torch_dtype in place of dtype."""
+    target = copied(LLAMA, folder)
+    with json_of(target / "config.json") as config:
+        config["rope_theta"] = config.pop("rope_parameters")["rope_theta"]
+        config["torch_dtype"] = config.pop("dtype")
+    return CheckArguments(target, LLAMA)
+
+
+def _names_with_dots(folder: Path) -> CheckArguments:
+    target = copied(QWEN2, folder, "Qwen2.5-Coder-0.5B-Instruct.v1.0")
+    return CheckArguments(target)
+
+
+HONEST: dict[str, Make] = {
+    **{f"qwen2-{dtype}-gguf": _gguf(QWEN2, dtype) for dtype in ("F32", "F16", "BF16", "Q8_0")},
+    **{f"llama-{dtype}-gguf": _gguf(LLAMA, dtype) for dtype in ("F16", "BF16", "Q8_0")},
+    "qwen2-Q8_0-gguf-asked-for": _gguf(QWEN2, "Q8_0", asked=True),
+    "qwen2-sharded-again": _sharded,
+    "qwen2-padded-vocabulary": _padded,
+    "qwen2-padded-vocabulary-gguf": _padded_gguf,
+    "qwen2-tied-head-saved-too": _head_equal,
+    "qwen2-apr": _apr(QWEN2),
+    "llama-apr": _apr(LLAMA),
+    "llama-older-config": _older_config,
+    "qwen2-name-with-dots": _names_with_dots,
+}

@@ -1,0 +1,16 @@
+"""The tables of all variants: broken ones by subject, honest ones by name."""
+
+from __future__ import annotations
+
+from cases import container_apr, container_gguf, container_safetensors, shards
+from cases.honest import HONEST
+from cases.interface import Variant
+
+BROKEN: tuple[Variant, ...] = (
+    *container_safetensors.VARIANTS,
+    *container_gguf.VARIANTS,
+    *container_apr.VARIANTS,
+    *shards.VARIANTS,
+)
+
+__all__ = ["BROKEN", "HONEST"]
