@@ -75,7 +75,7 @@ APR_CODES: dict[int, str] = {
 }  # fmt: skip
 
 #: The dtype words of safetensors 0.8; every one of them is its own name here.
-SAFETENSORS_NAMES: frozenset[str] = frozenset(
-    "BOOL F4 F6_E2M3 F6_E3M2 U8 I8 F8_E5M2 F8_E4M3 F8_E8M0 F8_E4M3FNUZ F8_E5M2FNUZ "
-    "I16 U16 F16 BF16 I32 U32 F32 C64 F64 I64 U64".split()
-)
+SAFETENSORS_NAMES: frozenset[str] = frozenset({
+    "BOOL", "F4", "F6_E2M3", "F6_E3M2", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ",
+    "I16", "U16", "F16", "BF16", "I32", "U32", "F32", "C64", "F64", "I64", "U64",
+})  # fmt: skip

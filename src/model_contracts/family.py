@@ -1,4 +1,4 @@
-"""Owns what is known of an architecture and of a quantisation recipe, as data: names, symbolic shapes, transforms, types."""
+"""Owns what is known of an architecture and of a recipe, as data: names, symbolic shapes, row orders, types."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class FamilyTensor(Record):
     may_be_zero: bool = Field(False, description="All zeros is legitimate (a bias never trained).")
     gguf_rope_heads: str | None = Field(
         None,
-        description="llama.cpp stores the rows of this tensor permuted within each head; the hyper-parameter that counts heads.",
+        description="The hyper-parameter that counts the heads within which llama.cpp stores the rows permuted.",
     )
 
 

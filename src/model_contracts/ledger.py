@@ -1,4 +1,4 @@
-"""Owns the ledger a reader keeps while it parses: each requirement it compared, by topic, and each that did not hold."""
+"""Owns the ledger a reader keeps while it parses: what it compared, by topic, and what did not hold."""
 
 from __future__ import annotations
 

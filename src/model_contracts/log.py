@@ -14,9 +14,10 @@ def configure(level: Level = "warning", form: Literal["console", "json"] = "cons
 
     import structlog
 
-    renderer: Any = (
-        structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=False)
-    )
+    renderer: Any = structlog.processors.JSONRenderer()
+    if form == "console":
+        # Plain tracebacks: a decorated one prints the artifact's content, which may be hostile and is never short.
+        renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -39,50 +39,55 @@ def elementwise(examination: Examination, parameters: Budgets, where: Where) -> 
 def _compare(
     pairing: Pairing, pair: PairMeasures, theirs: Moments, parameters: Budgets, where: Where
 ) -> Iterator[Comparison]:
-    place = Place(file=pairing.target.file.name, tensor=pairing.target.name)
     if exact(pairing):
-        differing = pair.differing + pair.nonfinite
-        yield Comparison(
-            measure="differing_values",
-            place=Place(**{**place.model_dump(), "row": pair.max_error_row if differing and pair.rows > 1 else None}),
-            expected=0,
-            observed=differing,
-            holds=differing == 0,
-            tolerance=0.0,
-            smallest_passing_tolerance=float(differing),
-            count=pair.count,
-            bound_from=f"{pairing.target.dtype} holds every {pairing.source.dtype} value",
-            note=_sizes(pair) if differing else None,
-        )
+        yield _equality(pairing, pair)
         return
-    type_ = pairing.target.dtype
-    budget = parameters.budgets[type_]
+    budget = parameters.budgets[pairing.target.dtype]
     scale = theirs.rms or 1.0
     reach = max(abs(theirs.minimum), abs(theirs.maximum)) or 1.0
-    offset = abs(pair.offset) / scale
     rows = (
-        ("relative_rmse", 0.0, pair.relative_rmse, pair.relative_rmse, budget.relative_rmse, None),
-        ("row_cosine", 1.0, pair.min_row_cosine, 1.0 - pair.min_row_cosine, budget.row_cosine, pair.min_row),
-        ("gain", 1.0, pair.gain, abs(pair.gain - 1.0), budget.gain, None),
-        ("offset", 0.0, pair.offset, offset, budget.offset, None),
-        ("max_error", 0.0, pair.max_error, pair.max_error / reach, budget.max_error, pair.max_error_row),
+        ("relative_rmse", 0.0, pair.relative_rmse, pair.relative_rmse, None),
+        ("row_cosine", 1.0, pair.min_row_cosine, 1.0 - pair.min_row_cosine, pair.min_row),
+        ("gain", 1.0, pair.gain, abs(pair.gain - 1.0), None),
+        ("offset", 0.0, pair.offset, abs(pair.offset) / scale, None),
+        ("max_error", 0.0, pair.max_error, pair.max_error / reach, pair.max_error_row),
     )
-    for measure, expected, observed, distance, tolerance, row in rows:
+    for measure, expected, observed, distance, row in rows:
         if isnan(distance):  # the slope of a constant tensor is not defined
             continue
+        tolerance: float = getattr(budget, measure)
         yield Comparison(
             measure=measure,
-            place=Place(
-                **{**place.model_dump(), "row": row if row is not None and row >= 0 and pair.rows > 1 else None}
-            ),
+            place=_place(pairing, pair, row),
             expected=expected,
             observed=observed,
             holds=distance <= tolerance,
             tolerance=tolerance,
             smallest_passing_tolerance=distance,
             count=pair.count,
-            bound_from=where("budgets", type_, measure),
+            bound_from=where("budgets", pairing.target.dtype, measure),
         )
+
+
+def _equality(pairing: Pairing, pair: PairMeasures) -> Comparison:
+    differing = pair.differing + pair.nonfinite
+    return Comparison(
+        measure="differing_values",
+        place=_place(pairing, pair, pair.max_error_row if differing else None),
+        expected=0,
+        observed=differing,
+        holds=differing == 0,
+        tolerance=0.0,
+        smallest_passing_tolerance=float(differing),
+        count=pair.count,
+        bound_from=f"{pairing.target.dtype} holds every {pairing.source.dtype} value",
+        note=_sizes(pair) if differing else None,
+    )
+
+
+def _place(pairing: Pairing, pair: PairMeasures, row: int | None) -> Place:
+    row = row if row is not None and row >= 0 and pair.rows > 1 else None
+    return Place(file=pairing.target.file.name, tensor=pairing.target.name, row=row)
 
 
 def _sizes(pair: PairMeasures) -> str:

@@ -130,3 +130,14 @@ class Kind:
 
     parameters: type[Record]
     run: Callable[[Examination, Any, Where], Iterator[Comparison]]
+
+
+def tokenizers_of(examination: Examination) -> tuple[Tokenizer, Tokenizer]:
+    """Target's and source's tokenizer; raises Skip where either has none."""
+    source = examination.source_view.artifact.tokenizer
+    if source is None:
+        raise missing_input("the source carries no tokenizer to compare with")
+    target = examination.target.tokenizer
+    if target is None:
+        raise missing_input("the target carries no tokenizer to compare")
+    return target, source

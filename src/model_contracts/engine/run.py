@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 from model_contracts.anatomy.claims import UnknownRecipe, requested
 from model_contracts.artifact import Artifact
@@ -300,7 +301,13 @@ def _seed(step: Step, request: CheckRequest) -> int:
 def _log_error(step: Step, error: Exception) -> None:
     import structlog
 
-    structlog.get_logger().error("check_failed", gate=step.gate.id, error=repr(error), exc_info=error)
+    log = structlog.get_logger().bind(gate=step.gate.id)
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    at = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "unknown"
+    log.error("check_failed", error=repr(error)[:300], at=at)
+    log.debug("check_failed_traceback", exc_info=error)
 
 
 def _now() -> str:
