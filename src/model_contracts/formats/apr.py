@@ -30,7 +30,7 @@ HEADER_SIZE = 64
 METADATA_LIMIT = 16 << 20
 METADATA_BOUNDS = Bounds(values=1_500_000, members=500_000)
 INDEX_LIMIT = 64 << 20
-TENSORS_LIMIT = 250_000
+TENSORS_LIMIT = 131_072
 #: Up to this size the footer is verified while the file is opened: it takes a pass over all bytes.
 FOOTER_LIMIT = 64 << 20
 _CHUNK = 1 << 20
@@ -54,7 +54,7 @@ _ALIASES = {
     "rms_norm_eps": ("layer_norm_eps", "norm_eps"),
 }
 _DROPPED = "apr's core reader takes the last of them; its serving reader drops all metadata in silence"
-_TOKENIZER = Keys("tokenizer.", "vocabulary", ("model_type", "model"), "pre_type", hole="<unk>")
+_TOKENIZER = Keys("tokenizer.", "vocabulary", ("model_type", "model"), "pre_type", hole="<unk>", default="BPE")
 
 
 def apr_tokenizer(container: Container) -> Tokenizer | None:

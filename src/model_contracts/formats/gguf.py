@@ -19,7 +19,7 @@ SPECIFICATION = "ggml docs/gguf.md"
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 KEYS_LIMIT = 65_536
-TENSORS_LIMIT = 250_000
+TENSORS_LIMIT = 131_072
 KEY_LIMIT = 65_535
 #: The fewest bytes of a key-value: key length, value type, one byte of value.
 _SMALLEST_PAIR = 13

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from model_contracts.artifact import Tensor
 from model_contracts.dtypes import DTYPES, GGML_CODES
@@ -16,12 +18,13 @@ SMALLEST_ENTRY = 24
 _LIMIT = 1 << 63
 _AXES_FOLLOWED = 16
 _NAME_FOLLOWED = 65_535
+#: What follows the number of axes: the axes, the type, the offset.
+_TAILS = [struct.Struct(f"<{axes}QIQ") for axes in range(_AXES_FOLLOWED + 1)]
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
 _PLACED = "llama.cpp refuses to load this; gguf-py's reader does not notice"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One tensor as declared; `offset` counts from the start of the data section.
 
     `nbytes` is None where the type is unknown or the shape out of range: its extent is then not known.
@@ -58,8 +61,8 @@ class Entries:
             self.tally.compare("format", "axes", False, "at most 4 axes", axes, tensor=name, offset=at)
             if axes > _AXES_FOLLOWED:
                 raise Refused("axes", "at most 4 axes", axes, at)
-        shape = tuple(window.u64() for _ in range(axes))[::-1]
-        at, code, offset = window.at, window.u32(), window.u64()
+        *ne, code, offset = window.fields(_TAILS[axes])
+        shape, at = tuple(ne[::-1]), window.at - 12
         dtype = GGML_CODES.get(code)
         if dtype is None:
             note = "the tensor is left out: no other type stands in for one that is not known"

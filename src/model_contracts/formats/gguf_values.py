@@ -83,17 +83,19 @@ class Window:
 
     def u32(self) -> int:
         """The next four bytes."""
-        self.need(4)
-        (value,) = _U32.unpack_from(self.data, self.pos)
-        self.pos += 4
-        return int(value)
+        return self.fields(_U32)[0]
 
     def u64(self) -> int:
         """The next eight bytes."""
-        self.need(8)
-        (value,) = _U64.unpack_from(self.data, self.pos)
-        self.pos += 8
-        return int(value)
+        return self.fields(_U64)[0]
+
+    def fields(self, layout: struct.Struct) -> tuple[int, ...]:
+        """The next numbers of a layout."""
+        if self.pos + layout.size > len(self.data):
+            self.need(layout.size)
+        values = layout.unpack_from(self.data, self.pos)
+        self.pos += layout.size
+        return values
 
     def text(self, measure: str, limit: int = STRING_LIMIT, whose: str = OURS) -> tuple[str, int]:
         """A string and its length in bytes. Raises Refused where it is longer than the limit."""

@@ -28,6 +28,8 @@ class Keys:
     pre: str
     #: A text that stands at every id without a token (.apr), all but its first occurrence.
     hole: str | None = None
+    #: What the container's own program takes for the algorithm where none is named.
+    default: str | None = None
 
 
 def tokenizer_of(container: Container, keys: Keys, specification: str) -> Tokenizer | None:
@@ -120,6 +122,9 @@ class _Parts:
             if word := self.text(self.keys.prefix + name):
                 return ALGORITHMS.get(word.lower(), word)
         key = self.keys.prefix + self.keys.algorithm[0]
+        if self.keys.default:
+            self.tally.ledger.note(f"no {key}: the tokenizer is taken for {self.keys.default}, as apr takes it")
+            return self.keys.default
         self._holds("tokenizer_declared", False, "the name of a tokenizer model", None, key)
         return "unknown"
 

@@ -425,7 +425,7 @@ def test_a_tokenizer_is_read_and_filled_holes_are_no_duplicates() -> None:
         ({"tokenizer.merges": [["a", "b"]]}, "tokenizer_arrays"),
         ({"tokenizer.token_type": [1]}, "tokenizer_arrays"),
         ({"tokenizer.scores": ["x"]}, "tokenizer_arrays"),
-        ({"tokenizer.model_type": None}, "tokenizer_declared"),
+        ({"tokenizer.model_type": 7}, "tokenizer_text"),
         ({"tokenizer.bos_token_id": 1.5}, "tokenizer_ids"),
         ({"tokenizer.add_bos_token": 1}, "tokenizer_flags"),
         ({"tokenizer.pre_type": 1}, "tokenizer_text"),
@@ -443,6 +443,15 @@ def test_gguf_s_word_for_the_algorithm_counts_where_it_came_from_one() -> None:
     tokenizer = apr_tokenizer(read(file_bytes(stored, [A])))
     assert tokenizer is not None
     assert tokenizer.algorithm == "BPE"
+
+
+def test_a_tokenizer_without_a_named_algorithm_is_taken_for_bpe_and_that_is_said() -> None:
+    container = read(file_bytes({**VOCABULARY, "tokenizer.model_type": None}, [A]))
+    tokenizer = apr_tokenizer(container)
+    assert tokenizer is not None
+    assert tokenizer.algorithm == "BPE"
+    assert violated(container) == {}
+    assert any("tokenizer.model_type" in note and "BPE" in note for note in container.ledger.notes)
 
 
 def test_without_a_vocabulary_there_is_no_tokenizer() -> None:
