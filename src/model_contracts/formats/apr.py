@@ -92,7 +92,7 @@ def footer_crc(source: Bytes, container: Container) -> bool | None:
     Reads the whole file, a MiB at a time.
     """
     end = source.size - 4
-    if end % ALIGNMENT or any(tensor.offset + tensor.nbytes > end for tensor in container.tensors):
+    if end % ALIGNMENT or any(tensor.nbytes and tensor.offset + tensor.nbytes > end for tensor in container.tensors):
         return None
     checksum = 0
     for offset in range(0, end, _CHUNK):
