@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import tracemalloc
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,36 +11,27 @@ import numpy as np
 import pytest
 
 from model_contracts.artifact import Container
-from model_contracts.dtypes import GGML_CODES
-from model_contracts.formats.gguf import gguf_tokenizer, read_gguf
-from model_contracts.formats.source import FileBytes, MemoryBytes
-from model_contracts.outcome import Comparison
+from model_contracts.formats.gguf import read_gguf
+from model_contracts.formats.source import MemoryBytes
+from support.containers import violated
 from support.gguf_files import (
     ARRAY,
     BOOL,
     F32,
-    F64,
-    I8,
     I32,
-    I64,
     NAMED,
     QUANTISED,
     STRING,
     U8,
     U16,
     U32,
-    U64,
     Raw,
     array,
-    array_info,
     file_bytes,
     header_bytes,
     info,
     pair,
-    text,
-    tokenizer_pairs,
 )
-from support.shared_models import APR_FILES, DATA, MODELS, shared
 
 HUGE = (1 << 64) - 1
 A, B = info("a"), info("b")
@@ -49,19 +39,6 @@ A, B = info("a"), info("b")
 
 def read(data: bytes) -> Container:
     return read_gguf(MemoryBytes(data, Path("model.gguf")))
-
-
-def read_path(path: Path) -> Container:
-    with FileBytes(path) as source:
-        return read_gguf(source)
-
-
-def violated(container: Container) -> dict[tuple[str, str], Comparison]:
-    """What did not hold, by topic and measure (the first of each)."""
-    found: dict[tuple[str, str], Comparison] = {}
-    for topic, comparison in container.ledger.violations:
-        found.setdefault((topic, comparison.measure), comparison)
-    return found
 
 
 def reference_accepts(data: bytes, folder: Path) -> bool:
@@ -329,292 +306,3 @@ def test_portability_always_says_who_accepts_and_who_refuses() -> None:
     ]
     assert len(notes) > 10
     assert [note for note in notes if note is None or not ("ggml" in note and "gguf-py" in note)] == []
-
-
-def test_values_of_every_type_are_identical_and_keep_their_order() -> None:
-    stored = {
-        "a.u8": (U8, 255), "a.i8": (I8, -128), "a.u16": (U16, 65_535), "a.i32": (I32, -(1 << 31)),
-        "a.u64": (U64, HUGE), "a.i64": (I64, -(1 << 63)), "a.f64": (F64, 0.1), "a.yes": (BOOL, 1), "a.no": (BOOL, 0),
-        "a.text": (STRING, "línea ·\n"), "a.empty": (STRING, ""),
-    }  # fmt: skip
-    arrays = {
-        "b.i32": (I32, [1, -2, 3]), "b.f32": (F32, [0.5, -2.0]), "b.bool": (BOOL, [1, 0]),
-        "b.text": (STRING, ["", "é"]), "b.none": (U8, []),
-    }  # fmt: skip
-    every = [pair(key, *value) for key, value in stored.items()]
-    every += [pair(key, ARRAY, array(*value)) for key, value in arrays.items()]
-    metadata = read(file_bytes(pairs(*every))).metadata
-    expected = {"general.architecture": "qwen2", **{key: value for key, (_, value) in {**stored, **arrays}.items()}}
-    assert list(metadata.items()) == list(expected.items())
-    assert metadata["a.yes"] is True
-    assert metadata["b.bool"] == [True, False]
-
-
-def test_shapes_are_row_major_and_offsets_are_places_in_the_file() -> None:
-    values = np.arange(12, dtype=np.float32).reshape(3, 4)
-    data = file_bytes(infos=[array_info("first", np.zeros(5)), array_info("second", values)])
-    container = read(data)
-    tensor = container.tensors[1]
-    assert (tensor.name, tensor.dtype, tensor.shape, tensor.nbytes) == ("second", "F32", (3, 4), 48)
-    assert container.data_offset % 32 == 0
-    assert tensor.offset == container.data_offset + 32
-    assert data[tensor.offset : tensor.offset + 48] == values.tobytes()
-
-
-def test_a_tensor_of_unknown_type_is_named_left_out_and_never_read_as_f32() -> None:
-    unknown = sorted(set(range(64)) - set(GGML_CODES))
-    assert {4, 5, 31, 32, 33, 36, 37, 38} <= set(unknown)
-    for code in unknown:
-        container = read(file_bytes(infos=[A, info("odd", code=code, data=bytes(32)), info("c", offset=64)]))
-        found = violated(container)
-        assert set(found) == {("dtypes", "dtype_known")}
-        assert found["dtypes", "dtype_known"].place.tensor == "odd"
-        assert [tensor.name for tensor in container.tensors] == ["a", "c"]
-
-
-def test_a_cut_file_says_both_sizes_and_which_tensors_cannot_be_read() -> None:
-    whole = file_bytes(infos=[A, B, info("c")])
-    container = read(whole[:-33])
-    found = violated(container)["sizes", "data_size"]
-    assert (found.expected, found.observed) == (len(whole), len(whole) - 33)
-    assert [tensor.readable for tensor in container.tensors] == [True, False, False]
-
-
-def test_one_shared_extent_is_one_violation_and_the_rest_follows_on_from_it() -> None:
-    infos = [info("output", (16,)), info("token_embd", (16,), offset=0), info("norm", offset=64)]
-    container = read(file_bytes(infos=infos))
-    offsets = [found for _, found in container.ledger.violations if found.measure == "offset_consecutive"]
-    assert [(found.place.tensor, found.expected, found.observed) for found in offsets] == [
-        ("token_embd", "byte 64 of the data", "byte 0")
-    ]
-    assert offsets[0].note == "llama.cpp refuses to load this; gguf-py's reader does not notice"
-
-
-def test_what_was_read_before_the_end_is_kept() -> None:
-    container = read(header_bytes(pairs(pair("a.b", U32, 7)), [A, B])[:-1])
-    assert not container.readable
-    assert container.metadata == {"general.architecture": "qwen2", "a.b": 7}
-    assert [tensor.name for tensor in container.tensors] == ["a"]
-    assert not container.tensors[0].readable
-
-
-def test_the_first_of_two_equal_keys_is_kept() -> None:
-    assert read(CASES["KV_DUPLICATE_KEY"].data).metadata["a.b"] == 1
-
-
-def test_text_without_utf8_is_shown_so_that_any_report_can_hold_it() -> None:
-    container = read(
-        file_bytes(pairs(pair("a.b", STRING, b"x\xff"), pair("a.c", ARRAY, array(STRING, [b"\xc3", "é"]))))
-    )
-    assert container.metadata["a.b"] == "x\\xff"
-    assert container.metadata["a.c"] == ["\\xc3", "é"]
-    assert violated(container)["portability", "text_utf8"].place.key == "a.b"
-
-
-class Meter:
-    """Bytes that count how much of them was asked for."""
-
-    def __init__(self, data: bytes, size: int | None = None) -> None:
-        self.path, self.data, self.size, self.asked = Path("model.gguf"), data, size or len(data), 0
-
-    def read(self, offset: int, length: int) -> bytes:
-        self.asked += length
-        piece = self.data[offset : offset + length]
-        return piece + bytes(max(0, min(length, self.size - offset) - len(piece)))
-
-
-def test_the_data_section_of_a_large_file_is_not_read() -> None:
-    source = Meter(header_bytes(infos=[info("a", (1 << 34,), data=b"")]), size=1 << 37)
-    assert read_gguf(source).tensors[0].readable
-    assert source.asked <= 1 << 20
-
-
-def test_strings_are_read_the_same_across_every_window_edge() -> None:
-    tokens = [f"{index}·" * (index % 7) for index in range(120_000)]
-    source = Meter(file_bytes(pairs(pair("tokenizer.ggml.tokens", ARRAY, array(STRING, tokens)))))
-    assert source.size > 3 << 20
-    assert read_gguf(source).metadata["tokenizer.ggml.tokens"] == tokens
-
-
-HOSTILE = {
-    "2^40 elements of a file of 2^43 bytes": array(U64, Raw(b""), 1 << 40),
-    "two million strings of nothing, eight times": array(STRING, Raw(b""), 2_000_000),
-    "two million arrays of nothing": array(ARRAY, Raw(b""), 2_000_000),
-    "sixteen MiB of text": Raw(struct.pack("<IQQ", STRING, 4, 16 << 20)),
-    "wide characters": Raw(struct.pack("<IQ", STRING, 40) + text("🜁" + "a" * ((1 << 20) - 4)) * 40),
-}
-
-
-@pytest.mark.parametrize("name", HOSTILE)
-def test_a_sparse_file_that_backs_every_count_is_refused_within_bounds(name: str) -> None:
-    times = 8 if len(HOSTILE[name].data) < 1 << 20 else 1
-    every = [pair(f"a.k{index}", ARRAY, HOSTILE[name]) for index in range(times)]
-    source = Meter(header_bytes(pairs(*every), n_pairs=8), size=1 << 43)
-    tracemalloc.start()
-    container = read_gguf(source)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert not container.readable
-    assert {measure for _, measure in violated(container)} <= {"header_bounded", "array_length", "string_length"}
-    assert peak < 200 << 20
-
-
-def test_arrays_nested_deeper_than_the_bound_are_refused() -> None:
-    value = array(U8, [1])
-    for _ in range(100):
-        value = array(ARRAY, [value])
-    container = read(file_bytes(pairs(pair("a.b", ARRAY, value))))
-    assert set(violated(container)) == {("format", "array_depth")}
-
-
-def test_a_file_that_shrinks_while_it_is_read_is_an_outcome() -> None:
-    source = MemoryBytes(header_bytes(), Path("model.gguf"))
-    source.size += 1 << 30
-    tokens = header_bytes(pairs(pair("a.b", ARRAY, array(STRING, Raw(text("x") * 9), 1_000))))
-    shrunk = MemoryBytes(tokens, Path("model.gguf"))
-    shrunk.size += 1 << 30
-    assert read_gguf(source).readable
-    found = violated(read_gguf(shrunk))
-    assert set(found) == {("sizes", "header_complete")}
-    assert found["sizes", "header_complete"].observed == len(tokens)
-
-
-def test_every_prefix_of_a_file_is_refused_without_an_exception() -> None:
-    whole = file_bytes(pairs(*tokenizer_pairs(["a", "b", "ab"], ["a b"])), [info("t", (8, 2))])
-    for length in range(len(whole)):
-        container = read(whole[:length])
-        assert not container.readable or ("sizes", "data_size") in violated(container)
-        gguf_tokenizer(container)
-
-
-def test_every_changed_byte_of_a_file_ends_in_a_container() -> None:
-    whole = file_bytes(pairs(QUANTISED, *tokenizer_pairs(["a", "b", "ab"], ["a b"])), [info("t", (32, 2), "Q8_0")])
-    for at in range(len(whole)):
-        for flipped in (0xFF, 0x80, 0x01):
-            data = bytearray(whole)
-            data[at] ^= flipped
-            gguf_tokenizer(read(bytes(data)))
-
-
-def test_a_tokenizer_is_read_with_its_flags_ids_and_added_tokens() -> None:
-    tokens = ["<s>", "a", " b", "a b", "[tool]", "a"]
-    parts = tokenizer_pairs(
-        tokens,
-        ["a b", " b a", "ab"],
-        token_type=(ARRAY, array(I32, [3, 1, 1, 1, 4, 1])),
-        scores=(ARRAY, array(F32, [0, -1, -2, -3, -4, -5])),
-        bos_token_id=(U32, 0),
-        padding_token_id=(U32, 9),
-        unknown_token_id=(U32, 1),
-        eot_token_id=(U32, 4),
-        add_bos_token=(BOOL, 1),
-    )
-    container = read(file_bytes(pairs(*parts)))
-    tokenizer = gguf_tokenizer(container)
-    assert tokenizer is not None
-    assert (tokenizer.algorithm, tokenizer.pre, tokenizer.add_bos, tokenizer.add_eos) == ("BPE", "qwen2", True, None)
-    assert list(tokenizer.tokens) == tokens
-    assert tokenizer.merges == [("a", "b"), (" b", "a"), ("ab", "")]
-    assert tokenizer.special_ids["pad"] == (9, "tokenizer.ggml.padding_token_id")
-    assert {name: value for name, (value, _) in tokenizer.special_ids.items()} == {
-        "eos": 0, "bos": 0, "pad": 9, "unk": 1, "eot": 4
-    }  # fmt: skip
-    assert {index: (token.content, token.special) for index, token in tokenizer.added.items()} == {
-        0: ("<s>", True),
-        4: ("[tool]", False),
-    }
-    assert tokenizer.duplicates == (("a", 1, 5),)
-    assert set(violated(container)) == {("format", "tokenizer_merges")}
-
-
-@pytest.mark.parametrize(
-    ("changes", "measure", "key"),
-    [
-        ({"token_type": (ARRAY, array(I32, [1]))}, "tokenizer_arrays", "token_type"),
-        ({"token_type": (ARRAY, array(F32, [1, 1, 1]))}, "tokenizer_arrays", "token_type"),
-        ({"scores": (ARRAY, array(F32, [1, 1]))}, "tokenizer_arrays", "scores"),
-        ({"scores": (STRING, "x")}, "tokenizer_arrays", "scores"),
-        ({"merges": (ARRAY, array(U32, [1]))}, "tokenizer_arrays", "merges"),
-        ({"merges": (U32, 1)}, "tokenizer_arrays", "merges"),
-        ({"model": None}, "tokenizer_declared", "model"),
-        ({"model": (U32, 1)}, "tokenizer_text", "model"),
-        ({"pre": (ARRAY, array(STRING, []))}, "tokenizer_text", "pre"),
-        ({"eos_token_id": (STRING, "2")}, "tokenizer_ids", "eos_token_id"),
-        ({"add_bos_token": (U32, 1)}, "tokenizer_flags", "add_bos_token"),
-    ],
-)
-def test_a_part_of_a_tokenizer_of_the_wrong_type_is_a_violation_with_its_key(
-    changes: dict[str, Any], measure: str, key: str
-) -> None:
-    container = read(file_bytes(pairs(*tokenizer_pairs(["a", "b", "ab"], ["a b"], **changes))))
-    assert violated(container) == {}
-    tokenizer = gguf_tokenizer(container)
-    assert tokenizer is not None
-    assert tokenizer.size == 3
-    assert violated(container)["format", measure].place.key == f"tokenizer.ggml.{key}"
-
-
-@pytest.mark.parametrize("tokens", [None, (U32, 1), (ARRAY, array(U32, [1, 2])), (ARRAY, array(STRING, []))])
-def test_without_a_list_of_tokens_there_is_no_tokenizer(tokens: Any) -> None:
-    container = read(file_bytes(pairs(*tokenizer_pairs([], tokens=tokens))))
-    assert gguf_tokenizer(container) is None
-
-
-def test_the_words_of_llama_cpp_name_algorithms() -> None:
-    words = {"gpt2": "BPE", "llama": "SPM", "bert": "WordPiece", "t5": "Unigram", "rwkv": "rwkv"}
-    read_as = {}
-    for word in words:
-        tokenizer = gguf_tokenizer(read(file_bytes(pairs(*tokenizer_pairs(["a"], model=(STRING, word))))))
-        assert tokenizer is not None
-        read_as[word] = tokenizer.algorithm
-    assert read_as == words
-
-
-REAL = ["tiny-llama-Q4_K_M", "tiny-llama-Q8_0", "tiny-llama-f16", "tiny-qwen2-bf16"]
-REAL += [f"tiny-qwen2-{label}" for label in ("IQ4_XS", "Q2_K", "Q3_K_M", "Q4_0", "Q4_K_M", "Q5_K_M", "Q6_K", "Q8_0")]
-
-
-@pytest.mark.parametrize("name", REAL)
-def test_files_that_llama_cpp_wrote_hold_in_every_topic(name: str) -> None:
-    container = read_path(shared(MODELS / f"{name}.gguf"))
-    tokenizer = gguf_tokenizer(container)
-    assert container.ledger.violations == []
-    assert container.readable
-    assert len(container.tensors) in (30, 50)
-    assert tokenizer is not None
-    assert (tokenizer.size, tokenizer.algorithm, tokenizer.pre) == (2000, "BPE", "qwen2")
-    assert tokenizer.special_ids["eos"] == (2, "tokenizer.ggml.eos_token_id")
-
-
-def test_a_file_of_weights_alone_holds_and_has_no_tokenizer() -> None:
-    container = read_path(shared(APR_FILES / "weights-only.gguf"))
-    assert container.ledger.violations == []
-    assert gguf_tokenizer(container) is None
-
-
-def test_two_tensors_that_share_their_bytes_are_one_violation_of_the_real_file() -> None:
-    container = read_path(shared(APR_FILES / "q-from-st.gguf"))
-    ((topic, found),) = container.ledger.violations
-    assert (topic, found.measure, found.place.tensor) == ("format", "offset_consecutive", "token_embd.weight")
-    assert (found.expected, found.observed) == ("byte 2,048,000 of the data", "byte 0")
-    assert all(tensor.readable for tensor in container.tensors)
-
-
-@pytest.mark.parametrize("name", ["tiny-qwen2-Q4_K_M.gguf", "tiny-llama-Q8_0.gguf"])
-def test_names_shapes_types_offsets_and_bytes_are_those_that_gguf_py_reads(name: str) -> None:
-    from gguf import GGUFReader
-
-    path = DATA / name
-    container, reference = read_path(path), GGUFReader(path)
-    whole = path.read_bytes()
-    assert container.data_offset == reference.data_offset
-    assert [
-        (tensor.name, tensor.shape[::-1], tensor.dtype, tensor.offset, tensor.nbytes) for tensor in container.tensors
-    ] == [
-        (tensor.name, tuple(map(int, tensor.shape)), tensor.tensor_type.name, tensor.data_offset, tensor.n_bytes)
-        for tensor in reference.tensors
-    ]
-    for ours, theirs in zip(container.tensors, reference.tensors, strict=True):
-        assert whole[ours.offset : ours.offset + ours.nbytes] == theirs.data.tobytes()
-    fields = {key: field.contents() for key, field in reference.fields.items() if not key.startswith("GGUF.")}
-    assert dict(container.metadata) == fields
