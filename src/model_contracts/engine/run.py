@@ -16,10 +16,10 @@ from model_contracts.artifact import Artifact
 from model_contracts.checks import KINDS, READS_VALUES
 from model_contracts.checks.interface import Examination, Skip
 from model_contracts.definitions import load_families, load_recipes
-from model_contracts.engine.decide import decide
-from model_contracts.engine.environment import environment, host
+from model_contracts.engine.environment import host
 from model_contracts.engine.plan import CheckRequest, Plan, Step, UsageError, plan
 from model_contracts.engine.properties import PROPERTIES, Trial
+from model_contracts.engine.record import artifact_record, run_record, subject_of
 from model_contracts.formats.opening import open_artifact
 from model_contracts.kernels.sweep import sweep
 from model_contracts.outcome import (
@@ -27,12 +27,10 @@ from model_contracts.outcome import (
     Comparison,
     Counterexample,
     Evidence,
-    FileRecord,
     Outcome,
     Place,
     Run,
     SkipCause,
-    Subject,
     Verdict,
 )
 
@@ -43,18 +41,17 @@ _VIOLATIONS, _CLOSEST = 50, 5
 def check(request: CheckRequest) -> tuple[Evidence, Run]:
     """Examine every path of the request; the evidence of all, and the record of the run."""
     started, clock = _now(), time.perf_counter()
+    plans = [plan(request, path) for path in request.paths]
+    source = open_artifact(request.against) if request.against is not None else None
+    examinations = [_examination(request, open_artifact(path), source) for path in request.paths]
     outcomes: list[Outcome] = []
     records: list[ArtifactRecord] = []
-    plans: list[Plan] = []
-    source = open_artifact(request.against) if request.against is not None else None
-    for path in request.paths:
-        plans.append(plan(request, path))
-        examination = _examination(request, open_artifact(path), source)
-        outcomes += _evaluate_all(plans[-1], examination, request)
-        records.append(_record(examination.target, examination, plans[-1].notes))
+    for planned, examination in zip(plans, examinations, strict=True):
+        outcomes += _evaluate_all(planned, examination, request)
+        records.append(artifact_record(examination.target, examination, planned.notes))
     if source is not None:
-        records.append(_record(source, examination, ()))
-    return tuple(outcomes), _run(request, plans, records, outcomes, started, time.perf_counter() - clock)
+        records.append(artifact_record(source, examinations[0], ()))
+    return tuple(outcomes), run_record(request, plans, records, outcomes, started, time.perf_counter() - clock)
 
 
 def _examination(request: CheckRequest, target: Artifact, source: Artifact | None) -> Examination:
@@ -133,8 +130,7 @@ def evaluate(step: Step, examination: Examination, request: CheckRequest) -> Out
     verdict, cause = Verdict.CORROBORATED, None
     reason = ""
     try:
-        if not examination.target.readable and not _about_the_container(step):
-            raise Skip("unreadable", "the container could not be read; its own gates say why")
+        _refuse_unreadable(step, examination)
         for comparison in _comparisons(step, examination, trial):
             tally.take(comparison)
     except Skip as skip:
@@ -158,8 +154,13 @@ def _comparisons(step: Step, examination: Examination, trial: Trial) -> Iterable
     return KINDS[step.gate.check].run(examination, step.parameters, step.where)
 
 
-def _about_the_container(step: Step) -> bool:
-    return step.gate.check == "container"
+def _refuse_unreadable(step: Step, examination: Examination) -> None:
+    """Only the gates of the container itself have something to say of a file that cannot be parsed."""
+    if not examination.target.readable and step.gate.check != "container":
+        raise Skip("unreadable", "the container could not be read; its own gates say why")
+    source = examination.source
+    if step.invariant.subject == "pair" and source is not None and not source.readable:
+        raise Skip("unreadable", f"the source could not be read: contracts check {source.path} says why")
 
 
 def _falsified(step: Step, tally: _Tally) -> str:
@@ -195,7 +196,7 @@ def _outcome(
         contract=step.contract,
         force=step.force,
         skip_cause=cause,
-        subject=_subject(step, examination),
+        subject=subject_of(step, examination),
         compared=tally.compared,
         violated=tally.violated,
         comparisons=tally.kept,
@@ -203,89 +204,6 @@ def _outcome(
         duration=duration,
         timestamp=_now(),
         host=host(),
-    )
-
-
-def _subject(step: Step, examination: Examination) -> Subject:
-    against = None
-    if step.invariant.subject == "pair" and examination.source is not None:
-        against = _named(examination.source, examination)
-    return _named(examination.target, examination, against)
-
-
-def _named(artifact: Artifact, examination: Examination, against: Subject | None = None) -> Subject:
-    return Subject(
-        name=artifact.name,
-        path=str(artifact.path),
-        format=artifact.kind,
-        digest=_digest(artifact, examination),
-        against=against,
-    )
-
-
-def _digest(artifact: Artifact, examination: Examination) -> str | None:
-    """The file's digest, or for a set the digest over its files' digests in order."""
-    swept = examination.swept
-    digests = [swept.digests.get(path) for path in artifact.files] if swept is not None else []
-    if not digests or None in digests:
-        return None
-    if len(digests) == 1:
-        return digests[0]
-    from blake3 import blake3
-
-    return "blake3:" + blake3("\n".join(str(digest) for digest in digests).encode()).hexdigest()
-
-
-def _record(artifact: Artifact, examination: Examination, notes: tuple[str, ...]) -> ArtifactRecord:
-    swept = examination.swept
-    files = tuple(
-        FileRecord(
-            name=container.path.name,
-            size=container.size,
-            digest=swept.digests.get(container.path) if swept is not None else None,
-        )
-        for container in artifact.containers
-    )
-    return ArtifactRecord(
-        name=artifact.name,
-        path=str(artifact.path),
-        format=artifact.kind,
-        layout=artifact.layout,
-        files=files,
-        sidecars={role: sidecar.path.name for role, sidecar in artifact.sidecars.items()},
-        notes=(*artifact.notes, *notes),
-    )
-
-
-def _run(
-    request: CheckRequest,
-    plans: list[Plan],
-    records: list[ArtifactRecord],
-    outcomes: list[Outcome],
-    started: str,
-    duration: float,
-) -> Run:
-    from blake3 import blake3
-
-    from model_contracts import __version__
-
-    definitions = {name: digest for plan in plans for name, digest in plan.definitions.items()}
-    left_out = {gate: why for plan in plans for gate, why in plan.not_evaluated.items()}
-    joined = "\n".join(f"{name} {digest}" for name, digest in sorted(definitions.items()))
-    return Run(
-        tool="model-contracts",
-        version=__version__,
-        command=request.command,
-        seed=request.seed,
-        started=started,
-        duration=duration,
-        definitions=definitions,
-        definitions_digest="blake3:" + blake3(joined.encode()).hexdigest(),
-        artifacts=tuple(records),
-        environment=environment(),
-        host=host(),
-        not_evaluated=left_out,
-        decision=decide(tuple(outcomes)),
     )
 
 

@@ -1,0 +1,96 @@
+"""Owns how a run is recorded: which artifacts it stood on, with which digests, definitions and libraries."""
+
+from __future__ import annotations
+
+from model_contracts.artifact import Artifact
+from model_contracts.checks.interface import Examination
+from model_contracts.engine.decide import decide
+from model_contracts.engine.environment import environment, host
+from model_contracts.engine.plan import CheckRequest, Plan, Step
+from model_contracts.outcome import ArtifactRecord, FileRecord, Outcome, Run, Subject
+
+
+def subject_of(step: Step, examination: Examination) -> Subject:
+    """What a step was held against: the target, and the source where the invariant is about a pair."""
+    against = None
+    if step.invariant.subject == "pair" and examination.source is not None:
+        against = _named(examination.source, examination)
+    return _named(examination.target, examination, against)
+
+
+def _named(artifact: Artifact, examination: Examination, against: Subject | None = None) -> Subject:
+    return Subject(
+        name=artifact.name,
+        path=str(artifact.path),
+        format=artifact.kind,
+        digest=_digest(artifact, examination),
+        against=against,
+    )
+
+
+def _digest(artifact: Artifact, examination: Examination) -> str | None:
+    """The file's digest, or for a set the digest over its files' digests in order."""
+    swept = examination.swept
+    digests = [swept.digests.get(path) for path in artifact.files] if swept is not None else []
+    if not digests or None in digests:
+        return None
+    if len(digests) == 1:
+        return digests[0]
+    from blake3 import blake3
+
+    return "blake3:" + blake3("\n".join(str(digest) for digest in digests).encode()).hexdigest()
+
+
+def artifact_record(artifact: Artifact, examination: Examination, notes: tuple[str, ...]) -> ArtifactRecord:
+    """An artifact as run.json names it; digests are there if the bytes were read."""
+    swept = examination.swept
+    files = tuple(
+        FileRecord(
+            name=container.path.name,
+            size=container.size,
+            digest=swept.digests.get(container.path) if swept is not None else None,
+        )
+        for container in artifact.containers
+    )
+    return ArtifactRecord(
+        name=artifact.name,
+        path=str(artifact.path),
+        format=artifact.kind,
+        layout=artifact.layout,
+        files=files,
+        sidecars={role: sidecar.path.name for role, sidecar in artifact.sidecars.items()},
+        notes=(*artifact.notes, *notes),
+    )
+
+
+def run_record(
+    request: CheckRequest,
+    plans: list[Plan],
+    records: list[ArtifactRecord],
+    outcomes: list[Outcome],
+    started: str,
+    duration: float,
+) -> Run:
+    """run.json: what was run, on what, with which definitions, and what was decided."""
+    from blake3 import blake3
+
+    from model_contracts import __version__
+
+    definitions = {name: digest for plan in plans for name, digest in plan.definitions.items()}
+    left_out = {gate: why for plan in plans for gate, why in plan.not_evaluated.items()}
+    joined = "\n".join(f"{name} {digest}" for name, digest in sorted(definitions.items()))
+    return Run(
+        tool="model-contracts",
+        version=__version__,
+        command=request.command,
+        seed=request.seed,
+        started=started,
+        duration=duration,
+        definitions=definitions,
+        definitions_digest="blake3:" + blake3(joined.encode()).hexdigest(),
+        artifacts=tuple(records),
+        environment=environment(),
+        host=host(),
+        not_evaluated=left_out,
+        decision=decide(tuple(outcomes)),
+    )
