@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cases import container_apr, container_gguf, container_safetensors, shards
+from cases import config, container_apr, container_gguf, container_safetensors, shards, tokenizer, values
 from cases.honest import HONEST
 from cases.interface import Variant
 
@@ -11,6 +11,9 @@ BROKEN: tuple[Variant, ...] = (
     *container_gguf.VARIANTS,
     *container_apr.VARIANTS,
     *shards.VARIANTS,
+    *config.VARIANTS,
+    *tokenizer.VARIANTS,
+    *values.VARIANTS,
 )
 
 __all__ = ["BROKEN", "HONEST"]

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from model_contracts.anatomy.names import layer_count
 from model_contracts.anatomy.view import View
-from model_contracts.checks.interface import Examination, NoParameters, Where, family_of, missing_input
+from model_contracts.checks.interface import Examination, NoParameters, Where, family_of
+from model_contracts.family import HyperParameter
 from model_contracts.outcome import Comparison, Place, jsonable
 
 _COUNTS = (
@@ -19,14 +20,20 @@ def hyperparameters(examination: Examination, parameters: NoParameters, where: W
     """Compare declared hyper-parameters with the tensors, and with each other."""
     view = examination.view
     family = family_of(view)
-    if not view.declared:
-        raise missing_input("the artifact declares no hyper-parameter")
     for name, parameter in family.hyperparameters.items():
         if parameter.owed and name not in view.declared:
-            yield _comparison(view, name, "declared", None, False, note=f"{name} is owed and nothing declares it")
+            yield _comparison(view, name, "declared", None, False, note=_undeclared(view, name, parameter))
     yield from _counts(view)
     yield from _against_tensors(view)
     yield from _against_each_other(view)
+
+
+def _undeclared(view: View, name: str, parameter: HyperParameter) -> str:
+    """What is missing; a GGUF key that stands under another architecture's prefix is named."""
+    ends = tuple(key.removeprefix("{arch}") for key in parameter.gguf)
+    keys = view.artifact.metadata if view.artifact.format == "gguf" and ends else ()
+    elsewhere = next((key for key in keys if key.endswith(ends)), None)
+    return f"{name} is owed and nothing declares it" + (f"; {elsewhere} is no key of it" if elsewhere else "")
 
 
 def _counts(view: View) -> Iterator[Comparison]:

@@ -50,17 +50,17 @@ def _agreement(view: View) -> Iterator[Comparison]:
             said.setdefault(place.file or "", set()).add(value)
     if len(said) < 2:
         raise not_owed("only one place declares the end of sequence")
-    *others, (file, ids) = list(said.items())
-    known: set[int] = set().union(*(values for _, values in others))
-    yield Comparison(
-        measure="eos_token_id",
-        place=Place(file=file, key="eos_token_id"),
-        expected=sorted(known),
-        observed=sorted(ids),
-        holds=bool(known & ids),
-        count=len(said),
-        note="declared by " + ", ".join(said),
-    )
+    for file, ids in said.items():
+        # Each place against all others: a chat model may end turns and texts with different ids.
+        others = set().union(*(values for other, values in said.items() if other != file))
+        yield Comparison(
+            measure="eos_token_id",
+            place=Place(file=file, key="eos_token_id"),
+            expected=sorted(others),
+            observed=sorted(ids),
+            holds=bool(others & ids),
+            note="declared by " + ", ".join(said),
+        )
 
 
 def vocabulary_rows(view: View) -> int | None:
