@@ -49,8 +49,8 @@ DTYPES: dict[str, Dtype] = {
         *_plain("integer", I64=8, I32=4, I16=2, I8=1, U64=8, U32=4, U16=2, U8=1),
         *_plain("boolean", BOOL=1),
         *_plain("complex", C64=8),
-        *_blocks(32, Q4_0=18, Q4_1=20, Q5_0=22, Q5_1=24, Q8_0=34, Q8_1=40, IQ4_NL=18, MXFP4=17, APR_Q4=18),
-        *_blocks(64, NVFP4=36),
+        *_blocks(32, Q4_0=18, Q4_1=20, Q5_0=22, Q5_1=24, Q8_0=34, Q8_1=36, IQ4_NL=18, MXFP4=17, APR_Q4=18),
+        *_blocks(64, NVFP4=36, Q2_0=18),
         *_blocks(128, Q1_0=18),
         *_blocks(256, Q2_K=84, Q3_K=110, Q4_K=144, Q5_K=176, Q6_K=210, Q8_K=292, TQ1_0=54, TQ2_0=66),
         *_blocks(256, IQ1_S=50, IQ1_M=56, IQ2_XXS=66, IQ2_XS=74, IQ2_S=82, IQ3_XXS=98, IQ3_S=110, IQ4_XS=136),
@@ -59,13 +59,14 @@ DTYPES: dict[str, Dtype] = {
     ]
 }
 
-#: ggml's type numbers (4, 5, 31-33 and 36-38 were removed upstream and are refused).
+#: ggml's type numbers (4, 5, 31-33 and 36-38 were removed upstream and are refused). Sizes are those that
+#: `ggml_type_size` of llama.cpp b11549 gives; gguf-py 0.19 has 40 for Q8_1 and does not know Q2_0.
 GGML_CODES: dict[int, str] = {
     0: "F32", 1: "F16", 2: "Q4_0", 3: "Q4_1", 6: "Q5_0", 7: "Q5_1", 8: "Q8_0", 9: "Q8_1",
     10: "Q2_K", 11: "Q3_K", 12: "Q4_K", 13: "Q5_K", 14: "Q6_K", 15: "Q8_K",
     16: "IQ2_XXS", 17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S", 20: "IQ4_NL", 21: "IQ3_S", 22: "IQ2_S", 23: "IQ4_XS",
     24: "I8", 25: "I16", 26: "I32", 27: "I64", 28: "F64", 29: "IQ1_M", 30: "BF16",
-    34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4", 40: "NVFP4", 41: "Q1_0",
+    34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4", 40: "NVFP4", 41: "Q1_0", 42: "Q2_0",
 }  # fmt: skip
 
 #: The dtype byte of .apr as its current writer means it; 8 and 9 are told apart by size (apr.md 3.1).

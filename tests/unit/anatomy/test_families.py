@@ -66,11 +66,16 @@ def test_recipes_name_only_types_that_exist() -> None:
 
 
 def test_block_sizes_are_those_of_ggml() -> None:
+    newer = {42: "Q2_0"}  # in ggml, not yet in gguf-py
     for code, name in GGML_CODES.items():
+        if code in newer:
+            assert name == newer[code]
+            continue
         kind = GGMLQuantizationType(code)
         assert kind.name == name
-        assert GGML_QUANT_SIZES[kind] == (DTYPES[name].block, DTYPES[name].block_bytes)
-    assert set(GGML_CODES) == {kind.value for kind in GGMLQuantizationType}
+        if name != "Q8_1":  # gguf-py still has the 40 bytes of its first layout; ggml stores 36
+            assert GGML_QUANT_SIZES[kind] == (DTYPES[name].block, DTYPES[name].block_bytes)
+    assert set(GGML_CODES) - set(newer) == {kind.value for kind in GGMLQuantizationType}
 
 
 def test_a_recipe_is_asked_for_by_any_of_its_names_and_an_unknown_one_is_refused_with_the_known() -> None:
