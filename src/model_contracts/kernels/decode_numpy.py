@@ -135,8 +135,8 @@ def q8_0(blocks: Bytes, out: Values) -> None:
 
 
 def q8_1(blocks: Bytes, out: Values) -> None:
-    """d as float32, a sum, 32 signed bytes: q d."""
-    _scaled(blocks[:, 8:].view(np.int8), blocks[:, :4].view("<f4"), out)
+    """d, a sum, 32 signed bytes: q d."""
+    _scaled(blocks[:, 4:].view(np.int8), half(blocks[:, :2]), out)
 
 
 def q8_k(blocks: Bytes, out: Values) -> None:

@@ -118,7 +118,7 @@ LISTED: dict[str, Case] = {
     "TENSORS_NBYTES_TOO_BIG": Case(
         file_bytes(infos=[info("a", (1 << 62,), "F64", data=b"")]), ("format", "shape_in_range"), False
     ),
-    "TENSORS_BAD_TYPE": Case(file_bytes(infos=[info("a", code=42)]), ("dtypes", "dtype_known"), False, observed=42),
+    "TENSORS_BAD_TYPE": Case(file_bytes(infos=[info("a", code=43)]), ("dtypes", "dtype_known"), False, observed=43),
     "TENSORS_BAD_OFFSET": Case(
         file_bytes(infos=[info("a", offset=HUGE)]),
         ("format", "offset_consecutive"),
