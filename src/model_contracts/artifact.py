@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
@@ -154,8 +154,14 @@ class Artifact:
     config: Mapping[str, Any] | None = None
     generation_config: Mapping[str, Any] | None = None
     tokenizer_config: Mapping[str, Any] | None = None
-    tokenizer: Tokenizer | None = None
     chat_template: str | None = None
+    #: Reads the tokenizer when it is first asked for: a large vocabulary is read while the weights are.
+    read_tokenizer: Callable[[], Tokenizer | None] = lambda: None
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer | None:
+        """The tokenizer that the container carries or that lies beside it; the ledger says what failed."""
+        return self.read_tokenizer()
 
     @cached_property
     def tensors(self) -> Mapping[str, Tensor]:

@@ -29,6 +29,8 @@ from model_contracts.checks.interface import Kind, NoParameters
 
 #: Kinds that need the pass over the bytes.
 READS_VALUES = frozenset({"elementwise", "moments_preserved", "values_alive", "values_finite"})
+#: Kinds that wait for it: the container's ledger takes in what reading the bytes and the tokenizer brought up.
+AFTER_THE_PASS = READS_VALUES | {"container"}
 
 KINDS: dict[str, Kind] = {
     "bijection": Kind(NoParameters, bijection.bijection),

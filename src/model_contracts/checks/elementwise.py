@@ -29,7 +29,8 @@ def elementwise(examination: Examination, parameters: Budgets, where: Where) -> 
         comparisons = list(_compare(pairing, measures, theirs, parameters, where))
         if explained < _EXPLAINED and any(not comparison.holds for comparison in comparisons):
             explained += 1
-            rival = explain(pairing, examination.view, examination.source_view)
+            budget = parameters.budgets.get(pairing.target.dtype)
+            rival = explain(pairing, measures, budget, examination.source_view)
             worst = next(index for index, comparison in enumerate(comparisons) if not comparison.holds)
             if rival is not None:
                 comparisons[worst] = comparisons[worst].model_copy(update={"note": rival})

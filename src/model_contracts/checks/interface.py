@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from model_contracts.anatomy.claims import Claim, claims
@@ -70,6 +70,7 @@ class Examination:
     recipes: Recipes
     sweeper: Sweeper
     request: Claim | None = None
+    _pass: Callable[[], Sweep] | None = field(default=None, repr=False)
     _sweep: Sweep | None = field(default=None, repr=False)
 
     @cached_property
@@ -99,16 +100,23 @@ class Examination:
         """What decides the types of a conversion: the request, else the first claim that is understood."""
         return self.request or next((claim for claim in self.claims if claim.recipe is not None), None)
 
+    def begin(self, start: Callable[[Callable[[], Sweep]], Callable[[], Sweep]]) -> None:
+        """Start the pass by `start`, which gives back what waits for it; gates that read no value go on meanwhile."""
+        self._pass = start(partial(self.sweeper, self._request()))
+
     @cached_property
     def sweep(self) -> Sweep:
         """The one pass over the bytes: moments, pair measures and digests (law 8)."""
+        self._sweep = self._pass() if self._pass is not None else self.sweeper(self._request())
+        return self._sweep
+
+    def _request(self) -> SweepRequest:
         target = self.target
         files = list(target.files) + (list(self.source.files) if self.source is not None else [])
         pairings = self.match.pairings if self.source is not None else {}
         # Equal names in two shards hold different bytes: every tensor of every container is looked at.
         tensors = [tensor for container in target.containers for tensor in container.tensors]
-        self._sweep = self.sweeper(SweepRequest(tensors, _comparable(pairings), files))
-        return self._sweep
+        return SweepRequest(tensors, _comparable(pairings), files)
 
     @property
     def swept(self) -> Sweep | None:

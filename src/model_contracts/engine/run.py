@@ -5,7 +5,8 @@ from __future__ import annotations
 import heapq
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from model_contracts.anatomy.claims import UnknownRecipe, requested
 from model_contracts.artifact import Artifact
-from model_contracts.checks import KINDS, READS_VALUES
+from model_contracts.checks import AFTER_THE_PASS, KINDS, READS_VALUES
 from model_contracts.checks.interface import Examination, Skip
 from model_contracts.definitions import load_families, load_recipes
 from model_contracts.engine.environment import host
@@ -21,6 +22,7 @@ from model_contracts.engine.plan import CheckRequest, Plan, Step, UsageError, pl
 from model_contracts.engine.properties import PROPERTIES, Trial
 from model_contracts.engine.record import artifact_record, run_record, subject_of
 from model_contracts.formats.opening import open_artifact
+from model_contracts.kernels.interface import Sweep
 from model_contracts.kernels.sweep import sweep
 from model_contracts.outcome import (
     ArtifactRecord,
@@ -63,24 +65,44 @@ def _examination(request: CheckRequest, target: Artifact, source: Artifact | Non
     return Examination(target, source, load_families(), recipes, partial(sweep, progress=request.progress), asked)
 
 
-def _evaluate_all(plan: Plan, examination: Examination, request: CheckRequest) -> Iterator[Outcome]:
+def _evaluate_all(plan: Plan, examination: Examination, request: CheckRequest) -> list[Outcome]:
+    """The outcomes in the order of the plan. Gates that read no value are evaluated while the bytes are read."""
     import structlog
 
     log = structlog.get_logger().bind(artifact=str(examination.target.path))
-    if any(step.gate.check in READS_VALUES for step in plan.steps) and examination.target.containers:
-        _read_values(examination)
-        if (seen := examination.swept) is not None:
-            log.info("bytes_read", values=seen.values, seconds=round(seen.seconds, 3), engine=seen.engine)
+    reads = any(step.gate.check in READS_VALUES for step in plan.steps) and bool(examination.target.containers)
+    seen: dict[str, Seen] = {}
+    with ThreadPoolExecutor(1) as background:
+        if reads:
+            examination.begin(lambda work: background.submit(work).result)
+        for step in plan.steps:
+            if step.gate.check not in AFTER_THE_PASS:
+                seen[step.gate.id] = evaluate(step, examination, request)
+        if reads and (done := _finished(examination)) is not None:
+            _take_problems(examination, done)
+            log.info("bytes_read", values=done.values, seconds=round(done.seconds, 3), engine=done.engine)
+    # What a tokenizer file holds is a matter of its container too, whether a gate asked for it or not.
+    _ = examination.target.tokenizer
+    outcomes = []
     for step in plan.steps:
-        outcome = evaluate(step, examination, request)
-        log.info("gate_evaluated", gate=outcome.gate_id, outcome=outcome.outcome.value, compared=outcome.compared)
-        yield outcome
+        found = seen.get(step.gate.id) or evaluate(step, examination, request)
+        outcomes.append(_outcome(step, examination, found))
+        log.info("gate_evaluated", gate=step.gate.id, outcome=found.verdict.value, compared=found.tally.compared)
+    return outcomes
 
 
-def _read_values(examination: Examination) -> None:
-    """The one pass, before any outcome is written: it gives the digests that every outcome names."""
+def _finished(examination: Examination) -> Sweep | None:
+    """The pass, waited for; None where it failed: each gate that needs it meets the same failure and says so."""
+    try:
+        return examination.sweep
+    except Exception:
+        return None
+
+
+def _take_problems(examination: Examination, done: Sweep) -> None:
+    """Reads that did not give what a header promised become comparisons of the container."""
     ledger = examination.target.ledger
-    for problem in examination.sweep.problems:
+    for problem in done.problems:
         ledger.compare(
             "sizes",
             "bytes_read",
@@ -90,7 +112,7 @@ def _read_values(examination: Examination) -> None:
             place=Place(file=problem.file.name, tensor=problem.tensor, offset=problem.offset),
             note=problem.reason,
         )
-    for dtype, count in examination.sweep.undecoded.items():
+    for dtype, count in done.undecoded.items():
         ledger.note(f"{count} tensors of type {dtype} were not decoded: nothing was said of their values")
 
 
@@ -124,7 +146,19 @@ class _Tally:
         return (*self.violations, *(entry[2] for entry in sorted(self.closest, key=lambda e: e[:2], reverse=True)))
 
 
-def evaluate(step: Step, examination: Examination, request: CheckRequest) -> Outcome:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one step saw, before its subject's digest is known."""
+
+    tally: _Tally
+    verdict: Verdict
+    cause: SkipCause | None
+    reason: str
+    counterexample: Counterexample | None
+    duration: float
+
+
+def evaluate(step: Step, examination: Examination, request: CheckRequest) -> Seen:
     """Evaluate one step. Nothing compared is Skipped; an exception of ours is Error, never a verdict on the file."""
     clock, tally, trial = time.perf_counter(), _Tally(), Trial(_seed(step, request), request.max_examples)
     verdict, cause = Verdict.CORROBORATED, None
@@ -139,13 +173,12 @@ def evaluate(step: Step, examination: Examination, request: CheckRequest) -> Out
         verdict, reason = Verdict.ERROR, f"{type(error).__name__}: {error}"[:300]
         _log_error(step, error)
     if tally.violated:
-        verdict, cause, reason = Verdict.FALSIFIED, None, _falsified(step, tally)
+        verdict, cause, reason = Verdict.FALSIFIED, None, _falsified(tally)
     elif verdict is Verdict.CORROBORATED and not tally.records:
         verdict, cause, reason = Verdict.SKIPPED, "nothing_compared", "nothing was compared"
     elif verdict is Verdict.CORROBORATED:
         reason = f"{step.gate.title}: {tally.compared:,} compared"
-    duration = time.perf_counter() - clock
-    return _outcome(step, examination, tally, verdict, cause, reason, trial.counterexample, duration)
+    return Seen(tally, verdict, cause, reason, trial.counterexample, time.perf_counter() - clock)
 
 
 def _comparisons(step: Step, examination: Examination, trial: Trial) -> Iterable[Comparison]:
@@ -163,7 +196,7 @@ def _refuse_unreadable(step: Step, examination: Examination) -> None:
         raise Skip("unreadable", f"the source could not be read: contracts check {source.path} says why")
 
 
-def _falsified(step: Step, tally: _Tally) -> str:
+def _falsified(tally: _Tally) -> str:
     first = tally.violations[0]
     place = f" at {first.place}" if str(first.place) else ""
     text = f"{first.measure}{place}: expected {_short(first.expected)}, observed {_short(first.observed)}"
@@ -176,32 +209,23 @@ def _short(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
-def _outcome(
-    step: Step,
-    examination: Examination,
-    tally: _Tally,
-    verdict: Verdict,
-    cause: SkipCause | None,
-    reason: str,
-    counterexample: Counterexample | None,
-    duration: float,
-) -> Outcome:
+def _outcome(step: Step, examination: Examination, seen: Seen) -> Outcome:
     return Outcome(
         id=uuid.uuid4().hex,
         gate_id=step.gate.id,
         title=step.gate.title,
-        outcome=verdict,
-        reason=reason,
+        outcome=seen.verdict,
+        reason=seen.reason,
         invariant=step.invariant.id,
         contract=step.contract,
         force=step.force,
-        skip_cause=cause,
+        skip_cause=seen.cause,
         subject=subject_of(step, examination),
-        compared=tally.compared,
-        violated=tally.violated,
-        comparisons=tally.kept,
-        counterexample=counterexample,
-        duration=duration,
+        compared=seen.tally.compared,
+        violated=seen.tally.violated,
+        comparisons=seen.tally.kept,
+        counterexample=seen.counterexample,
+        duration=seen.duration,
         timestamp=_now(),
         host=host(),
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ class Beside:
     config: Mapping[str, Any] | None = None
     generation_config: Mapping[str, Any] | None = None
     tokenizer_config: Mapping[str, Any] | None = None
-    tokenizer: Tokenizer | None = None
+    read_tokenizer: Callable[[], Tokenizer | None] = lambda: None
     chat_template: str | None = None
 
 
@@ -48,7 +49,7 @@ def beside(folder: Path, weights: Path | None, format: Format, ledger: Ledger) -
     taken.generation_config = _object(taken, "generation_config", ledger)
     taken.tokenizer_config = _object(taken, "tokenizer_config", ledger)
     if (sidecar := taken.sidecars.get("tokenizer")) is not None:
-        taken.tokenizer = _tokenizer(sidecar.path, taken.tokenizer_config, ledger)
+        taken.read_tokenizer = partial(_tokenizer, sidecar.path, taken.tokenizer_config, ledger)
     taken.chat_template = _template(taken, ledger)
     return taken
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -117,12 +118,12 @@ def _name(path: Path, found: Found) -> str:
 
 def _carried(containers: tuple[Container, ...], taken: Beside) -> dict[str, Any]:
     """The tokenizer and chat template: a container's own, or what lies beside one that carries none."""
-    tokenizer, template = taken.tokenizer, taken.chat_template
+    read, template = taken.read_tokenizer, taken.chat_template
     if containers and (first := containers[0]).format in TOKENIZERS:
-        tokenizer = TOKENIZERS[first.format](first) if first.readable else None
+        read = partial(TOKENIZERS[first.format], first) if first.readable else lambda: None
         texts = (first.metadata.get(key) for key in _TEMPLATE_KEYS[first.format])
         template = next((text for text in texts if isinstance(text, str)), None)
-    return {"tokenizer": tokenizer, "chat_template": template}
+    return {"read_tokenizer": read, "chat_template": template}
 
 
 def _indexed(found: Found, ledger: Ledger) -> tuple[dict[str, Header], Index | None]:
