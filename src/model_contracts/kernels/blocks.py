@@ -101,7 +101,7 @@ class Cut:
     sub: int
 
     @classmethod
-    def of(cls, layouts: Sequence[Layout], columns: int, read_bytes: int = READ_BYTES) -> Cut:
+    def of(cls, layouts: Sequence[Layout], columns: int, sub: int = SUB_VALUES, read: int = READ_BYTES) -> Cut:
         """The cut that suits a target and, where there is one, its source (first and second layout)."""
         unit, padded = columns or 1, 0
         for layout in layouts:
@@ -113,8 +113,8 @@ class Cut:
         growth = max(layout.decoded for layout in layouts)
         # A source may be twice as wide as its target: its buffer is larger by that.
         widest = max(layout.bytes_per_value / (1 + (place > 0)) for place, layout in enumerate(layouts))
-        chunk = int(min(read_bytes / widest, CHUNK_VALUES / growth))
-        return cls(layouts[0].elements, unit, padded, chunk, min(chunk, int(SUB_VALUES / growth)))
+        chunk = int(min(read / widest, CHUNK_VALUES / growth))
+        return cls(layouts[0].elements, unit, padded, chunk, min(chunk, int(sub / growth)))
 
     def chunks(self) -> Iterator[tuple[int, int]]:
         """The whole tensor as ranges of values, in order."""

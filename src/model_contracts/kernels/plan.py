@@ -162,7 +162,7 @@ class Plan:
         tally = Tally(tensor.elements, columns, tensor.shape, paired)
         if not tensor.elements:
             return Work(tensor, (), columns, Cut(0, 1, 0, 1, 1), tally, pairing)
-        cut = Cut.of([Layout.of(each) for each in tensors], columns)
+        cut = Cut.of([Layout.of(each) for each in tensors], columns, self._engine.sub_values)
         try:
             sides = [Side(tensor, self._files, self._engine)]
             if pairing is not None:

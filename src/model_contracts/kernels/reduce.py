@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from model_contracts.kernels import totals as at
-from model_contracts.kernels.blocks import LARGEST_BLOCK, SUB_VALUES, pieces
+from model_contracts.kernels.blocks import LARGEST_BLOCK, pieces
 from model_contracts.kernels.engines import Engine
 from model_contracts.kernels.plan import Work
 from model_contracts.kernels.sides import Side
@@ -21,7 +21,7 @@ class Bench:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._bytes: list[Bytes] = [np.empty(0, np.uint8), np.empty(0, np.uint8)]
-        most = max(engine.stored_values if engine.name == "numpy" else 0, 2 * SUB_VALUES) + 2 * LARGEST_BLOCK
+        most = max(engine.stored_values if engine.name == "numpy" else 0, engine.sub_values) + 2 * LARGEST_BLOCK
         self._values = [np.empty(most, np.float32) for _ in range(2)]
         self._flags = [np.empty(_ROWS, np.uint8) for _ in range(2)]
         self._cosines = np.empty(_ROWS)

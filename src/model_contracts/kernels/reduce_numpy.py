@@ -7,6 +7,7 @@ the unsigned reading order both signs; only rows that hold a NaN or an infinity 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Literal
 
 import numpy as np
@@ -19,17 +20,13 @@ from model_contracts.kernels.totals import Floats, SideScratch, Values
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How the bits of a stored or decoded value are read: infinity's pattern, the two integers, the float."""
+    """How the bits of a stored or decoded value are read: infinity and sign, the two integers, the float."""
 
     infinity: int
+    sign: int
     unsigned: Any
     signed: Any
     floating: Any
-
-    @property
-    def sign(self) -> int:
-        """The sign bit."""
-        return int(1 << (8 * np.dtype(self.unsigned).itemsize - 1))
 
     def value(self, bits: int) -> float:
         """The value of a pattern."""
@@ -39,10 +36,10 @@ class Form:
 
 
 FORMS: dict[str, Form] = {
-    "BF16": Form(0x7F80, np.uint16, np.int16, None),
-    "F16": Form(0x7C00, np.uint16, np.int16, np.float16),
-    "F32": Form(0x7F800000, np.uint32, np.int32, np.float32),
-    "F64": Form(0x7FF0000000000000, np.uint64, np.int64, np.float64),
+    "BF16": Form(0x7F80, 1 << 15, np.uint16, np.int16, None),
+    "F16": Form(0x7C00, 1 << 15, np.uint16, np.int16, np.float16),
+    "F32": Form(0x7F800000, 1 << 31, np.uint32, np.int32, np.float32),
+    "F64": Form(0x7FF0000000000000, 1 << 63, np.uint64, np.int64, np.float64),
 }
 #: Row sums of squares below this may have lost values in float32.
 _FAINT = 2.0**-90
@@ -65,7 +62,7 @@ def product(a: Values, b: Values | None = None, wide: bool = False) -> float:
     result = 0.0
     if whole:
         body = a[:whole].reshape(-1, at.TILE)
-        result = float(np.sum(dots(body, ones if b is None else b[:whole].reshape(-1, at.TILE)), dtype=np.float64))
+        result = float(dots(body, ones if b is None else b[:whole].reshape(-1, at.TILE)).sum(dtype=np.float64))
     if whole < a.size:
         rest = a[None, whole:]
         result += float(dots(rest, ones[:, : a.size - whole] if b is None else b[None, whole:])[0])
@@ -84,8 +81,8 @@ def row_products(a: Values, b: Values, wide: bool = False) -> Floats:
 
 def out_of_range(totals: Floats) -> bool:
     """Whether squares of these values may leave float32."""
-    largest = max(abs(totals[at.MINIMUM]), abs(totals[at.MAXIMUM]))
-    return bool(np.isfinite(largest)) and not (at.SMALL <= largest <= at.LARGE or largest == 0)
+    largest = max(-float(totals[at.MINIMUM]), float(totals[at.MAXIMUM]))
+    return not (at.SMALL <= largest <= at.LARGE or largest in (0.0, -inf))
 
 
 def moments(values: Values, bits: Values, form: str, into: Floats, flags: Any) -> int:
@@ -94,10 +91,10 @@ def moments(values: Values, bits: Values, form: str, into: Floats, flags: Any) -
     Returns how many rows were flagged (flags are written only where that is not 0).
     """
     kind = FORMS[form]
-    unsigned, signed = bits.view(kind.unsigned), bits.view(kind.signed)
-    top, high = np.maximum.reduce(unsigned, axis=1), np.maximum.reduce(signed, axis=1)
-    bottom, low = np.minimum.reduce(unsigned, axis=1), np.minimum.reduce(signed, axis=1)
-    largest, highest, smallest = int(top.max()), int(high.max()), int(bottom.min())
+    unsigned = bits.reshape(-1).view(kind.unsigned)
+    signed = unsigned.view(kind.signed)
+    largest, highest = int(np.maximum.reduce(unsigned)), int(np.maximum.reduce(signed))
+    smallest, lowest = int(np.minimum.reduce(unsigned)), int(np.minimum.reduce(signed))
     totals, summed = at.side(), values.reshape(-1)
     nonfinite = highest >= kind.infinity or largest >= kind.sign + kind.infinity
     if nonfinite:
@@ -107,20 +104,30 @@ def moments(values: Values, bits: Values, form: str, into: Floats, flags: Any) -
         totals[at.MINIMUM] = kind.value(largest if largest >= kind.sign else smallest)
     wide = out_of_range(totals)
     totals[at.TOTAL], totals[at.SQUARES] = product(summed, None, wide), product(summed, summed, wide)
-    zeros = smallest == 0 or int(low.min()) == -kind.sign
-    if zeros:
+    if smallest == 0 or lowest == -kind.sign:
         totals[at.ZEROS] = values.size - np.count_nonzero(values)
-    constant = top == bottom
     flagged = 0
-    if zeros or nonfinite or constant.any():
-        dead = (high <= 0) & (top <= kind.sign)
-        bad = (high >= kind.infinity) | (top >= kind.sign + kind.infinity)
-        constant &= ~(dead | bad)
-        flags[:] = dead * at.FLAG_DEAD + constant * at.FLAG_CONSTANT + bad * at.FLAG_BAD
-        totals[at.DEAD :] = [np.count_nonzero(rows) for rows in (dead, constant, bad)]
-        flagged = int(np.count_nonzero(flags))
+    if nonfinite or _constant_in_places(values):
+        flagged = _flag(values, totals, flags)
     at.add_side(into, totals)
     return flagged
+
+
+def _constant_in_places(values: Values) -> bool:
+    """Whether some row holds one value in three places: only then can a row be dead or constant."""
+    first = values[:, 0]
+    same = (first == values[:, -1]) & (first == values[:, values.shape[1] // 2])
+    return bool(same.any())
+
+
+def _flag(values: Values, totals: Floats, flags: Any) -> int:
+    constant = np.logical_and.reduce(values == values[:, :1], axis=1)
+    dead = constant & (values[:, 0] == 0)
+    bad = ~np.logical_and.reduce(np.isfinite(values), axis=1)
+    constant &= ~(dead | bad)
+    flags[:] = dead * at.FLAG_DEAD + constant * at.FLAG_CONSTANT + bad * at.FLAG_BAD
+    totals[at.DEAD :] = [np.count_nonzero(rows) for rows in (dead, constant, bad)]
+    return int(np.count_nonzero(flags))
 
 
 def _nonfinite(values: Values, totals: Floats) -> Values:
@@ -187,7 +194,9 @@ class NumpyEngine:
 
     name: Literal["numba", "numpy"] = "numpy"
     #: Values of a stored type that are reduced at once.
-    stored_values = 64 * 1024
+    stored_values = 256 * 1024
+    #: Values that are decoded and reduced at once.
+    sub_values = 64 * 1024
 
     def decoder(self, name: str, scale: np.float32 | None = None) -> Decoder | None:
         """The decoder of a type."""

@@ -20,6 +20,8 @@ MOST_PERMUTED = 4 * 1024 * 1024
 class Decoders(Protocol):
     """Where decoders come from: an engine."""
 
+    sub_values: int
+
     def decoder(self, name: str, scale: np.float32 | None = None) -> Decoder | None:
         """The decoder of a type, None where there is none."""
         ...

@@ -38,13 +38,13 @@ def sweep(
     done and bytes in all. Memory: a few MB a thread, whatever the size of the files.
     """
     started = time.perf_counter()
-    chosen = choose(request, engine)
+    count = threads or min(len(os.sched_getaffinity(0)), _MOST_THREADS)
+    chosen = choose(request, engine, count)
     seen = Sweep(engine=chosen.name)
     files = Files()
     plan = Plan(request, chosen, files, seen)
     try:
         crew = _Crew(plan, chosen, plan.total())
-        count = threads or min(len(os.sched_getaffinity(0)), _MOST_THREADS)
         crew.work(count if crew.total > _ALONE else 1, progress)
     finally:
         seen.problems += files.close()

@@ -24,8 +24,8 @@ PAIR = 12
 FLAG_DEAD, FLAG_CONSTANT, FLAG_BAD = 1, 2, 4
 
 # Squares of values outside these magnitudes leave float32: their sums are taken in float64.
-LARGE = np.float32(2.0**60)
-SMALL = np.float32(2.0**-50)
+LARGE = 2.0**60
+SMALL = 2.0**-50
 #: Values that are summed in float32 before float64 takes over.
 TILE = 4096
 
@@ -60,10 +60,9 @@ class SideScratch:
 
 def add_side(into: Floats, more: Floats) -> None:
     """Add the totals of further values."""
-    into[:MINIMUM] += more[:MINIMUM]
-    into[MINIMUM] = min(into[MINIMUM], more[MINIMUM])
-    into[MAXIMUM] = max(into[MAXIMUM], more[MAXIMUM])
-    into[DEAD:] += more[DEAD:]
+    minimum, maximum = min(into[MINIMUM], more[MINIMUM]), max(into[MAXIMUM], more[MAXIMUM])
+    into += more
+    into[MINIMUM], into[MAXIMUM] = minimum, maximum
 
 
 def add_pair(into: Floats, more: Floats, row: int) -> None:
