@@ -183,6 +183,12 @@ class Artifact:
         return bool(self.containers) and all(container.readable for container in self.containers)
 
     @property
+    def refused(self) -> frozenset[str]:
+        """Tensors that are declared with a type nobody knows: not read, and not missing either (the first 20 a file)."""
+        violations = (violation for file in self.containers for violation in file.ledger.violations)
+        return frozenset(c.place.tensor for topic, c in violations if topic == "dtypes" and c.place.tensor is not None)
+
+    @property
     def kind(self) -> str:
         """The format's name, or "no model" where the bytes are none of them."""
         foreign = any(c.measure == "recognised_format" for file in self.containers for _, c in file.ledger.violations)

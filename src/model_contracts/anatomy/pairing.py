@@ -74,6 +74,8 @@ def _explain(key: str, target: View, source: View) -> tuple[Tensor | None, str |
 
 
 def _may_be_dropped(key: str, target: View, source: View) -> str | None:
+    if key in target.refused:
+        return "the target declares it with a type that nobody knows"
     role = source.role(key)
     if role is not None and role.presence == "optional":
         return "optional in its family"

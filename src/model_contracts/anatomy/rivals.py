@@ -3,136 +3,141 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
+from model_contracts.anatomy.budgets import Budget
+from model_contracts.anatomy.fits import Fit, Matrix, Sample, cosines, fit, sample
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
-from model_contracts.kernels.interface import Pairing
-from model_contracts.kernels.rows import permute_rows, read_rows
+from model_contracts.kernels.interface import Pairing, PairMeasures, RowPermutation
+from model_contracts.kernels.rows import read_rows
 
-Matrix = np.ndarray[tuple[int, int], np.dtype[np.float32]]
+#: A reading of the source: what it would mean, and the values the target would then hold.
+Rival = tuple[str, Matrix]
 
-#: Values looked at a tensor: whole rows from its start. Enough to tell a permutation from noise.
-_SAMPLE = 4_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Rival:
-    words: str
-    error: float
+_HEADS = ("num_attention_heads", "num_key_value_heads")
+#: Layers on either side that are tried, and rows that are sorted out against each other.
+_NEIGHBOURS, _MIXED_UP = 4, 2048
+#: Values read at once for a transposition, of which every row gives a few columns.
+_AT_ONCE = 1_000_000
 
 
-def explain(pairing: Pairing, target: View, source: View) -> str | None:
-    """The rival that fits best, in words with both errors; None where none fits much better than what was declared."""
+def explain(pairing: Pairing, pair: PairMeasures, budget: Budget | None, source: View) -> str | None:
+    """The rival under which the comparison would have held, else the one that leaves little of the error.
+
+    In words with both errors; None where no rival does.
+    """
     if pairing.target.shape != pairing.source.shape:
         return None
-    rows = max(1, min(pairing.target.rows, _SAMPLE // max(pairing.target.columns, 1)))
-    observed = read_rows(pairing.target, 0, rows)
-    expected = read_rows(pairing.source, 0, pairing.source.rows if rows == pairing.target.rows else rows)
-    if pairing.transform is not None and rows == pairing.target.rows:
-        declared = permute_rows(expected, pairing.transform.heads, pairing.transform.direction)
-    else:
-        declared = expected
-    base = _error(observed, declared)
-    rivals = list(_rivals(pairing, observed, expected, declared, target, source))
-    best = min(rivals, key=lambda rival: rival.error, default=None)
-    if best is None or not best.error < 0.5 * base:
+    heads = {name: value for name in _HEADS if isinstance(value := source.numbers.get(name), int) and value > 0}
+    seen = sample(pairing, list(heads.values()), pair.min_row)
+    observed, expected = seen.of(pairing.target), seen.of(pairing.source)
+    declared = _declared(seen, expected, pairing.transform)
+    base = fit(observed, declared)
+    if base.within(budget):  # the fault lies outside the sample
         return None
-    return f"{best.words} explains it: relative RMSE {base:.3g} as declared, {best.error:.3g} so"
+    best: tuple[bool, float, str] | None = None
+    for words, values in _rivals(pairing, seen, observed, expected, declared, heads, source):
+        found = fit(observed, values)
+        holds = found.within(budget)
+        if (holds or _most(found, base)) and (best is None or (not holds, found.error) < best[:2]):
+            best = (not holds, found.error, words)
+    if best is None:
+        return None
+    partly, error, words = best
+    how = "explains most of it" if partly else "explains it"
+    return f"{words} {how}: relative RMSE {base.error:.3g} as declared, {error:.3g} so"
+
+
+def _most(found: Fit, base: Fit) -> bool:
+    return found.error < 0.25 * base.error and found.error < 0.5
+
+
+def _declared(seen: Sample, expected: Matrix, order: RowPermutation | None) -> Matrix:
+    moved = seen.permuted(expected, order) if order is not None else None
+    return expected if moved is None else moved
 
 
 def _rivals(
-    pairing: Pairing, observed: Matrix, expected: Matrix, declared: Matrix, target: View, source: View
-) -> Iterator[_Rival]:
-    whole = observed.shape == expected.shape
-    if whole:
-        yield from _row_orders(pairing, observed, expected, source)
-        if expected.shape[0] == expected.shape[1]:
-            yield _Rival("transposed", _error(observed, expected.T))
-        yield from _shifted_norm(observed, declared)
-        yield from _scaled(observed, declared)
-        yield from _rows_swapped(observed, declared)
-    yield from _neighbours(pairing, observed, source)
+    pairing: Pairing,
+    seen: Sample,
+    observed: Matrix,
+    expected: Matrix,
+    declared: Matrix,
+    heads: dict[str, int],
+    source: View,
+) -> Iterator[Rival]:
+    yield from _row_orders(pairing, seen, expected, heads)
+    if len(pairing.source.shape) == 2 and pairing.source.shape[0] == pairing.source.shape[1]:
+        yield "transposed", _columns(pairing.source, seen.start, seen.stop)
+    if seen.vector:
+        yield "a norm that was given +1", declared + 1
+        yield "a norm that lost 1", declared - 1
+    yield from _scaled(observed, declared)
+    yield from _rows_swapped(seen, observed, declared)
+    yield from _other_tensors(pairing, seen, source)
 
 
-def _row_orders(pairing: Pairing, observed: Matrix, expected: Matrix, source: View) -> Iterator[_Rival]:
+def _row_orders(pairing: Pairing, seen: Sample, expected: Matrix, heads: dict[str, int]) -> Iterator[Rival]:
     if pairing.transform is not None:
-        yield _Rival("rows not permuted (Q/K left in the source's order)", _error(observed, expected))
-    for name in ("num_attention_heads", "num_key_value_heads"):
-        heads = source.numbers.get(name)
-        if not isinstance(heads, int) or heads <= 0 or observed.size % (2 * heads):
-            continue
-        rows = expected.reshape(-1, 1) if pairing.target.rows == 1 else expected
-        if rows.shape[0] % (2 * heads):
-            continue
-        for direction, words in (("interleave", "to llama.cpp's order"), ("split", "to Hugging Face's order")):
-            if pairing.transform is not None and (heads, direction) == (
-                pairing.transform.heads,
-                pairing.transform.direction,
-            ):
-                continue
-            moved = permute_rows(rows, heads, direction).reshape(observed.shape)
-            yield _Rival(f"rows permuted {words} with {heads} heads ({name})", _error(observed, moved))
+        yield "rows not permuted (Q/K left in the source's order)", expected
+    for name, count in heads.items():
+        interleave, split = RowPermutation(count, "interleave"), RowPermutation(count, "split")
+        for order, whose in ((interleave, "llama.cpp's order"), (split, "Hugging Face's order")):
+            moved = seen.permuted(expected, order)
+            if moved is not None and order != pairing.transform:
+                yield f"rows permuted to {whose} with {count} heads ({name})", moved
+        for others, other in heads.items():
+            there = seen.permuted(expected, RowPermutation(other, "interleave")) if other != count else None
+            back = seen.permuted(there, split) if there is not None else None
+            if back is not None:
+                words = f"rows taken back from llama.cpp's order with {count} heads ({name})"
+                yield f"{words}, where they have {other} ({others}),", back
 
 
-def _shifted_norm(observed: Matrix, declared: Matrix) -> Iterator[_Rival]:
-    if observed.shape[0] == 1:
-        yield _Rival("a norm that was given +1", _error(observed, declared + 1))
-        yield _Rival("a norm that lost 1", _error(observed, declared - 1))
+def _columns(tensor: Tensor, start: int, stop: int) -> Matrix:
+    """Columns start…stop of a matrix, as rows; the matrix is read a part at a time."""
+    step = max(1, _AT_ONCE // max(tensor.columns, 1))
+    parts = [read_rows(tensor, at, at + step)[:, start:stop].T for at in range(0, tensor.rows, step)]
+    columns: Matrix = np.concatenate(parts, axis=1)
+    return columns
 
 
-def _scaled(observed: Matrix, declared: Matrix) -> Iterator[_Rival]:
-    power = float(np.vdot(declared, declared))
-    if power:
-        gain = float(np.vdot(declared, observed)) / power
-        if abs(gain - 1.0) > 1e-3:
-            words = "negated" if abs(gain + 1.0) < 0.05 else f"scaled by {gain:.4g}"
-            yield _Rival(words, _error(observed, declared * np.float32(gain)))
+def _scaled(observed: Matrix, declared: Matrix) -> Iterator[Rival]:
+    gain = fit(observed, declared).gain
+    if abs(gain - 1.0) > 1e-3:
+        yield "negated" if abs(gain + 1.0) < 0.05 else f"scaled by {gain:.4g}", declared * np.float32(gain)
 
 
-def _rows_swapped(observed: Matrix, declared: Matrix) -> Iterator[_Rival]:
+def _rows_swapped(seen: Sample, observed: Matrix, declared: Matrix) -> Iterator[Rival]:
     """Rows that fit badly, each against every other of them: a permutation of those rows, if there is one."""
-    if observed.shape[0] < 2:
+    if seen.vector or not (np.isfinite(observed).all() and np.isfinite(declared).all()):
         return
-    a, b = _unit(observed), _unit(declared)
-    bad = np.flatnonzero(np.einsum("ij,ij->i", a, b) < 0.5)
-    if not 2 <= len(bad) <= 2048:
+    bad = np.flatnonzero(cosines(observed, declared) < 0.5)
+    if not 2 <= len(bad) <= _MIXED_UP:
         return
-    order = np.arange(observed.shape[0])
-    order[bad] = bad[np.argmax(a[bad] @ b[bad].T, axis=1)]
-    words = ", ".join(f"{row} holds {order[row]}" for row in bad[:4])
-    yield _Rival(f"rows swapped ({words}{' …' if len(bad) > 4 else ''})", _error(observed, declared[order]))
+    a, b = observed[bad], declared[bad]
+    norms = np.linalg.norm(b, axis=1)
+    holds = bad[np.argmax((a @ b.T) / np.where(norms > 0, norms, 1), axis=1)]
+    order = np.arange(len(observed))
+    order[bad] = holds
+    swaps = ", ".join(f"{row + seen.start} holds {order[row] + seen.start}" for row in bad[:4])
+    yield f"rows swapped ({swaps}{' …' if len(bad) > 4 else ''})", declared[order]
 
 
-def _neighbours(pairing: Pairing, observed: Matrix, source: View) -> Iterator[_Rival]:
+def _other_tensors(pairing: Pairing, seen: Sample, source: View) -> Iterator[Rival]:
+    """The same tensor of a layer near by, and the others of its shape in the same layer."""
     canonical = source.canonical.get(pairing.source.name)
-    if canonical is None:
+    bare, layer = template(canonical) if canonical is not None else ("", None)
+    if canonical is None or layer is None:
         return
-    bare, layer = template(canonical)
-    if layer is None:
-        return
-    for other in range(max(0, layer - 4), layer + 5):
-        tensor: Tensor | None = source.by_canonical.get(bare.replace("{n}", str(other)))
-        if tensor is None or other == layer or tensor.shape != pairing.source.shape or not tensor.readable:
+    for name, tensor in source.by_canonical.items():
+        if name == canonical or tensor.shape != pairing.source.shape or not tensor.readable or tensor.placeholder:
             continue
-        rows = read_rows(tensor, 0, observed.shape[0])
-        if pairing.transform is not None and rows.shape[0] == tensor.rows:
-            rows = permute_rows(rows, pairing.transform.heads, pairing.transform.direction)
-        yield _Rival(f"layer {other} in place of layer {layer}", _error(observed, rows))
-
-
-def _error(observed: Matrix, expected: Matrix) -> float:
-    """Relative RMSE over finite values (inf where the expected values are all zero)."""
-    with np.errstate(all="ignore"):
-        difference = observed.astype(np.float64) - expected
-        finite = np.isfinite(difference)
-        power = float(np.sum(np.square(expected[finite], dtype=np.float64)))
-        return float(np.sqrt(np.sum(np.square(difference[finite])) / power)) if power else float("inf")
-
-
-def _unit(rows: Matrix) -> Matrix:
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, np.where(norms == 0, 1, norms), dtype=np.float32)
+        other, number = template(name)
+        if other == bare and number is not None and abs(number - layer) <= _NEIGHBOURS:
+            yield f"layer {number} in place of layer {layer}", _declared(seen, seen.of(tensor), pairing.transform)
+        elif number == layer:
+            yield f"{tensor.name} in its place", _declared(seen, seen.of(tensor), pairing.transform)

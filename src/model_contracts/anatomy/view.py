@@ -50,10 +50,18 @@ class View:
     @cached_property
     def canonical(self) -> dict[str, str | None]:
         """Tensor name to canonical name, in the order of the artifact."""
+        return {name: self._find(name) for name in self.artifact.tensors}
+
+    @cached_property
+    def refused(self) -> frozenset[str]:
+        """Canonical names of tensors that are declared with a type nobody knows; another gate is about those."""
+        return frozenset(self._find(name) or name for name in self.artifact.refused)
+
+    @cached_property
+    def _find(self) -> names.Canonical:
         layers = self.declared.get("num_hidden_layers")
         count = layers.value if layers is not None and isinstance(layers.value, int) else 0
-        find = names.canonical(self.family, self.architecture.name if self.architecture else None, count)
-        return {name: find(name) for name in self.artifact.tensors}
+        return names.canonical(self.family, self.architecture.name if self.architecture else None, count)
 
     @cached_property
     def by_canonical(self) -> dict[str, Tensor]:

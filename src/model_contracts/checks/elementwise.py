@@ -25,8 +25,11 @@ def elementwise(examination: Examination, parameters: Budgets, where: Where) -> 
             continue
         if not exact(pairing) and pairing.target.dtype not in parameters.budgets:
             raise missing_input(f"no budget is given for {pairing.target.dtype}")
-        theirs = sweep.source_moments[pairing.source.name]
-        comparisons = list(_compare(pairing, measures, theirs, parameters, where))
+        ours, theirs = sweep.moments[name], sweep.source_moments[pairing.source.name]
+        comparisons = [
+            *_compare(pairing, measures, theirs, parameters, where),
+            *_finite(pairing, measures, ours, theirs),
+        ]
         if explained < _EXPLAINED and any(not comparison.holds for comparison in comparisons):
             explained += 1
             budget = parameters.budgets.get(pairing.target.dtype)
@@ -70,8 +73,26 @@ def _compare(
         )
 
 
+def _finite(pairing: Pairing, pair: PairMeasures, ours: Moments, theirs: Moments) -> Iterator[Comparison]:
+    """The other measures are over pairs of finite values: what is not finite has to be so on both sides."""
+    if not pair.nonfinite:
+        return
+    bad, expected = ours.nan + ours.infinite, theirs.nan + theirs.infinite
+    holds = bad == expected == pair.nonfinite
+    row = ours.first_nonfinite[0] if ours.first_nonfinite else None
+    yield Comparison(
+        measure="nonfinite_values",
+        place=_place(pairing, pair, row),
+        expected=expected,
+        observed=bad,
+        holds=holds,
+        count=pair.nonfinite,
+        note=None if holds else f"{pair.nonfinite:,} values are NaN or infinite in one of the two or in both",
+    )
+
+
 def _equality(pairing: Pairing, pair: PairMeasures) -> Comparison:
-    differing = pair.differing + pair.nonfinite
+    differing = pair.differing
     return Comparison(
         measure="differing_values",
         place=_place(pairing, pair, pair.max_error_row if differing else None),

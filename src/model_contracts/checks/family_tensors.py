@@ -20,6 +20,7 @@ def family_tensors(examination: Examination, parameters: NoParameters, where: Wh
     if not isinstance(layers, int) or isinstance(layers, bool) or not 0 < layers <= 10_000:
         layers = layer_count(view.canonical.values())
     seen = Counter(name for name in view.canonical.values() if name is not None)
+    seen.update(view.refused)
     for canonical, name, source in _owed(family, layers, view):
         yield Comparison(
             measure="tensor_present",
