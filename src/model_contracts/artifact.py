@@ -184,7 +184,7 @@ class Artifact:
 
     @property
     def refused(self) -> frozenset[str]:
-        """Tensors that are declared with a type nobody knows: not read, and not missing either (the first 20 a file)."""
+        """Tensors declared with a type nobody knows: not read, and not missing either (at most 20 a file)."""
         violations = (violation for file in self.containers for violation in file.ledger.violations)
         return frozenset(c.place.tensor for topic, c in violations if topic == "dtypes" and c.place.tensor is not None)
 
