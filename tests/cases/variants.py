@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cases import config, container_apr, container_gguf, container_safetensors, shards, tokenizer, values
+from cases import config, container_apr, container_gguf, container_safetensors, pair_weights, shards, tokenizer, values
 from cases.honest import HONEST
 from cases.interface import Variant
 
@@ -14,6 +14,7 @@ BROKEN: tuple[Variant, ...] = (
     *config.VARIANTS,
     *tokenizer.VARIANTS,
     *values.VARIANTS,
+    *pair_weights.VARIANTS,
 )
 
 __all__ = ["BROKEN", "HONEST"]

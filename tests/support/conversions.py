@@ -103,6 +103,8 @@ def _architecture(config: dict[str, Any], dtype: str) -> list[tuple[str, Any]]:
 def _tokenizer(folder: Path, config: dict[str, Any]) -> list[tuple[str, Any]]:
     tokenizer = json.loads((folder / "tokenizer.json").read_text("utf-8"))
     tokens = _tokens(tokenizer, config["vocab_size"])
+    said = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
+    unknown = [("tokenizer.ggml.unknown_token_id", tokens.index(said["unk_token"]))] if said.get("unk_token") else []
     special = {added["id"] for added in tokenizer["added_tokens"] if added["special"]}
     return [
         ("tokenizer.ggml.model", "gpt2"),
@@ -112,6 +114,7 @@ def _tokenizer(folder: Path, config: dict[str, Any]) -> list[tuple[str, Any]]:
         ("tokenizer.ggml.merges", [" ".join(merge) for merge in tokenizer["model"]["merges"]]),
         ("tokenizer.ggml.eos_token_id", config["eos_token_id"]),
         ("tokenizer.ggml.padding_token_id", config["pad_token_id"]),
+        *unknown,
         ("tokenizer.chat_template", (folder / "chat_template.jinja").read_text("utf-8")),
     ]
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import pytest
 from gguf.constants import GGML_QUANT_SIZES, MODEL_ARCH, GGMLQuantizationType, LlamaFileType
 from gguf.tensor_mapping import get_tensor_name_map
+
 from model_contracts.anatomy.claims import UnknownRecipe, requested
 from model_contracts.anatomy.names import canonical, role, template
 from model_contracts.definitions import load_families, load_recipes
 from model_contracts.dtypes import DTYPES, GGML_CODES
 
 FAMILIES = [family for family in load_families() if not family.abstract]
-ARCHITECTURES = {"families/llama": MODEL_ARCH.LLAMA, "families/mistral": MODEL_ARCH.LLAMA, "families/qwen2": MODEL_ARCH.QWEN2}
+ARCHITECTURES = {
+    "families/llama": MODEL_ARCH.LLAMA,
+    "families/mistral": MODEL_ARCH.LLAMA,
+    "families/qwen2": MODEL_ARCH.QWEN2,
+}
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.id)
