@@ -12,6 +12,7 @@ from model_contracts.kernels.totals import (
     BAD,
     CONSTANT,
     DEAD,
+    FEW,
     FLAG_BAD,
     FLAG_CONSTANT,
     FLAG_DEAD,
@@ -67,7 +68,7 @@ def _careful(bits: Any, bf16: Any, nonfinite: Any, room: Any, totals: Any) -> An
 
 
 @compiled
-def _row(bits: Any, signed: Any, bf16: Any, room: Any, totals: Any) -> Any:
+def _row(bits: Any, signed: Any, bf16: Any, few: Any, room: Any, totals: Any) -> Any:
     infinity = np.int16(0x7F80) if bf16 else np.int16(0x7C00)
     top, bottom, high, low = extremes(bits, signed)
     if high >= infinity or top >= np.uint16(infinity) + np.uint16(0x8000):
@@ -79,7 +80,7 @@ def _row(bits: Any, signed: Any, bf16: Any, room: Any, totals: Any) -> Any:
     totals[MINIMUM] = min(totals[MINIMUM], minimum)
     totals[MAXIMUM] = max(totals[MAXIMUM], maximum)
     largest = max(-minimum, maximum)
-    if largest == 0 or SMALL <= largest <= LARGE:
+    if largest == 0 or (not few and SMALL <= largest <= LARGE):
         for first in range(0, bits.size, TILE):
             tile = bits[first : first + TILE]
             s, q = _tile_bf16(tile) if bf16 else _tile_f16(tile)
@@ -107,7 +108,7 @@ def moments_half(bits: Any, signed: Any, rows: Any, columns: Any, bf16: Any, tot
     flagged = 0
     for row in range(rows):
         start, stop = row * columns, (row + 1) * columns
-        flag = _row(bits[start:stop], signed[start:stop], bf16, room, totals)
+        flag = _row(bits[start:stop], signed[start:stop], bf16, bits.size <= FEW, room, totals)
         flags[row] = flag
         flagged += flag != 0
     return flagged

@@ -157,23 +157,31 @@ class Plan:
 
     def _work(self, tensor: Tensor, pairing: Pairing | None) -> Work | None:
         columns = logical_columns(tensor)
-        tensors = [tensor] if pairing is None else [tensor, pairing.source]
-        paired = pairing is not None
-        tally = Tally(tensor.elements, columns, tensor.shape, paired)
         if not tensor.elements:
-            return Work(tensor, (), columns, Cut(0, 1, 0, 1, 1), tally, pairing)
-        cut = Cut.of([Layout.of(each) for each in tensors], columns, self._engine.sub_values)
+            tally = Tally(0, columns, tensor.shape, False)
+            return Work(tensor, (), columns, Cut(0, 1, 0, 1, 1), tally, None)
         try:
-            sides = [Side(tensor, self._files, self._engine)]
-            if pairing is not None:
-                rows_whole = cut.unit <= cut.sub
-                sides.append(
-                    Side(pairing.source, self._files, self._engine, pairing.transform, cut.sub if rows_whole else -1)
-                )
+            target = Side(tensor, self._files, self._engine)
         except ReadFailed as error:
             self._sweep.problems.append(error.problem(tensor.name))
             return None
-        return Work(tensor, tuple(sides), columns, cut, tally, pairing)
+        sides: tuple[Side, ...] = (target,)
+        if pairing is not None:
+            try:
+                sides = (target, self._source(tensor, pairing, columns))
+            except ReadFailed as error:
+                self._sweep.problems.append(error.problem(tensor.name))
+                pairing = None
+        cut = self._cut([side.tensor for side in sides], columns)
+        return Work(tensor, sides, columns, cut, Tally(tensor.elements, columns, tensor.shape, len(sides) > 1), pairing)
+
+    def _source(self, tensor: Tensor, pairing: Pairing, columns: int) -> Side:
+        cut = self._cut([tensor, pairing.source], columns)
+        longest_row = cut.sub if cut.unit <= cut.sub else -1
+        return Side(pairing.source, self._files, self._engine, pairing.transform, longest_row)
+
+    def _cut(self, tensors: list[Tensor], columns: int) -> Cut:
+        return Cut.of([Layout.of(tensor) for tensor in tensors], columns, self._engine.sub_values)
 
     def fail(self, work: Work, error: ReadFailed) -> None:
         """Leave a tensor out, and say why once."""

@@ -19,6 +19,7 @@ from model_contracts.kernels.totals import (
     DIFFERING,
     ERROR,
     ERROR_ROW,
+    FEW,
     FLAG_BAD,
     FLAG_CONSTANT,
     FLAG_DEAD,
@@ -104,7 +105,7 @@ def count_nonfinite(values: Any, totals: Any) -> Any:
 
 
 @compiled
-def _row(values: Any, unsigned: Any, signed: Any, totals: Any) -> Any:
+def _row(values: Any, unsigned: Any, signed: Any, few: Any, totals: Any) -> Any:
     """Add one row to totals. Returns its flag and whether float32 holds its squares."""
     sign = np.uint32(0x80000000)
     top, bottom, high, low = extremes(unsigned, signed)
@@ -120,7 +121,7 @@ def _row(values: Any, unsigned: Any, signed: Any, totals: Any) -> Any:
     totals[MINIMUM] = min(totals[MINIMUM], minimum)
     totals[MAXIMUM] = max(totals[MAXIMUM], maximum)
     largest = max(-minimum, maximum)
-    wide = not (largest == 0 or SMALL <= largest <= LARGE)
+    wide = few or not (largest == 0 or SMALL <= largest <= LARGE)
     if wide:
         total, squares = wide_sums(values)
     else:
@@ -147,7 +148,7 @@ def moments(values: Any, unsigned: Any, signed: Any, rows: Any, columns: Any, to
     flagged = 0
     for row in range(rows):
         start, stop = row * columns, (row + 1) * columns
-        flag, _ = _row(values[start:stop], unsigned[start:stop], signed[start:stop], totals)
+        flag, _ = _row(values[start:stop], unsigned[start:stop], signed[start:stop], values.size <= FEW, totals)
         flags[row] = flag
         flagged += flag != 0
     return flagged
@@ -247,12 +248,13 @@ def pair(
     flagged = flagged2 = 0
     target_totals, source_totals = totals
     target_flags, source_flags = flags
+    few = target.size <= FEW
     for row in range(rows):
         start, stop = row * columns, (row + 1) * columns
         before, before2 = target_totals[TOTAL], source_totals[TOTAL]
         ours, theirs = target[start:stop], source[start:stop]
-        flag, wide = _row(ours, ints[0][start:stop], ints[1][start:stop], target_totals)
-        flag2, wide2 = _row(theirs, ints[2][start:stop], ints[3][start:stop], source_totals)
+        flag, wide = _row(ours, ints[0][start:stop], ints[1][start:stop], few, target_totals)
+        flag2, wide2 = _row(theirs, ints[2][start:stop], ints[3][start:stop], few, source_totals)
         target_flags[row], source_flags[row] = flag, flag2
         flagged += flag != 0
         flagged2 += flag2 != 0

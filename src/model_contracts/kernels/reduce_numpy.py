@@ -102,7 +102,7 @@ def moments(values: Values, bits: Values, form: str, into: Floats, flags: Any) -
     else:
         totals[at.MAXIMUM] = kind.value(highest if highest >= 0 else smallest)
         totals[at.MINIMUM] = kind.value(largest if largest >= kind.sign else smallest)
-    wide = out_of_range(totals)
+    wide = values.size <= at.FEW or out_of_range(totals)
     totals[at.TOTAL], totals[at.SQUARES] = product(summed, None, wide), product(summed, summed, wide)
     if smallest == 0 or lowest == -kind.sign:
         totals[at.ZEROS] = values.size - np.count_nonzero(values)
@@ -148,14 +148,11 @@ def pair(target: Values, source: Values, target_totals: Floats, source_totals: F
         finite = np.isfinite(target) & np.isfinite(source)
         target, source = (np.where(finite, side, side.dtype.type(0)) for side in (target, source))
         totals[at.UNPAIRED] = finite.size - np.count_nonzero(finite)
-        totals[at.TARGET1], totals[at.SOURCE1] = (
-            product(side.reshape(-1), None, out_of_range(of))
-            for side, of in ((target, target_totals), (source, source_totals))
-        )
+        totals[at.TARGET1], totals[at.SOURCE1] = (product(side.reshape(-1), None, True) for side in (target, source))
     else:
         totals[at.TARGET1], totals[at.SOURCE1] = target_totals[at.TOTAL], source_totals[at.TOTAL]
     totals[at.PAIRED] = target.size - totals[at.UNPAIRED]
-    wide = out_of_range(target_totals) or out_of_range(source_totals)
+    wide = target.size <= at.FEW or out_of_range(target_totals) or out_of_range(source_totals)
     flat, flat2 = target.reshape(-1), source.reshape(-1)
     totals[at.DIFFERING] = np.count_nonzero(flat != flat2)
     if totals[at.DIFFERING]:

@@ -41,9 +41,11 @@ class Side:
         assert decode is not None
         self._decode = decode
         self._order = order
+        self._whole: Values | None = None
         if order is not None and self._rows() % (2 * order.heads):
             raise self._refused(f"has {self._rows()} rows, which are not {order.heads} heads of two halves")
-        self._whole = self._permuted_whole() if order is not None and not self._addressable(cut) else None
+        if order is not None and not self._addressable(cut):
+            self._whole = self._permuted_whole()
 
     def source_row(self, row: int) -> int:
         """Where a row of the declared order lies in the tensor."""
@@ -112,14 +114,13 @@ class Side:
         return ReadFailed(self.tensor.file, self.tensor.offset, self.tensor.nbytes, self.tensor.nbytes, reason)
 
     def _check_size(self) -> None:
-        if (wanted := self.layout.nbytes) > self.tensor.nbytes:
-            raise ReadFailed(
-                self.tensor.file,
-                self.tensor.offset,
-                wanted,
-                self.tensor.nbytes,
-                "holds fewer bytes than its shape takes",
-            )
+        tensor, wanted = self.tensor, self.layout.nbytes
+        if wanted > tensor.nbytes:
+            reason = "holds fewer bytes than its shape takes"
+            raise ReadFailed(tensor.file, tensor.offset, wanted, tensor.nbytes, reason)
+        if tensor.offset + wanted > self._file.size:
+            there = max(self._file.size - tensor.offset, 0)
+            raise ReadFailed(tensor.file, tensor.offset, wanted, there, "the file ends before its bytes do")
 
     def _scale(self, file: File) -> np.float32 | None:
         if not self.layout.lead:

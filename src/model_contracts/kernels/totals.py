@@ -26,6 +26,8 @@ FLAG_DEAD, FLAG_CONSTANT, FLAG_BAD = 1, 2, 4
 # Squares of values outside these magnitudes leave float32: their sums are taken in float64.
 LARGE = 2.0**60
 SMALL = 2.0**-50
+#: A piece of no more values than this is summed in float64 throughout: norms and biases keep their digits.
+FEW = 16 * 1024
 #: Values that are summed in float32 before float64 takes over.
 TILE = 4096
 
