@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -92,6 +93,8 @@ def _falsify(artifact: Artifact, examples: int, seed: int) -> tuple[int, Generat
     from hypothesis import seed as seeded
 
     # Otherwise Hypothesis keeps a `.hypothesis` folder wherever the command is run.
+    # Hypothesis forces a collection: it need not walk what imports have made, which lives to the end anyway.
+    gc.freeze()
     configuration.set_hypothesis_home_dir(paths.cache("hypothesis"))
 
     tried = 0

@@ -33,6 +33,10 @@ class Beside:
     chat_template: str | None = None
 
 
+#: Tokenizers in other forms: seen and said, not read.
+_OTHER_TOKENIZERS = ("tokenizer.model", "vocab.json", "spiece.model", "sentencepiece.bpe.model")
+
+
 def beside(folder: Path, weights: Path | None, format: Format, ledger: Ledger) -> Beside:
     """Find and read the sidecars of a model. `weights` is the one file of a bare model, None for a set or a folder.
 
@@ -50,6 +54,10 @@ def beside(folder: Path, weights: Path | None, format: Format, ledger: Ledger) -
     taken.tokenizer_config = _object(taken, "tokenizer_config", ledger)
     if (sidecar := taken.sidecars.get("tokenizer")) is not None:
         taken.read_tokenizer = partial(_tokenizer, sidecar.path, taken.tokenizer_config, ledger)
+    elif format == "safetensors":
+        for name in _OTHER_TOKENIZERS:
+            if (folder / name).is_file():
+                ledger.note(f"{name} lies beside the weights; of tokenizers only tokenizer.json is read")
     taken.chat_template = _template(taken, ledger)
     return taken
 

@@ -47,7 +47,8 @@ def _dtypes(form: Format) -> SearchStrategy[int | str]:
         near = st.sampled_from(known).flatmap(
             lambda word: st.sampled_from([word.lower(), f"{word} ", f"{word}_", word[:-1], f"I{word}", f"{word}0"])
         )
-        words = near | st.text(alphabet="BFIUQ0123456789_KMEX", max_size=8)
+        # Letters are sampled: st.text would load the table of all Unicode first, which costs more than the examples.
+        words = near | st.lists(st.sampled_from("BFIUQ0123456789_KMEX"), max_size=8).map("".join)
         return words.filter(lambda word: word not in SAFETENSORS_NAMES)
     known_numbers, highest = (GGML_CODES, 2**32 - 1) if form == "gguf" else (APR_CODES, 255)
     gaps = [number for number in range(64) if number not in known_numbers]
