@@ -21,7 +21,8 @@ class Bench:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._bytes: list[Bytes] = [np.empty(0, np.uint8), np.empty(0, np.uint8)]
-        most = max(engine.stored_values if engine.name == "numpy" else 0, engine.sub_values) + 2 * LARGEST_BLOCK
+        # Room for float64, twice as wide, of what is decoded at once.
+        most = max(engine.stored_values if engine.name == "numpy" else 0, 2 * engine.sub_values) + 4 * LARGEST_BLOCK
         self._values = [np.empty(most, np.float32) for _ in range(2)]
         self._flags = [np.empty(_ROWS, np.uint8) for _ in range(2)]
         self._cosines = np.empty(_ROWS)
