@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
-from cases.interface import UNSAID, CheckArguments, Make, Seen, Variant
+from cases.interface import QWEN2, UNSAID, CheckArguments, Make, Seen, Variant
 from cases.variants import BROKEN, HONEST
+from model_contracts.engine.plan import CheckRequest, plan
 from model_contracts.engine.run import check
 from model_contracts.outcome import Comparison, Evidence, Run, Verdict
 
@@ -19,6 +23,14 @@ def examined(arguments: CheckArguments) -> tuple[Evidence, Run]:
     evidence, run = check(arguments.request)
     assert [f"{o.gate_id}: {o.reason}" for o in evidence if o.outcome is Verdict.ERROR] == []
     return evidence, run
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """The log of a run is not what these tests look at."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.mark.parametrize("variant", BROKEN, ids=lambda variant: variant.name)
@@ -62,6 +74,10 @@ def test_an_honest_variant_stays_quiet(name: str, tmp_path: Path) -> None:
     assert run.decision.exit_code == 0, [o.reason for o in evidence if o.outcome is Verdict.SKIPPED]
 
 
-def test_at_least_forty_variants_are_broken_and_every_gate_that_can_see_one_does() -> None:
+def test_every_gate_has_a_variant_that_it_alone_or_with_others_sees() -> None:
     names = Counter(variant.name for variant in BROKEN)
-    assert len(names) == len(BROKEN) >= 45, [name for name, count in names.items() if count > 1]
+    assert [name for name, count in names.items() if count > 1] == []
+    steps = plan(CheckRequest((QWEN2,), against=QWEN2), QWEN2).steps
+    # The refused headers of I-3 are about the reader: tests/properties breaks the reader, not a file.
+    gates = {step.gate.id for step in steps} - {"F-CONTRACT-I3-002"}
+    assert gates == set().union(*(variant.gates for variant in BROKEN))

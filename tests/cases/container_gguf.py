@@ -136,7 +136,6 @@ VARIANTS: tuple[Variant, ...] = (
         "gguf-unknown-dtype",
         _entry(K, "IQQI", 2, 256, 128, 99),
         seen(DTYPES, "dtype_known", tensor=K, observed=99, words="no other type stands in"),
-        seen(FAMILY, "tensor_present", tensor=K, expected=1, observed=0),
     ),
     broken(
         "gguf-two-tensors-on-the-same-bytes",

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from cases.interface import LLAMA, QWEN2, CheckArguments, Make
+from cases.pair_hyperparameters import llama3_factors, with_llama3
 from support.conversions import tensors_of, to_apr, to_gguf
 from support.mutations import copied, json_of, safetensors_of, stored, write_safetensors
 
@@ -101,5 +102,6 @@ HONEST: dict[str, Make] = {
     "qwen2-apr": _apr(QWEN2),
     "llama-apr": _apr(LLAMA),
     "llama-older-config": _older_config,
+    "llama3-rope-factors": with_llama3(llama3_factors()),
     "qwen2-name-with-dots": _names_with_dots,
 }

@@ -10,10 +10,11 @@ from cases.gates import ALIVE, FINITE
 from cases.interface import LLAMA_Q8_0, QWEN2, QWEN2_Q4_K_M, Make, Variant, broken, seen
 from cases.makers import converted, gguf, weights
 from support.gguf_models import GgufModel
-from support.mutations import Floats, Stored
+from support.mutations import Floats, Stored, stored
 
 OUT, UP = "model.layers.1.self_attn.o_proj.weight", "model.layers.1.mlp.up_proj.weight"
 NORM = "model.layers.1.input_layernorm.weight"
+EXPERTS = "blk.1.ffn_up_exps.weight"
 _NAN = (0x00, 0x7E)
 
 
@@ -36,7 +37,7 @@ def _changed(name: str, change: Callable[[Floats], Floats | None]) -> Make:
     return weights(QWEN2, edit)
 
 
-def _put(*at: int, value: float) -> Callable[[Floats], None]:
+def _put(*at: int | slice, value: float) -> Callable[[Floats], None]:
     def change(values: Floats) -> None:
         values[at] = value
 
@@ -53,6 +54,22 @@ def _to_f16(model: GgufModel) -> None:
     values = model.tensors[name].values.copy()
     values[3, 5] = np.inf
     model.tensors[name] = model.tensors[name].map(lambda _: values)
+
+
+def _experts(change: Callable[[Floats], None]) -> Make:
+    """A GGUF of an architecture that no family is shipped for, with a tensor of 8 experts."""
+
+    def edit(model: GgufModel) -> None:
+        for name in [name for name in model.keys if name.startswith("qwen2.")]:
+            model.keys["qwen2moe." + name.removeprefix("qwen2.")] = model.keys.pop(name)
+        model["general.architecture"] = "qwen2moe"
+        for name in [name for name in model.tensors if ".ffn_up." in name]:
+            up = model.tensors.pop(name).values.reshape(8, 64, 256).copy()
+            if name.startswith("blk.1."):
+                change(up)
+            model.tensors[name.replace("ffn_up", "ffn_up_exps")] = stored(up, "F16")
+
+    return converted(QWEN2, "F16", edit, against=False)
 
 
 VARIANTS: tuple[Variant, ...] = (
@@ -105,6 +122,16 @@ VARIANTS: tuple[Variant, ...] = (
         "last-percent-of-rows-dead",
         _changed(UP, _last_rows_dead),
         seen(ALIVE, "dead_rows", tensor=UP, row=507, expected=0.0, observed=5 / 512, words="5 all-zero"),
+    ),
+    broken(
+        "f23-a-dead-expert",
+        _experts(_put(3, value=0.0)),
+        seen(ALIVE, "experts_alive", tensor=EXPERTS, expected=0, observed=1, words="experts 3 hold only zeros"),
+    ),
+    broken(
+        "f23-nan-in-two-experts",
+        _experts(_put(slice(2, 6, 3), 7, 9, value=np.nan)),
+        seen(FINITE, "nonfinite_values", tensor=EXPERTS, row=135, observed=2, words="of experts 2, 5"),
     ),
     broken(
         "half-the-vocabulary-dead",

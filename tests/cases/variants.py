@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from cases import config, container_apr, container_gguf, container_safetensors, pair_weights, shards, tokenizer, values
+from cases import (
+    config,
+    container_apr,
+    container_gguf,
+    container_safetensors,
+    pair_hyperparameters,
+    pair_tokenizer,
+    pair_types,
+    pair_weights,
+    shards,
+    tokenizer,
+    values,
+)
 from cases.honest import HONEST
 from cases.interface import Variant
 
@@ -14,7 +26,10 @@ BROKEN: tuple[Variant, ...] = (
     *config.VARIANTS,
     *tokenizer.VARIANTS,
     *values.VARIANTS,
+    *pair_types.VARIANTS,
     *pair_weights.VARIANTS,
+    *pair_hyperparameters.VARIANTS,
+    *pair_tokenizer.VARIANTS,
 )
 
 __all__ = ["BROKEN", "HONEST"]

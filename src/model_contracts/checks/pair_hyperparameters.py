@@ -29,7 +29,7 @@ def pair_hyperparameters(examination: Examination, parameters: Parameters, where
     family = family_of(source)
     said = target.architecture
     if said is not None:
-        words = (*family.gguf, *family.architectures, *family.model_types)
+        words = tuple(dict.fromkeys((*family.gguf, *family.architectures, *family.model_types)))
         yield Comparison(
             measure="architecture",
             place=said.place,
@@ -90,16 +90,18 @@ def _lost(name: str, theirs: Declared, target: View) -> Iterator[Comparison]:
     assumed: Number | None = target.numbers.get(name)
     if assumed is None and parameter is not None:
         assumed = default(parameter, target.numbers)
-    key = parameter and getattr(parameter, _key_of(target))
-    if assumed is None and not (parameter and (parameter.owed or key)):
+    keys: tuple[str, ...] = getattr(parameter, _key_of(target)) if parameter else ()
+    if assumed is None and not (parameter and (parameter.owed or keys)):
         return
+    arch = str(target.artifact.metadata.get("general.architecture", ""))
+    says = "readers assume none" if assumed is None else f"readers assume {assumed}"
     yield Comparison(
         measure=name,
-        place=Place(file=target.artifact.path.name, key=key[0] if key else name),
+        place=Place(file=target.artifact.path.name, key=keys[0].replace("{arch}", arch) if keys else name),
         expected=theirs.value,
         observed=assumed,
         holds=_plain(assumed) == _plain(theirs.value),
-        note=f"not declared: readers assume {assumed}; the source declares {theirs.value} at {theirs.place}",
+        note=f"not declared: {says}; the source declares {theirs.value} at {theirs.place}",
     )
 
 

@@ -21,7 +21,7 @@ class Parameters(Record):
 
 
 def values_alive(examination: Examination, parameters: Parameters, where: Where) -> Iterator[Comparison]:
-    """Compare whole tensors first; then, in matrices, the rows."""
+    """Compare whole tensors first; then, in matrices, experts and rows."""
     view = examination.view
     tokens = view.artifact.tokenizer.size if view.artifact.tokenizer else None
     for name, moments in examination.sweep.moments.items():
@@ -33,8 +33,8 @@ def values_alive(examination: Examination, parameters: Parameters, where: Where)
         whole = _whole(tensor, moments, role)
         yield whole
         if whole.holds and len(tensor.shape) > 1 and moments.rows > 1:
-            yield from _rows(tensor, moments, role, tokens, parameters, where)
             yield from _experts(tensor, moments)
+            yield from _rows(tensor, moments, role, tokens, parameters, where)
 
 
 def _whole(tensor: Tensor, moments: Moments, role: FamilyTensor | None) -> Comparison:
