@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from model_contracts.artifact import Tokenizer
 from model_contracts.checks.interface import Examination, NoParameters, Where, not_owed, tokenizer_of
 from model_contracts.ledger import KEPT
 from model_contracts.outcome import Comparison, Place, jsonable
@@ -25,8 +26,7 @@ def merges(examination: Examination, parameters: NoParameters, where: Where) -> 
             note="without merges every text falls apart into single bytes",
         )
         return
-    # A token whose id was given to another one as well is a token; its double is the vocabulary gate's to say.
-    known = {*tokenizer.ids, *(token for token, _, _ in tokenizer.duplicates)}
+    known = _known(tokenizer)
     broken = [
         (rank, left, right)
         for rank, (left, right) in enumerate(tokenizer.merges)
@@ -52,3 +52,8 @@ def merges(examination: Examination, parameters: NoParameters, where: Where) -> 
         observed=seen,
         holds=seen == len(tokenizer.merges),
     )
+
+
+def _known(tokenizer: Tokenizer) -> set[str]:
+    """Every token. One whose id was given to another as well is a token too; its double is another gate's to say."""
+    return {*tokenizer.ids, *(token for token, _, _ in tokenizer.duplicates)}
