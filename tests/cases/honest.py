@@ -9,6 +9,7 @@ import numpy as np
 
 from cases.interface import LLAMA, QWEN2, CheckArguments, Make
 from cases.pair_hyperparameters import llama3_factors, with_llama3
+from cases.shards import split_gguf
 from support.conversions import tensors_of, to_apr, to_gguf
 from support.mutations import copied, json_of, safetensors_of, stored, write_safetensors
 
@@ -95,6 +96,7 @@ HONEST: dict[str, Make] = {
     **{f"qwen2-{dtype}-gguf": _gguf(QWEN2, dtype) for dtype in ("F32", "F16", "BF16", "Q8_0")},
     **{f"llama-{dtype}-gguf": _gguf(LLAMA, dtype) for dtype in ("F16", "BF16", "Q8_0")},
     "qwen2-Q8_0-gguf-asked-for": _gguf(QWEN2, "Q8_0", asked=True),
+    "qwen2-Q8_0-gguf-in-two-parts": split_gguf(lambda first, second: None, QWEN2),
     "qwen2-sharded-again": _sharded,
     "qwen2-padded-vocabulary": _padded,
     "qwen2-padded-vocabulary-gguf": _padded_gguf,

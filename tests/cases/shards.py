@@ -33,8 +33,8 @@ def _stray(target: Path) -> None:
     copied(QWEN2 / "model.safetensors", target)
 
 
-def _split(edit: Any) -> Make:
-    """A GGUF set of two files."""
+def split_gguf(edit: Any, against: Path | None = None) -> Make:
+    """A GGUF set of two files, edited."""
 
     def make(folder: Path) -> CheckArguments:
         whole = to_gguf(QWEN2, "Q8_0")
@@ -47,7 +47,7 @@ def _split(edit: Any) -> Make:
         paths = [
             part.write(folder / f"tiny-qwen2-Q8_0-{number:05d}-of-00002.gguf") for number, part in enumerate(parts, 1)
         ]
-        return CheckArguments(paths[0])
+        return CheckArguments(paths[0], against)
 
     return make
 
@@ -111,12 +111,12 @@ VARIANTS: tuple[Variant, ...] = (
     ),
     broken(
         "gguf-split-count",
-        _split(lambda first, second: second.keys.update({"split.count": type(second.keys["split.count"])(4, 3)})),
+        split_gguf(lambda first, second: second.keys.update({"split.count": type(second.keys["split.count"])(4, 3)})),
         seen(SHARDS, "split_count", key="split.count", expected=2, observed=3),
     ),
     broken(
         "gguf-split-file-missing",
-        _without_second(_split(lambda first, second: None)),
+        _without_second(split_gguf(lambda first, second: None)),
         seen(SHARDS, "files_of_the_set", expected=2, observed=1),
         seen(FAMILY, "tensor_present", expected=1, observed=0),
         seen(CONFIG, "num_hidden_layers", key="qwen2.block_count", expected=2, observed=4),
