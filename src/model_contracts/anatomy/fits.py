@@ -15,6 +15,8 @@ Matrix = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
 #: Values looked at of one tensor, where a head has no more: enough to tell a permutation from noise.
 _SAMPLE = 1_000_000
+#: A head with more values than this is not looked at (one key-value head may be the whole matrix).
+_LARGEST = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ def sample(pairing: Pairing, heads: list[int], worst_row: int) -> Sample:
     vector = len(pairing.target.shape) < 2
     rows = pairing.target.columns if vector else pairing.target.rows
     columns = 1 if vector else pairing.target.columns
-    head = max((rows // count for count in heads if count > 0 and rows % count == 0), default=1)
+    blocks = [rows // count for count in heads if count > 0 and rows % count == 0]
+    head = max((block for block in blocks if block * columns <= _LARGEST), default=1)
     fit = max(1, _SAMPLE // max(columns, 1) // head) * head
     if vector or fit >= rows:
         return Sample(0, rows, rows, vector)

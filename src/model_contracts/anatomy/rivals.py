@@ -35,6 +35,8 @@ def explain(pairing: Pairing, pair: PairMeasures, budget: Budget | None, source:
     seen = sample(pairing, list(heads.values()), pair.min_row)
     observed, expected = seen.of(pairing.target), seen.of(pairing.source)
     declared = _declared(seen, expected, pairing.transform)
+    if declared is None:
+        return None
     base = fit(observed, declared)
     if base.within(budget):  # the fault lies outside the sample
         return None
@@ -55,9 +57,8 @@ def _most(found: Fit, base: Fit) -> bool:
     return found.error < 0.25 * base.error and found.error < 0.5
 
 
-def _declared(seen: Sample, expected: Matrix, order: RowPermutation | None) -> Matrix:
-    moved = seen.permuted(expected, order) if order is not None else None
-    return expected if moved is None else moved
+def _declared(seen: Sample, expected: Matrix, order: RowPermutation | None) -> Matrix | None:
+    return expected if order is None else seen.permuted(expected, order)
 
 
 def _rivals(
@@ -137,7 +138,9 @@ def _other_tensors(pairing: Pairing, seen: Sample, source: View) -> Iterator[Riv
         if name == canonical or tensor.shape != pairing.source.shape or not tensor.readable or tensor.placeholder:
             continue
         other, number = template(name)
-        if other == bare and number is not None and abs(number - layer) <= _NEIGHBOURS:
-            yield f"layer {number} in place of layer {layer}", _declared(seen, seen.of(tensor), pairing.transform)
-        elif number == layer:
-            yield f"{tensor.name} in its place", _declared(seen, seen.of(tensor), pairing.transform)
+        near = other == bare and number is not None and abs(number - layer) <= _NEIGHBOURS
+        if not near and number != layer:
+            continue
+        values = _declared(seen, seen.of(tensor), pairing.transform)
+        if values is not None:
+            yield (f"layer {number} in place of layer {layer}" if near else f"{tensor.name} in its place"), values
