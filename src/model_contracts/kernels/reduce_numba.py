@@ -265,8 +265,8 @@ def pair(
             into[SOURCE1] += s1
         else:
             error, target2, source2, cross = _products(ours, theirs)
-            most, few = _largest_error(ours, theirs)
-            largest, differing, unpaired = np.float64(most), np.int64(few), 0
+            most, unequal = _largest_error(ours, theirs)
+            largest, differing, unpaired = np.float64(most), np.int64(unequal), 0
             into[TARGET1] += target_totals[TOTAL] - before
             into[SOURCE1] += source_totals[TOTAL] - before2
         into[PAIRED] += columns - unpaired
