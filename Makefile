@@ -22,9 +22,11 @@ test: $(VENV)/installed  ## Everything that must hold before a merge
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
-bench: $(VENV)/installed  ## Ratios against the tool a user would otherwise run, side by side
-	$(BIN)/python -m pip install --quiet 'torch==2.13.0' safetensors
-	$(BIN)/python tests/benchmarks/bench.py
+bench:  ## Ratios against the tool a user would otherwise run, side by side; the wheel, installed as a user has it
+	$(PYTHON) -m venv $(VENV)-bench
+	$(VENV)-bench/bin/python -m pip install --quiet 'torch==2.13.0' safetensors
+	$(VENV)-bench/bin/python -m pip install --quiet --force-reinstall --no-deps . && $(VENV)-bench/bin/python -m pip install --quiet .
+	$(VENV)-bench/bin/python tests/benchmarks/bench.py
 
 clean:
-	rm -rf $(VENV) evidence bench-data
+	rm -rf $(VENV) $(VENV)-bench evidence bench-data

@@ -51,7 +51,8 @@ def main() -> int:
 def _line(row: Row) -> str:
     mark = "ok  " if row.met else "MISS"
     ours, theirs = (f"{value:.3f}" if row.unit == "s" else f"{value:,.0f}" for value in (row.ours, row.theirs))
-    return f"{mark} {row.ratio:8.2f} x  ({row.sense} {row.goal:g})  {ours} against {theirs} {row.unit}  {row.work} | {row.against}"
+    figures = f"{row.ratio:8.2f} x  ({row.sense} {row.goal:g})  {ours} against {theirs} {row.unit}"
+    return f"{mark} {figures}  {row.work} | {row.against}"
 
 
 if __name__ == "__main__":

@@ -22,7 +22,9 @@ def rows(model: Path, runs: int) -> Iterator[Row]:
     weights = str(model / "model.safetensors")
     with tempfile.TemporaryDirectory() as folder:
         check = command([contracts, "check", str(model), "-o", folder])
-        baseline = command(["sh", "-c", f"{sys.executable} -c '{IMPORTS}'; cat '{weights}' '{weights}' '{weights}' '{weights}'"])
+        baseline = command(
+            ["sh", "-c", f"{sys.executable} -c '{IMPORTS}'; cat '{weights}' '{weights}' '{weights}' '{weights}'"]
+        )
         ours, theirs = side_by_side(check, baseline, runs)
         yield Row("contracts check, 988 MB", "imports + 4 x cat", ours, theirs, 1.5, "at most")
         imports = command([sys.executable, "-c", IMPORTS])

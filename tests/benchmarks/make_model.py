@@ -1,4 +1,4 @@
-"""Writes a model of the shape of Qwen2.5-Coder-0.5B-Instruct: random BF16 weights, config, a tokenizer of 151,936 tokens.
+"""Writes a model of the shape of Qwen2.5-Coder-0.5B-Instruct: random BF16 weights, config, 151,936 tokens.
 
     python tests/benchmarks/make_model.py DIR [--layers N] [--vocabulary N]
 

@@ -33,10 +33,13 @@ class Row:
         return self.ratio <= self.goal if self.sense == "at most" else self.ratio >= self.goal
 
 
-def side_by_side(ours: Callable[[], object], theirs: Callable[[], object], runs: int = 5) -> tuple[float, float]:
+def side_by_side(
+    ours: Callable[[], object], theirs: Callable[[], object], runs: int = 5, *, warm_up: bool = True
+) -> tuple[float, float]:
     """Median seconds of each, run in turn after one warm-up, so that a slow minute slows both."""
-    ours()
-    theirs()
+    if warm_up:
+        ours()
+        theirs()
     a, b = [], []
     for _ in range(runs):
         a.append(_timed(ours))
