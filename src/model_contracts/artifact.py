@@ -124,11 +124,10 @@ class Tokenizer:
     @cached_property
     def ids(self) -> Mapping[str, int]:
         """Token text to id (the first id wins)."""
-        ids: dict[str, int] = {}
-        for index, token in enumerate(self.tokens):
-            if token is not None:
-                ids.setdefault(token, index)
-        return ids
+        last = len(self.tokens) - 1
+        ids: dict[str | None, int] = dict(zip(reversed(self.tokens), range(last, -1, -1), strict=True))
+        ids.pop(None, None)
+        return ids  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,30 @@ import sys
 from typing import Any, Literal
 
 Level = Literal["debug", "info", "warning", "error"]
+Form = Literal["console", "json"]
+
+_settings: tuple[Level, Form] = ("warning", "console")
+_configured: tuple[Level, Form] | None = None
 
 
-def configure(level: Level = "warning", form: Literal["console", "json"] = "console") -> None:
-    """Send every event at `level` or above to stderr, one line each."""
+def configure(level: Level = "warning", form: Form = "console") -> None:
+    """Send every event at `level` or above to stderr, one line each. Takes effect when a logger is next asked for."""
+    global _settings  # noqa: PLW0603
+    _settings = (level, form)
+
+
+def logger(**context: Any) -> Any:
+    """A logger with bound context. structlog is imported here, and not before anything is logged."""
+    global _configured  # noqa: PLW0603
+    import structlog
+
+    if _configured != _settings:
+        _configure(*_settings)
+        _configured = _settings
+    return structlog.get_logger(**context)
+
+
+def _configure(level: Level, form: Form) -> None:
     import logging
 
     import structlog
@@ -27,5 +47,5 @@ def configure(level: Level = "warning", form: Literal["console", "json"] = "cons
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,
     )

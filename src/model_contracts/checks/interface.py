@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 from model_contracts.anatomy.claims import Claim, claims
@@ -56,8 +56,8 @@ class NoParameters(Record):
 
 
 Where = Callable[..., str]
-#: Does one pass over the bytes that a request names.
-Sweeper = Callable[[SweepRequest], Sweep]
+#: Starts one pass over the bytes that a request names, and gives back what waits for it.
+Sweeper = Callable[[SweepRequest], Callable[[], Sweep]]
 
 
 @dataclass
@@ -100,14 +100,17 @@ class Examination:
         """What decides the types of a conversion: the request, else the first claim that is understood."""
         return self.request or next((claim for claim in self.claims if claim.recipe is not None), None)
 
-    def begin(self, start: Callable[[Callable[[], Sweep]], Callable[[], Sweep]]) -> None:
-        """Start the pass by `start`, which gives back what waits for it; gates that read no value go on meanwhile."""
-        self._pass = start(partial(self.sweeper, self._request()))
+    def begin(self) -> None:
+        """Start the pass; gates that read no value go on meanwhile."""
+        self._pass = self.sweeper(self._request())
 
     @cached_property
     def sweep(self) -> Sweep:
         """The one pass over the bytes: moments, pair measures and digests (law 8)."""
-        self._sweep = self._pass() if self._pass is not None else self.sweeper(self._request())
+        if self._pass is None:
+            self.begin()
+        assert self._pass is not None
+        self._sweep = self._pass()
         return self._sweep
 
     def _request(self) -> SweepRequest:

@@ -6,7 +6,6 @@ import heapq
 import time
 import uuid
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -22,8 +21,9 @@ from model_contracts.engine.plan import CheckRequest, Plan, Step, UsageError, pl
 from model_contracts.engine.properties import PROPERTIES, Trial
 from model_contracts.engine.record import artifact_record, run_record, subject_of
 from model_contracts.formats.opening import open_artifact
+from model_contracts.kernels.apart import start
 from model_contracts.kernels.interface import Sweep
-from model_contracts.kernels.sweep import sweep
+from model_contracts.log import logger
 from model_contracts.outcome import (
     ArtifactRecord,
     Comparison,
@@ -62,25 +62,22 @@ def _examination(request: CheckRequest, target: Artifact, source: Artifact | Non
         asked = requested(request.dtype, recipes) if request.dtype is not None else None
     except UnknownRecipe as error:
         raise UsageError(str(error)) from None
-    return Examination(target, source, load_families(), recipes, partial(sweep, progress=request.progress), asked)
+    return Examination(target, source, load_families(), recipes, partial(start, progress=request.progress), asked)
 
 
 def _evaluate_all(plan: Plan, examination: Examination, request: CheckRequest) -> list[Outcome]:
     """The outcomes in the order of the plan. Gates that read no value are evaluated while the bytes are read."""
-    import structlog
-
-    log = structlog.get_logger().bind(artifact=str(examination.target.path))
     reads = any(step.gate.check in READS_VALUES for step in plan.steps) and bool(examination.target.containers)
     seen: dict[str, Seen] = {}
-    with ThreadPoolExecutor(1) as background:
-        if reads:
-            examination.begin(lambda work: background.submit(work).result)
-        for step in plan.steps:
-            if step.gate.check not in AFTER_THE_PASS:
-                seen[step.gate.id] = evaluate(step, examination, request)
-        if reads and (done := _finished(examination)) is not None:
-            _take_problems(examination, done)
-            log.info("bytes_read", values=done.values, seconds=round(done.seconds, 3), engine=done.engine)
+    if reads:
+        examination.begin()
+    log = logger(artifact=str(examination.target.path))
+    for step in plan.steps:
+        if step.gate.check not in AFTER_THE_PASS:
+            seen[step.gate.id] = evaluate(step, examination, request)
+    if reads and (done := _finished(examination)) is not None:
+        _take_problems(examination, done)
+        log.info("bytes_read", values=done.values, seconds=round(done.seconds, 3), engine=done.engine)
     # What a tokenizer file holds is a matter of its container too, whether a gate asked for it or not.
     _ = examination.target.tokenizer
     outcomes = []
@@ -241,9 +238,7 @@ def _seed(step: Step, request: CheckRequest) -> int:
 
 
 def _log_error(step: Step, error: Exception) -> None:
-    import structlog
-
-    log = structlog.get_logger().bind(gate=step.gate.id)
+    log = logger(gate=step.gate.id)
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
