@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -38,9 +39,10 @@ class NumbaEngine:
 
     name: Literal["numba", "numpy"] = "numba"
     stored_values = CHUNK_VALUES
-    sub_values = 64 * 1024
+    sub_values = 128 * 1024
 
     def __init__(self) -> None:
+        self.turn: AbstractContextManager[Any] = nullcontext()
         self._code = _code()
         self._numpy = NumpyEngine()
 

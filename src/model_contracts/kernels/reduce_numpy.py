@@ -6,8 +6,10 @@ the unsigned reading order both signs; only rows that hold a NaN or an infinity 
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import inf
+from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
@@ -105,7 +107,7 @@ def moments(values: Values, bits: Values, form: str, into: Floats, flags: Any) -
     wide = values.size <= at.FEW or out_of_range(totals)
     totals[at.TOTAL], totals[at.SQUARES] = product(summed, None, wide), product(summed, summed, wide)
     if smallest == 0 or lowest == -kind.sign:
-        totals[at.ZEROS] = values.size - np.count_nonzero(values)
+        totals[at.ZEROS] = np.count_nonzero(values == 0)
     flagged = 0
     if nonfinite or _constant_in_places(values):
         flagged = _flag(values, totals, flags)
@@ -193,7 +195,11 @@ class NumpyEngine:
     #: Values of a stored type that are reduced at once.
     stored_values = 256 * 1024
     #: Values that are decoded and reduced at once.
-    sub_values = 64 * 1024
+    sub_values = 128 * 1024
+
+    def __init__(self) -> None:
+        #: One thread reduces while others read and digest: two in numpy hand the interpreter lock over too often.
+        self.turn: AbstractContextManager[Any] = Lock()
 
     def decoder(self, name: str, scale: np.float32 | None = None) -> Decoder | None:
         """The decoder of a type."""

@@ -105,7 +105,9 @@ class _Crew:
             _digest(chunk, raw, read == chunk.size)
         if work is not None and not work.tally.failed and failed is None:
             try:
-                work.tally.take(chunk.place, bench.reduce(work, raw, chunk.start, chunk.stop))
+                with self._engine.turn:
+                    part = bench.reduce(work, raw, chunk.start, chunk.stop)
+                work.tally.take(chunk.place, part)
                 read += bench.source_bytes
             except ReadFailed as error:
                 failed = error
