@@ -27,12 +27,16 @@ def merges(examination: Examination, parameters: NoParameters, where: Where) -> 
             note="without merges every text falls apart into single bytes",
         )
         return
+    yield from _rebuild(tokenizer, file, tokenizer.merges)
+
+
+def _rebuild(tokenizer: Tokenizer, file: str, merges: Sequence[tuple[str, str]]) -> Iterator[Comparison]:
     known = _known(tokenizer)
-    lefts, rights = zip(*tokenizer.merges, strict=True)
+    lefts, rights = zip(*merges, strict=True)
     joined = set(map(add, lefts, rights))
     # Sets first: a vocabulary has a hundred thousand merges, and nearly always every one of them holds.
     holds = joined.union(lefts, rights) <= known
-    broken = [] if holds else [merge for merge in _ranked(tokenizer.merges) if not known.issuperset(_parts(merge))]
+    broken = [] if holds else [merge for merge in _ranked(merges) if not known.issuperset(_parts(merge))]
     for rank, left, right in broken[:KEPT]:
         absent = next(part for part in _parts((rank, left, right)) if part not in known)
         yield Comparison(
@@ -42,17 +46,17 @@ def merges(examination: Examination, parameters: NoParameters, where: Where) -> 
             observed=jsonable(f"{left!r} + {right!r}: {absent!r} is no token"),
             holds=False,
         )
-    if len(broken) < len(tokenizer.merges):
-        held = len(tokenizer.merges) - len(broken)
+    if len(broken) < len(merges):
+        held = len(merges) - len(broken)
         yield Comparison(measure="merge_rebuilds_token", place=Place(file=file), holds=True, count=held)
-    whole = len(joined) == len(tokenizer.merges)
-    seen = len(tokenizer.merges) if whole else len(set(tokenizer.merges))
+    whole = len(joined) == len(merges)
+    seen = len(merges) if whole else len(set(merges))
     yield Comparison(
         measure="merge_unique",
         place=Place(file=file),
-        expected=len(tokenizer.merges),
+        expected=len(merges),
         observed=seen,
-        holds=seen == len(tokenizer.merges),
+        holds=seen == len(merges),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model_contracts.artifact import Artifact
 from model_contracts.formats.discovery import AmbiguousArtifact
 from model_contracts.formats.interface import Unreadable
 from model_contracts.formats.opening import READERS, open_artifact
-from model_contracts.outcome import Comparison
+from support.artifacts import seen, small_gguf, violated
 from support.safetensors_files import Members, dumps, entry, raw_file, write_file, write_set
 from support.shared_models import APR_FILES, DATA, MODELS, shared
 
@@ -26,29 +24,6 @@ X = np.ones((2, 2), np.float32)
 
 def small_set(folder: Path, **changes: Any) -> Path:
     return write_set(folder, {ONE: {"a": X, "b": X}, TWO: {"c": X}, THREE: {"d": X}}, **changes)
-
-
-def violated(artifact: Artifact, topic: str | None = None) -> list[Comparison]:
-    ledgers = [artifact.ledger, *(container.ledger for container in artifact.containers)]
-    return [c for ledger in ledgers for at, c in ledger.violations if topic in (None, at)]
-
-
-def seen(artifact: Artifact) -> set[tuple[str, str]]:
-    """(topic, measure) of everything that did not hold."""
-    ledgers = [artifact.ledger, *(container.ledger for container in artifact.containers)]
-    return {(at, comparison.measure) for ledger in ledgers for at, comparison in ledger.violations}
-
-
-def gguf(values: dict[str, int], tensors: int = 0) -> bytes:
-    """A GGUF v3 file without tensors whose keys are 16-bit numbers, an architecture, or (tensors count) 32-bit."""
-    kinds = {"split.tensors.count": (5, "<i")}
-    data = b"GGUF" + struct.pack("<IQQ", 3, 0, len(values) + 1)
-    name = b"general.architecture"
-    data += struct.pack("<Q", len(name)) + name + struct.pack("<IQ", 8, 5) + b"llama"
-    for key, value in values.items():
-        kind, form = kinds.get(key, (2, "<H"))
-        data += struct.pack("<Q", len(key)) + key.encode() + struct.pack("<I", kind) + struct.pack(form, value)
-    return data + bytes(-len(data) % 32)
 
 
 # What a path means
@@ -94,7 +69,7 @@ def test_a_bare_file_beside_an_index_that_does_not_name_it_is_a_model_of_its_own
 
 def test_two_models_in_a_folder_are_named_to_choose_from(tmp_path: Path) -> None:
     write_file(tmp_path / "one.safetensors", {"a": X})
-    (tmp_path / "two.gguf").write_bytes(gguf({}))
+    (tmp_path / "two.gguf").write_bytes(small_gguf({}))
     with pytest.raises(AmbiguousArtifact) as refused:
         open_artifact(tmp_path)
     assert refused.value.candidates == ("one.safetensors", "two.gguf")
@@ -284,7 +259,7 @@ def split_set(folder: Path, **changes: int) -> None:
         keys = {"split.no": number, "split.count": 2, "split.tensors.count": 0}
         if number == 1:
             keys.update({key.replace("_", "."): value for key, value in changes.items()})
-        (folder / name).write_bytes(gguf(keys))
+        (folder / name).write_bytes(small_gguf(keys))
 
 
 @pytest.mark.parametrize("given", ["", *SPLITS])
@@ -314,97 +289,12 @@ def test_the_split_keys_are_held_against_the_files(
 
 
 def test_a_part_of_a_split_gguf_that_was_renamed_is_no_whole_model(tmp_path: Path) -> None:
-    (tmp_path / "whole.gguf").write_bytes(gguf({"split.no": 0, "split.count": 2}))
+    (tmp_path / "whole.gguf").write_bytes(small_gguf({"split.no": 0, "split.count": 2}))
     (comparison,) = violated(open_artifact(tmp_path / "whole.gguf"), "shards")
     assert (comparison.measure, comparison.expected, comparison.observed) == ("split_count", 1, 2)
 
 
 # What lies beside
-
-
-def test_a_bare_file_takes_the_sidecars_that_bear_its_name_before_those_beside_it(tmp_path: Path) -> None:
-    path = write_file(tmp_path / "Qwen2.5-Coder-0.5B.safetensors", {"a": X})
-    (tmp_path / "Qwen2.5-Coder-0.5B.config.json").write_text('{"from": "name"}')
-    (tmp_path / "config.json").write_text('{"from": "folder"}')
-    (tmp_path / "generation_config.json").write_text('{"from": "folder"}')
-    artifact = open_artifact(path)
-    assert (artifact.config, artifact.generation_config) == ({"from": "name"}, {"from": "folder"})
-    assert artifact.sidecars["config"].how == "bears the name of the weights"
-    assert artifact.sidecars["generation_config"].how == "lies beside the weights"
-
-
-def test_a_gguf_takes_no_config_from_its_folder(tmp_path: Path) -> None:
-    (tmp_path / "Qwen2.5-0.5B.gguf").write_bytes(gguf({}))
-    for name in ("config.json", "tokenizer.json", "generation_config.json"):
-        (tmp_path / name).write_text("{}")
-    artifact = open_artifact(tmp_path / "Qwen2.5-0.5B.gguf")
-    assert (artifact.sidecars, artifact.config, artifact.tokenizer) == ({}, None, None)
-
-
-@pytest.mark.parametrize(
-    ("text", "observed"),
-    [
-        (b'{"a": 1', "line 1, column 8"),
-        (b"[]", "list"),
-        (b"\xff", "0xff"),
-        (b'{"a": NaN}', "NaN"),
-        (b'{"a":' * 100_000, "deeper nesting"),
-        (b'{"a": "\\udfff"}', "surrogate"),
-    ],
-    ids=["cut", "a list", "no UTF-8", "NaN", "deep", "half a pair"],
-)
-def test_a_malformed_sidecar_violates_format_with_its_file_and_position(
-    text: bytes, observed: str, tmp_path: Path
-) -> None:
-    write_file(tmp_path / "model.safetensors", {"a": X})
-    (tmp_path / "config.json").write_bytes(text)
-    artifact = open_artifact(tmp_path)
-    (comparison,) = violated(artifact)
-    assert (comparison.measure, comparison.place.file, artifact.config) == ("sidecar_json", "config.json", None)
-    assert observed in str(comparison.observed)
-
-
-def test_a_sidecar_longer_than_the_bound_is_refused_unread(tmp_path: Path) -> None:
-    write_file(tmp_path / "model.safetensors", {"a": X})
-    with (tmp_path / "config.json").open("wb") as file:
-        file.truncate((64 << 20) + 1)
-    (comparison,) = violated(open_artifact(tmp_path))
-    assert (comparison.measure, comparison.observed) == ("sidecar_json", (64 << 20) + 1)
-
-
-def test_a_key_that_stands_twice_in_a_sidecar_violates_format(tmp_path: Path) -> None:
-    write_file(tmp_path / "model.safetensors", {"a": X})
-    (tmp_path / "config.json").write_text('{"rope_theta": 1e6, "rope_theta": 1e4}')
-    assert seen(open_artifact(tmp_path)) == {("format", "sidecar_key_unique")}
-
-
-@pytest.mark.parametrize(
-    ("files", "template"),
-    [
-        ({"chat_template.jinja": "own"}, "own"),
-        ({"chat_template.json": '{"chat_template": "in json"}'}, "in json"),
-        ({"tokenizer_config.json": '{"chat_template": "declared"}'}, "declared"),
-        (
-            {
-                "tokenizer_config.json": '{"chat_template": [{"name": "tool_use", "template": "t"},'
-                ' {"name": "default", "template": "d"}]}'
-            },
-            "d",
-        ),
-        ({"chat_template.jinja": "own", "tokenizer_config.json": '{"chat_template": "other"}'}, "own"),
-        ({"tokenizer_config.json": '{"chat_template": 7}'}, None),
-        ({}, None),
-    ],
-)
-def test_the_chat_template_is_the_file_before_the_declaration(
-    files: dict[str, str], template: str | None, tmp_path: Path
-) -> None:
-    write_file(tmp_path / "model.safetensors", {"a": X})
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
-    artifact = open_artifact(tmp_path)
-    assert artifact.chat_template == template
-    assert any("different chat templates" in note for note in artifact.notes) is (len(files) == 2)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
