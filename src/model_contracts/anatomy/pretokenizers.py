@@ -19,3 +19,8 @@ def name_of(tokenizer: Tokenizer) -> str | None:
     if tokenizer.pre is not None:
         return tokenizer.pre
     return _PATTERNS.get(tuple(tokenizer.pre_patterns))
+
+
+def patterns_of(name: str) -> tuple[str, ...] | None:
+    """The regular expressions that a name stands for; None where it is not known here."""
+    return next((patterns for patterns, known in _PATTERNS.items() if known == name), None)

@@ -34,6 +34,8 @@ class CheckRequest:
     against: Path | None = None
     contract: str | None = None
     dtype: str | None = None
+    #: The tokenizer.json that stands for the source's own.
+    tokenizer: Path | None = None
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     seed: int | None = None

@@ -15,6 +15,7 @@ from model_contracts.anatomy.claims import UnknownRecipe, requested
 from model_contracts.artifact import Artifact
 from model_contracts.checks import AFTER_THE_PASS, KINDS, READS_VALUES
 from model_contracts.checks.interface import Examination, Skip
+from model_contracts.converters.gather import with_tokenizer
 from model_contracts.definitions import load_families, load_recipes
 from model_contracts.engine.environment import host
 from model_contracts.engine.plan import CheckRequest, Plan, Step, UsageError, plan
@@ -44,7 +45,7 @@ def check(request: CheckRequest) -> tuple[Evidence, Run]:
     """Examine every path of the request; the evidence of all, and the record of the run."""
     started, clock = _now(), time.perf_counter()
     plans = [plan(request, path) for path in request.paths]
-    source = open_artifact(request.against) if request.against is not None else None
+    source = _source(request)
     examinations = [_examination(request, open_artifact(path), source) for path in request.paths]
     outcomes: list[Outcome] = []
     records: list[ArtifactRecord] = []
@@ -54,6 +55,13 @@ def check(request: CheckRequest) -> tuple[Evidence, Run]:
     if source is not None:
         records.append(artifact_record(source, examinations[0], ()))
     return tuple(outcomes), run_record(request, plans, records, outcomes, started, time.perf_counter() - clock)
+
+
+def _source(request: CheckRequest) -> Artifact | None:
+    if request.against is None:
+        return None
+    source = open_artifact(request.against)
+    return source if request.tokenizer is None else with_tokenizer(source, request.tokenizer)[0]
 
 
 def _examination(request: CheckRequest, target: Artifact, source: Artifact | None) -> Examination:

@@ -1,0 +1,1 @@
+"""Turning one artifact into another: ours, streamed from declared data, and commands under test."""

@@ -1,0 +1,114 @@
+"""Owns our own converter: any of the three formats to any, from what the families and recipes declare."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from model_contracts.anatomy.view import View
+from model_contracts.artifact import Artifact, Format
+from model_contracts.converters.gather import documents_of, with_tokenizer
+from model_contracts.converters.interface import ConversionRefused, Documents, Layout, Model, Progress, Written
+from model_contracts.converters.modelling import model_of
+from model_contracts.converters.staging import sidecar_name
+from model_contracts.converters.values import Stream
+from model_contracts.converters.writers import apr, gguf, safetensors
+from model_contracts.definitions import load_families, load_recipes
+from model_contracts.paths import model_name, suffix_format
+
+WRITERS: dict[Format, Callable[[Model], Layout]] = {
+    "safetensors": safetensors.layout,
+    "gguf": gguf.layout,
+    "apr": apr.layout,
+}
+_PIECE = 1 << 20
+
+
+def convert(
+    source: Artifact,
+    folder: Path,
+    target: Path,
+    *,
+    dtype: str | None = None,
+    tokenizer: Path | None = None,
+    allow_overflow: bool = False,
+    progress: Progress | None = None,
+) -> Written:
+    """Write `target`'s files into `folder`, under the names they will have. Raises ConversionRefused."""
+    if not source.readable:
+        raise ConversionRefused(f"{source.path}: the source cannot be read; contracts check says why")
+    format = suffix_format(target.name) or "safetensors"
+    artifact, origin = with_tokenizer(source, tokenizer)
+    view, notes = View(artifact, load_families()), list[str]()
+    documents = documents_of(view, origin, notes)
+    model, said = model_of(view, documents, format, dtype, load_recipes(), model_name(target))
+    layout = WRITERS[format](model)
+    directory = suffix_format(target.name) is None
+    place = folder / target.name if directory else folder
+    place.mkdir(exist_ok=True)
+    weights = place / ("model.safetensors" if directory else target.name)
+    overflowed = _write(weights, model, layout, allow_overflow, progress)
+    for name, count in overflowed.items():
+        notes.append(f"{name}: {count:,} values beyond 65504 were written as infinity, as was allowed")
+    files = [weights]
+    if format == "safetensors":
+        files += _documents(place, weights.name, documents, template_in_config(documents))
+    held = Counter(tensor.dtype for tensor in model.tensors if not tensor.placeholder)
+    taken = artifact.sidecars["tokenizer"].path if artifact is not source else None
+    return Written(tuple(files), format, len(model.tensors), held, origin, taken, (*notes, *said))
+
+
+def _write(path: Path, model: Model, layout: Layout, allow_overflow: bool, progress: Progress | None) -> dict[str, int]:
+    """The weights file, at its full size from the start, so that a full disk is met before any work."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        try:
+            os.posix_fallocate(descriptor, 0, max(layout.size, 1))
+            os.pwrite(descriptor, layout.head, 0)
+            stream = Stream(model.tensors, layout, descriptor, allow_overflow)
+            stream.run(progress)
+            if layout.checksum:
+                os.pwrite(descriptor, _checksum(descriptor, layout.size - 4).to_bytes(4, "little"), layout.size - 4)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise ConversionRefused(f"{path.name}: {(error.strerror or 'it cannot be written').lower()}") from None
+    return stream.overflowed
+
+
+def _checksum(descriptor: int, size: int) -> int:
+    """CRC-32 of the first bytes of a file."""
+    value, buffer = 0, bytearray(_PIECE)
+    for start in range(0, size, _PIECE):
+        view = memoryview(buffer)[: min(_PIECE, size - start)]
+        os.preadv(descriptor, [view], start)
+        value = zlib.crc32(view, value)
+    return value
+
+
+def template_in_config(documents: Documents) -> bool:
+    """Whether tokenizer_config.json holds the chat template itself."""
+    return documents.tokenizer_config.get("chat_template") == documents.chat_template
+
+
+def _documents(folder: Path, weights: str, documents: Documents, in_config: bool) -> list[Path]:
+    """The files that make a directory whole."""
+    values: dict[str, Any] = {
+        "config.json": documents.config,
+        "generation_config.json": documents.generation_config,
+        "tokenizer.json": documents.tokenizer,
+        "tokenizer_config.json": documents.tokenizer_config,
+    }
+    texts = {name: json.dumps(value, indent=2, ensure_ascii=False) + "\n" for name, value in values.items() if value}
+    if documents.chat_template is not None and not in_config:
+        texts["chat_template.jinja"] = documents.chat_template
+    paths = []
+    for name, text in texts.items():
+        paths.append(folder / sidecar_name(weights, name))
+        paths[-1].write_text(text, encoding="utf-8", newline="")
+    return paths

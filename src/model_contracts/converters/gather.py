@@ -1,0 +1,162 @@
+"""Owns what a source says of itself: config.json, tokenizer and template, carried, beside it, or rebuilt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from model_contracts.anatomy.pretokenizers import name_of
+from model_contracts.anatomy.special_ids import by_name
+from model_contracts.anatomy.view import View
+from model_contracts.artifact import Artifact, Sidecar, Tokenizer
+from model_contracts.converters import carried
+from model_contracts.converters.configuration import config_of
+from model_contracts.converters.interface import ConversionRefused, Documents
+from model_contracts.converters.tokenizer_rebuilt import arrays_of_tokenizer, rebuilt, rebuilt_config
+from model_contracts.formats.documents import NotJson, parse, read_whole
+from model_contracts.formats.interface import Unreadable
+from model_contracts.formats.source import FileBytes
+from model_contracts.formats.tokenizer_json import DOCUMENT_BOUNDS, FILE_BOUND, read_tokenizer
+from model_contracts.ledger import Ledger
+from model_contracts.paths import without_format_suffix
+
+_ROLES = ("bos", "eos", "unk", "pad", "sep", "cls", "mask")
+
+
+def with_tokenizer(artifact: Artifact, given: Path | None) -> tuple[Artifact, str]:
+    """The artifact with the tokenizer to be used, and in words which that is.
+
+    Its own unless one is given; where it has none, a tokenizer.json near it. Raises ConversionRefused with every
+    place that was looked at.
+    """
+    if given is None and artifact.tokenizer is not None:
+        return artifact, f"the source's own ({artifact.tokenizer.origin.name})"
+    if given is not None:
+        path = given / "tokenizer.json" if given.is_dir() else given
+        if not path.is_file():
+            raise ConversionRefused(f"--tokenizer {given}: there is no such file")
+        return _taken(artifact, path), f"{path}, as --tokenizer says"
+    places = siblings(artifact.path)
+    for path in places:
+        if path.is_file():
+            return _taken(artifact, path), f"{path}, for the source carries none"
+    looked = ", ".join(map(str, places))
+    raise ConversionRefused(
+        f"{artifact.path}: it carries no tokenizer, and none lies near it (looked at {looked}); "
+        "give one with --tokenizer PATH"
+    )
+
+
+def siblings(weights: Path) -> tuple[Path, ...]:
+    """Where the tokenizer of a file without one is looked for, in this order."""
+    folder = weights if weights.is_dir() else weights.parent
+    named = () if weights.is_dir() else (folder / f"{without_format_suffix(weights.name)}.tokenizer.json",)
+    above = folder / ".."
+    return (folder / "tokenizer.json", *named, above / "tokenizer.json", above / "safetensors" / "tokenizer.json")
+
+
+def _taken(artifact: Artifact, path: Path) -> Artifact:
+    """The artifact with a tokenizer.json from elsewhere, and what lies beside that file."""
+    ledger = Ledger()
+    folder = path.parent
+    config = _object(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").is_file() else None
+    template = folder / "chat_template.jinja"
+    text = template.read_text("utf-8", "replace") if template.is_file() else (config or {}).get("chat_template")
+    with FileBytes(path) as source:
+        tokenizer = read_tokenizer(source, ledger, config)
+    if tokenizer is None:
+        _, refused = next(iter(ledger.violations))
+        raise ConversionRefused(f"{path}: expected {refused.expected}, found {refused.observed}")
+    sidecars = {**artifact.sidecars, "tokenizer": Sidecar("tokenizer", path, "given or found for the conversion")}
+    return replace(
+        artifact,
+        sidecars=sidecars,
+        tokenizer_config=config if config is not None else artifact.tokenizer_config,
+        chat_template=artifact.chat_template or (text if isinstance(text, str) else None),
+        read_tokenizer=partial(_give, tokenizer),
+    )
+
+
+def _give(tokenizer: Tokenizer) -> Tokenizer:
+    return tokenizer
+
+
+def documents_of(view: View, origin: str, notes: list[str]) -> Documents:
+    """Everything a target is to say of the model. `notes` takes what people should know."""
+    artifact = view.artifact
+    tokenizer = artifact.tokenizer
+    assert tokenizer is not None  # with_tokenizer has seen to it
+    config, published = config_of(view, notes)
+    document, settings = _tokenizer(artifact, tokenizer, config, notes)
+    metadata = artifact.metadata
+    generation = artifact.generation_config or carried.carried(metadata, "generation_config")
+    return Documents(
+        config=config,
+        tokenizer=document,
+        tokenizer_config=settings,
+        generation_config=dict(generation) if generation is not None else None,
+        chat_template=artifact.chat_template,
+        pre=name_of(tokenizer),
+        add_bos=tokenizer.add_bos,
+        add_eos=tokenizer.add_eos,
+        special_ids=_special_ids(artifact, tokenizer),
+        types=_types(metadata),
+        published=published,
+        tokenizer_origin=origin,
+    )
+
+
+def _tokenizer(
+    artifact: Artifact, tokenizer: Tokenizer, config: Mapping[str, Any], notes: list[str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """tokenizer.json and tokenizer_config.json."""
+    sidecar = artifact.sidecars.get("tokenizer")
+    if sidecar is not None:
+        return _object(sidecar.path), dict(artifact.tokenizer_config or {})
+    arrays = arrays_of_tokenizer(tokenizer)
+    document = carried.carried_tokenizer(artifact.metadata, arrays)
+    settings = carried.carried(artifact.metadata, "tokenizer_config")
+    if document is None:
+        document = rebuilt(tokenizer)
+        notes.append("tokenizer.json was put together from the arrays in the file: none was carried")
+    if settings is None or not _agree(settings, tokenizer):
+        settings = rebuilt_config(tokenizer, config.get("max_position_embeddings"))
+    return document, settings
+
+
+def _agree(settings: Mapping[str, Any], tokenizer: Tokenizer) -> bool:
+    """Whether a carried tokenizer_config.json names the special tokens that the file's own keys declare."""
+    for role, (at, _) in tokenizer.special_ids.items():
+        value = settings.get(f"{role}_token")
+        text = value.get("content") if isinstance(value, dict) else value
+        if isinstance(text, str) and 0 <= at < tokenizer.size and text != tokenizer.tokens[at]:
+            return False
+    return True
+
+
+def _special_ids(artifact: Artifact, tokenizer: Tokenizer) -> dict[str, int]:
+    ids = {role: at for role, (at, _) in tokenizer.special_ids.items()}
+    for name, values in by_name(artifact).items():
+        ids.setdefault(name.removesuffix("_token_id"), next(iter(values)))
+    return {role: ids[role] for role in _ROLES if role in ids}
+
+
+def _types(metadata: Mapping[str, Any]) -> dict[str, str]:
+    found = carried.carried(metadata, "dtypes") or {}
+    return {name: dtype for name, dtype in found.items() if dtype in ("F32", "F16", "BF16")}
+
+
+def _object(path: Path) -> dict[str, Any]:
+    try:
+        with FileBytes(path) as source:
+            value = parse(read_whole(source, FILE_BOUND), bounds=DOCUMENT_BOUNDS)
+    except NotJson as refused:
+        raise ConversionRefused(f"{path}: expected {refused.expected}, found {refused.observed}") from None
+    except Unreadable as refused:
+        raise ConversionRefused(str(refused)) from None
+    if not isinstance(value, dict):
+        raise ConversionRefused(f"{path}: expected a JSON object, found {type(value).__name__}")
+    return value

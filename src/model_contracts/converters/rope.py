@@ -1,0 +1,91 @@
+"""Owns rotary scaling on its way between config.json, GGUF keys and the factors tensor of llama.cpp."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import pi
+from typing import Any
+
+import numpy as np
+
+from model_contracts.converters.interface import ConversionRefused
+
+#: What llama.cpp takes by key; llama3 goes by a tensor, and any other is not to be lost in silence.
+_BY_KEY = ("linear", "yarn")
+#: Llama 3.1 and 3.2 (config.json of the published models): what the factors alone do not say.
+_LLAMA3 = {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
+
+
+def scaling_of(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The scaling that a config.json declares, None where positions are not scaled."""
+    for key in ("rope_scaling", "rope_parameters"):
+        scaling = config.get(key)
+        if isinstance(scaling, dict) and kind_of(scaling) not in (None, "default"):
+            return scaling
+    return None
+
+
+def kind_of(scaling: Mapping[str, Any]) -> str | None:
+    """`llama3`, `yarn`, `linear` …, under whichever key it stands."""
+    kind = scaling.get("rope_type", scaling.get("type"))
+    return str(kind) if kind is not None else None
+
+
+def gguf_keys(architecture: str, scaling: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The GGUF keys of a scaling; raises ConversionRefused for a kind that llama.cpp has no key for."""
+    if scaling is None or kind_of(scaling) == "llama3":
+        return {}
+    kind = kind_of(scaling)
+    if kind not in _BY_KEY or not isinstance(scaling.get("factor"), int | float):
+        raise ConversionRefused(f"rope scaling {kind!r} has no place in GGUF that this converter knows")
+    keys = {f"{architecture}.rope.scaling.type": kind, f"{architecture}.rope.scaling.factor": float(scaling["factor"])}
+    if isinstance(original := scaling.get("original_max_position_embeddings"), int):
+        keys[f"{architecture}.rope.scaling.original_context_length"] = original
+    return keys
+
+
+def factors(scaling: Mapping[str, Any] | None, theta: Any, head_dim: Any) -> bytes | None:
+    """`rope_freqs.weight`: head_dim/2 float32 divisors of the inverse frequencies, for llama3 scaling only.
+
+    Source: transformers `_compute_llama3_parameters`; llama.cpp PR 8676.
+    """
+    if scaling is None or kind_of(scaling) != "llama3":
+        return None
+    try:
+        factor, low, high, old = (
+            float(scaling[key])
+            for key in ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
+        )
+        wavelength = 2 * pi * float(theta) ** (np.arange(0, int(head_dim), 2) / int(head_dim))
+        smooth = np.clip((old / wavelength - low) / (high - low), 0, 1)
+        values = 1.0 / ((1 - smooth) / factor + smooth)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise ConversionRefused(f"the llama3 rope scaling of the source is incomplete: {error}") from None
+    data: bytes = values.astype("<f4").tobytes()
+    return data
+
+
+def from_keys(metadata: Mapping[str, Any], architecture: str) -> dict[str, Any] | None:
+    """The scaling that GGUF keys declare, as config.json holds it."""
+    kind = metadata.get(f"{architecture}.rope.scaling.type")
+    factor = metadata.get(f"{architecture}.rope.scaling.factor")
+    if not isinstance(kind, str) or kind == "none" or not isinstance(factor, int | float):
+        return None
+    scaling: dict[str, Any] = {"rope_type": kind, "factor": float(factor)}
+    original = metadata.get(f"{architecture}.rope.scaling.original_context_length")
+    if isinstance(original, int):
+        scaling["original_max_position_embeddings"] = original
+    return scaling
+
+
+def from_factors(values: np.ndarray[Any, np.dtype[np.float32]], theta: Any, head_dim: Any) -> dict[str, Any]:
+    """llama3 scaling from its factors: those of the published Llama 3 models fit, or it is refused."""
+    scaling = {"rope_type": "llama3", "factor": round(float(values.max()), 4), **_LLAMA3}
+    made = factors(scaling, theta, head_dim)
+    assert made is not None
+    expected = np.frombuffer(made, "<f4")
+    if expected.shape != values.shape or not np.allclose(expected, values, rtol=1e-5, atol=0):
+        raise ConversionRefused(
+            "rope_freqs.weight holds factors of no published scaling, and config.json was not carried with it"
+        )
+    return scaling

@@ -1,0 +1,66 @@
+"""Owns the folder that a conversion is written in: beside its target, gone when anything goes wrong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+
+from model_contracts.converters.interface import ConversionRefused
+from model_contracts.paths import without_format_suffix
+
+
+@contextmanager
+def staged(target: Path) -> Iterator[Path]:
+    """A new folder on the target's file system; it goes with all that is left in it, whatever happens."""
+    parent = target.absolute().parent
+    try:
+        folder = Path(mkdtemp(prefix=".contracts-", dir=parent))
+    except OSError as error:
+        raise ConversionRefused(f"{parent}: {(error.strerror or 'it cannot be written').lower()}") from None
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def refuse_existing(source: Path, target: Path, *, force: bool) -> None:
+    """Raises ConversionRefused where the target is the source, lies in it or holds it, or exists already."""
+    here, there = Path(os.path.realpath(source)), Path(os.path.realpath(target))
+    if here == there or (here.is_dir() and there.is_relative_to(here)) or here.is_relative_to(there):
+        raise ConversionRefused(f"{target}: that is the source, or a folder of it; nothing is written over a source")
+    if target.exists() and not force:
+        raise ConversionRefused(f"{target}: it exists already; --force writes over it")
+    if target.is_dir() and force and not _of_a_model(target):
+        raise ConversionRefused(f"{target}: a folder with more than one model's files in it is not written over")
+
+
+def _of_a_model(folder: Path) -> bool:
+    """Whether a folder holds only what a conversion writes: nothing else is ever taken away."""
+    known = {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"}
+    return all(entry.name in known or entry.name.endswith(".safetensors") for entry in folder.iterdir())
+
+
+def publish(staging: Path, written: Path, target: Path) -> None:
+    """Rename what was written to its place; a folder that is written over goes only then."""
+    if not written.is_dir():
+        # Sidecars first: weights that are there have what belongs to them.
+        for path in sorted(staging.iterdir(), key=lambda path: path == written):
+            path.replace(target if path == written else target.parent / path.name)
+        return
+    if target.exists():
+        target.replace(staging / f"{target.name}.before")
+    written.replace(target)
+
+
+def falsified(target: Path) -> Path:
+    """Where an output is kept that its own check falsified: `model.gguf.falsified`."""
+    return target.parent / f"{target.name}.falsified"
+
+
+def sidecar_name(weights: str, file: str) -> str:
+    """What a sidecar is called beside a weights file: plain beside `model.safetensors`, else with its name."""
+    return file if weights == "model.safetensors" else f"{without_format_suffix(weights)}.{file}"
