@@ -236,6 +236,19 @@ def _cosine(differing: Any, cross: Any, target2: Any, source2: Any) -> Any:
 
 
 @compiled
+def _add(
+    into: Any, paired: Any, unpaired: Any, differing: Any, error: Any, target2: Any, source2: Any, cross: Any
+) -> Any:
+    into[PAIRED] += paired
+    into[UNPAIRED] += unpaired
+    into[DIFFERING] += differing
+    into[ERROR] += error
+    into[TARGET2] += target2
+    into[SOURCE2] += source2
+    into[CROSS] += cross
+
+
+@compiled
 def pair(
     target: Any, source: Any, ints: Any, rows: Any, columns: Any, totals: Any, flags: Any, into: Any, cosines: Any
 ) -> Any:
@@ -269,13 +282,7 @@ def pair(
             largest, differing, unpaired = np.float64(most), np.int64(unequal), 0
             into[TARGET1] += target_totals[TOTAL] - before
             into[SOURCE1] += source_totals[TOTAL] - before2
-        into[PAIRED] += columns - unpaired
-        into[UNPAIRED] += unpaired
-        into[DIFFERING] += differing
-        into[ERROR] += error
-        into[TARGET2] += target2
-        into[SOURCE2] += source2
-        into[CROSS] += cross
+        _add(into, columns - unpaired, unpaired, differing, error, target2, source2, cross)
         if largest > into[MAX_ERROR]:
             into[MAX_ERROR], into[ERROR_ROW] = largest, row
         cosines[row] = _cosine(differing, cross, target2, source2)
