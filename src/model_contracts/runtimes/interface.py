@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -117,6 +117,65 @@ class Session(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+
+
+class WholeRows(Session, Protocol):
+    """A session that gives whole rows by token id: what a divergence between two distributions is computed from."""
+
+    def rows(self, tokens: Sequence[int], *, start: int = 0) -> Iterator[LogProbabilities]:
+        """Natural-log probabilities [positions, vocabulary] after position `start`, `start + 1` …, in pieces.
+
+        Pieces of two sessions with equal vocabularies are equally long (`piece_length`), so that they can be zipped;
+        neither side holds all of them. Leaving early ends the work.
+        """
+        ...
+
+
+class HiddenStates(Session, Protocol):
+    """A session that shows what passes between modules."""
+
+    def hidden_states(
+        self, tokens: Sequence[int]
+    ) -> Iterator[tuple[str, np.ndarray[tuple[int, int], np.dtype[np.float32]]]]:
+        """Module name (without `model.`) and its output [positions, width], one at a time, as they are evaluated."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a program made of a prompt that it framed itself."""
+
+    tokens: tuple[int, ...] | None
+    text: str | None
+    #: How many tokens it made of the prompt: where two differ, the prompts differ, and nothing else is compared.
+    prompt_tokens: int | None
+    #: The exact tokens of the prompt, where it says them.
+    prompt: tuple[int, ...] | None = None
+
+
+class Prompted(Session, Protocol):
+    """A session of a program that takes text, and frames it in its own way."""
+
+    def complete(self, prompt: str, count: int) -> Completion:
+        """The answer to a prompt, `count` tokens at most."""
+        ...
+
+
+class Serving(Session, Protocol):
+    """A session with a server on loopback."""
+
+    def address(self) -> str:
+        """`http://127.0.0.1:PORT`, started when first asked for; it ends with the session."""
+        ...
+
+
+#: Bytes of one piece of rows.
+PIECE_BYTES = 16 << 20
+
+
+def piece_length(vocabulary: int) -> int:
+    """How many rows of a vocabulary make one piece."""
+    return max(1, PIECE_BYTES // (4 * max(vocabulary, 1)))
 
 
 class Runtime(Protocol):

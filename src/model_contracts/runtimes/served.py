@@ -1,0 +1,148 @@
+"""Owns the inside of a child process: it reads questions, asks the module it was started for, and writes answers.
+
+Such a module has `serve(**arguments)`, which loads an artifact and gives an object. `QUESTIONS` lists its methods that
+give one answer (a value, or a value and arrays), `STREAMS` those that give many: they take `emit` as first argument.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import queue
+import resource
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from model_contracts.runtimes.frames import Message, pack, unpack
+from model_contracts.runtimes.interface import Crashed, Refused, RuntimeFailure
+
+_PR_SET_PDEATHSIG = 1
+#: Gives one part of a long answer.
+Emit = Callable[..., None]
+
+
+class Stopped(Exception):
+    """Whoever asked has heard enough."""
+
+
+class Line:
+    """Both directions: messages out, and questions in, read by a thread so that the end of the parent is noticed."""
+
+    def __init__(self) -> None:
+        # Native code prints where it likes: the streams of answers get descriptors of their own.
+        self._in, self._out = os.dup(0), os.dup(1)
+        quiet = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(quiet, 0)
+        os.dup2(2, 1)
+        self.questions: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self.stop = threading.Event()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def say(self, kind: str, value: Any = None, arrays: tuple[Any, ...] = ()) -> None:
+        """Write one message."""
+        for piece in pack(kind, value, arrays):
+            done = 0
+            while done < len(piece):
+                done += os.write(self._out, piece[done:])
+
+    def _listen(self) -> None:
+        while True:
+            message = unpack(self._read)
+            if message.kind == "stop":
+                self.stop.set()
+            else:
+                self.questions.put(message)
+
+    def _read(self, count: int) -> bytearray:
+        data = bytearray()
+        while len(data) < count:
+            got = os.read(self._in, count - len(data))
+            if not got:
+                leave()
+            data += got
+        return data
+
+
+def leave() -> None:
+    """End this process and its group at once, whatever it is doing."""
+    if os.getpgid(0) == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to end this process when its parent ends (Linux)."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _limit(memory_mb: int) -> None:
+    """No core files; and a hard bound above the watched one, for memory that is taken faster than it is watched."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    bound = (memory_mb * 3 // 2 + 1024) << 20
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
+
+
+def main(words: list[str]) -> None:
+    """Serve until the parent goes; `words`: module, memory limit in MB, bound or free."""
+    module, memory_mb, bound = words
+    if bound == "bound":
+        die_with_parent()
+    _limit(int(memory_mb))
+    line = Line()
+    served: Any = None
+    while True:
+        message = line.questions.get()
+        line.stop.clear()
+        try:
+            if message.kind == "open":
+                served = import_module(module).serve(**message.value)
+                line.say("answer", served.about())
+            else:
+                _answer(line, served, message)
+        except RuntimeFailure as failure:
+            line.say("failed", told(failure))
+        except MemoryError:
+            line.say("failed", {"failure": "Crashed", "reason": "ran out of memory"})
+        except Exception as error:
+            reason = f"{'cannot load it' if served is None else 'refused'}: {type(error).__name__}: {error}"
+            line.say("failed", {"failure": "Refused", "reason": reason[:2000]})
+
+
+def _answer(line: Line, served: Any, message: Message) -> None:
+    if served is None or message.kind not in (*served.QUESTIONS, *served.STREAMS):
+        raise Refused(f"cannot be asked for {message.kind}")
+    ask = getattr(served, message.kind)
+    if message.kind in served.QUESTIONS:
+        answer = ask(**message.value)
+        value, arrays = answer if isinstance(answer, tuple) else (answer, ())
+        line.say("answer", value, arrays)
+        return
+
+    def emit(value: Any, *arrays: Any) -> None:
+        if line.stop.is_set():
+            raise Stopped
+        line.say("part", value, arrays)
+
+    with contextlib.suppress(Stopped):
+        ask(emit, **message.value)
+    line.say("end")
+
+
+def told(failure: RuntimeFailure) -> dict[str, Any]:
+    """A failure as a message carries it."""
+    value: dict[str, Any] = {"failure": type(failure).__name__, "reason": failure.reason, "tail": failure.tail}
+    if isinstance(failure, Crashed):
+        value |= {"signal": failure.signal, "exit_code": failure.exit_code}
+    return value
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

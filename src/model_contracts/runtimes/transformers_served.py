@@ -1,0 +1,265 @@
+"""Owns the inside of a transformers session: the model in float32 on the CPU, asked for tokens, logits, hidden states.
+
+A Hugging Face folder is loaded by its own class (safetensors only, no code from it, nothing fetched); a GGUF or an .apr
+is decoded here and put into the class that its architecture names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from model_contracts.anatomy.special_ids import by_name
+from model_contracts.anatomy.view import View
+from model_contracts.artifact import Artifact
+from model_contracts.definitions.loading import load_families
+from model_contracts.formats.opening import open_artifact
+from model_contracts.runtimes import templates, weights
+from model_contracts.runtimes.interface import Refused, piece_length
+from model_contracts.runtimes.served import Emit
+from model_contracts.runtimes.tokenizers import Encoder, encoder
+
+#: Modules whose output says nothing of its own: the head is asked as logits, the others are shared or hold no weights.
+_NOT_SHOWN = ("lm_head", "rotary_emb", "act_fn")
+
+
+def serve(path: str) -> Served:
+    """Load the artifact at a path. Raises Refused."""
+    artifact = open_artifact(Path(path))
+    if not artifact.readable:
+        raise Refused(f"{artifact.name} is no model that can be read ({artifact.kind})")
+    return Served(artifact, load(artifact))
+
+
+def load(artifact: Artifact) -> Any:
+    """The model in evaluation mode, float32."""
+    import torch
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    torch.set_grad_enabled(False)
+    model = _of_folder(artifact) if artifact.format == "safetensors" else _of_file(artifact)
+    return model.eval()
+
+
+def _of_folder(artifact: Artifact) -> Any:
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    sidecar = artifact.sidecars.get("config")
+    if sidecar is None:
+        raise Refused(f"{artifact.name} has no config.json beside it")
+    own = {"local_files_only": True, "trust_remote_code": False}
+    config = AutoConfig.from_pretrained(str(sidecar.path.parent), **own)
+    if len(artifact.files) == 1 and artifact.files[0].name != "model.safetensors":
+        return _filled(config, _stored(artifact.files[0]))
+    model, info = AutoModelForCausalLM.from_pretrained(
+        str(sidecar.path.parent),
+        config=config,
+        use_safetensors=True,
+        dtype=torch.float32,
+        output_loading_info=True,
+        **own,
+    )
+    lost = [*info["missing_keys"], *(str(item[0]) for item in info["mismatched_keys"])]
+    if lost:
+        raise Refused(_lost(lost))
+    return model
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    return {name: tensor.float() for name, tensor in load_file(path).items()}
+
+
+def _of_file(artifact: Artifact) -> Any:
+    import torch
+    from transformers import AutoConfig
+
+    view = View(artifact, load_families())
+    family = weights.family(view)
+    config = AutoConfig.for_model(family.model_types[0], **weights.configuration(view))
+    model = _filled(config, {name: torch.from_numpy(values) for name, values in weights.tensors(view)})
+    factors = weights.frequency_factors(view)
+    if factors is not None:
+        rotary = model.model.rotary_emb
+        if rotary.inv_freq.shape != factors.shape:
+            raise Refused(f"rope_freqs.weight holds {len(factors)} factors for {len(rotary.inv_freq)} frequencies")
+        rotary.inv_freq = rotary.original_inv_freq = rotary.inv_freq / torch.from_numpy(factors)
+    return model
+
+
+def _filled(config: Any, tensors: dict[str, Any]) -> Any:
+    """A model of the config's class that holds these tensors. Raises Refused for one that is missing or misshapen."""
+    import torch
+    from transformers import AutoModelForCausalLM
+    from transformers.initialization import no_init_weights
+
+    with no_init_weights():
+        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32, trust_remote_code=False)
+    wanted = model.state_dict()
+    tied = config.tie_word_embeddings and "lm_head.weight" not in tensors
+    lost = [name for name in wanted if name not in tensors and not (tied and name == "lm_head.weight")]
+    for name in [name for name in lost if name.endswith(".o_proj.bias")]:  # Llama files may leave this one bias out
+        tensors[name] = torch.zeros(wanted[name].shape)
+        lost.remove(name)
+    lost += [
+        f"{name} as {list(wanted[name].shape)} (it is {list(tensor.shape)})"
+        for name, tensor in tensors.items()
+        if name in wanted and wanted[name].shape != tensor.shape
+    ]
+    if lost:
+        raise Refused(_lost(lost))
+    model.load_state_dict(tensors, strict=False, assign=True)
+    if tied:
+        model.tie_weights()
+    return model
+
+
+def _lost(names: list[str]) -> str:
+    shown = ", ".join(sorted(names)[:4])
+    return f"the artifact lacks {len(names)} of the tensors that its class has, such as {shown}"
+
+
+class Served:
+    """One model, and what it is asked."""
+
+    QUESTIONS = ("tokens", "text", "logits", "generate", "render")
+    STREAMS = ("rows", "hidden_states")
+
+    def __init__(self, artifact: Artifact, model: Any) -> None:
+        self._artifact, self._model = artifact, model
+        self._width = int(model.get_output_embeddings().weight.shape[0])
+        self._own_encoder: Encoder | None = None
+
+    def about(self) -> dict[str, Any]:
+        """What was loaded."""
+        return {
+            "vocabulary": self._width,
+            "context": getattr(self._model.config, "max_position_embeddings", None),
+            "questions": self.QUESTIONS,
+            "class": type(self._model).__name__,
+        }
+
+    @property
+    def _encoder(self) -> Encoder:
+        if self._own_encoder is None:
+            self._own_encoder = encoder(self._artifact)
+        return self._own_encoder
+
+    def tokens(self, text: str, add_special: bool) -> list[int]:
+        """Token ids."""
+        return self._encoder.encode(text, add_special)
+
+    def text(self, tokens: list[int]) -> str:
+        """The text of ids."""
+        return self._encoder.decode(tokens)
+
+    def logits(self, tokens: list[int], top: int | None) -> tuple[Any, tuple[Any, Any]]:
+        """Ids and log-probabilities, the likeliest first, [positions, k] each."""
+        import torch
+
+        count = min(top or self._width, self._width)
+        found = [piece.topk(count, dim=-1) for piece in self._pieces(tokens)]
+        ids, values = torch.cat([top.indices for top in found]), torch.cat([top.values for top in found])
+        return {"vocabulary": self._width}, (ids.int().numpy(), values.numpy())
+
+    def rows(self, emit: Emit, tokens: list[int], start: int) -> None:
+        """Whole rows of log-probabilities, a piece at a time."""
+        position, step = 0, piece_length(self._width)
+        for piece in self._pieces(tokens, start, step):
+            emit(position, piece.numpy())
+            position += len(piece)
+
+    def hidden_states(self, emit: Emit, tokens: list[int]) -> None:
+        """Every module's output as it comes to be."""
+        import torch
+
+        def show(name: str, output: Any) -> None:
+            values = output[0] if isinstance(output, tuple) else output
+            if isinstance(values, torch.Tensor) and values.ndim == 3 and values.is_floating_point():
+                emit(name, values[0].float().contiguous().numpy())
+
+        hooks = []
+        for name, module in self._model.named_modules():
+            short = name.removeprefix("model.")
+            if short and short != "model" and not short.endswith(_NOT_SHOWN):
+                hooks.append(module.register_forward_hook(lambda _, __, output, name=short: show(name, output)))
+        try:
+            self._check(tokens)
+            self._model.base_model(input_ids=torch.tensor([tokens]), use_cache=False)
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def generate(self, tokens: list[int], count: int) -> list[int]:
+        """The likeliest token, again and again, until one ends the text (which is left out)."""
+        import torch
+
+        self._check(tokens)
+        ends, made, cache = self._ends(), list[int](), None
+        ids = torch.tensor([tokens])
+        while len(made) < count:
+            answer = self._model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
+            cache, best = answer.past_key_values, int(answer.logits[0, -1].argmax())
+            if best in ends:
+                break
+            made.append(best)
+            ids = torch.tensor([[best]])
+        return made
+
+    def render(self, messages: list[Any], add_generation_prompt: bool, tools: list[Any] | None) -> str:
+        """The chat template's prompt."""
+        return rendered(self._artifact, messages, add_generation_prompt, tools)
+
+    def _pieces(self, tokens: list[int], start: int = 0, step: int | None = None) -> Iterator[Any]:
+        """Log-probabilities [piece, vocabulary] after the positions from `start` on, in order."""
+        import torch
+
+        self._check(tokens)
+        cache, ids = None, torch.tensor([tokens])
+        step = step or piece_length(self._width)
+        first = 0
+        while first < len(tokens):
+            last = start if first < start else min(first + step, len(tokens))
+            keep = 1 if first < start else 0
+            answer = self._model(
+                input_ids=ids[:, first:last], past_key_values=cache, use_cache=True, logits_to_keep=keep
+            )
+            cache = answer.past_key_values
+            if first >= start:
+                yield torch.log_softmax(answer.logits[0].float(), dim=-1)
+            first = last
+
+    def _check(self, tokens: list[int]) -> None:
+        rows = int(self._model.get_input_embeddings().weight.shape[0])
+        outside = [token for token in tokens if not 0 <= token < rows]
+        if not tokens or outside:
+            raise Refused(f"the token {outside[0]} is outside {rows:,} embeddings" if outside else "no tokens")
+
+    def _ends(self) -> frozenset[int]:
+        found = set(by_name(self._artifact).get("eos_token_id", {}))
+        tokenizer = self._artifact.tokenizer
+        special = tokenizer.special_ids if tokenizer else {}
+        return frozenset(found | {special[name][0] for name in ("eot", "eom") if name in special})
+
+
+def rendered(artifact: Artifact, messages: list[Any], add_generation_prompt: bool, tools: list[Any] | None) -> str:
+    """The prompt that the artifact's own chat template makes. Raises Refused where it has none."""
+    if artifact.chat_template is None:
+        raise Refused(f"{artifact.name} has no chat template")
+    tokenizer = artifact.tokenizer
+    special = {}
+    if tokenizer is not None:
+        for name, (at, _) in tokenizer.special_ids.items():
+            if 0 <= at < tokenizer.size and (token := tokenizer.tokens[at]) is not None:
+                special[f"{name}_token"] = token
+    return templates.render(
+        artifact.chat_template,
+        messages,
+        add_generation_prompt=add_generation_prompt,
+        tools=tools,
+        special=special,
+    )
