@@ -162,3 +162,13 @@ def test_a_model_below_a_dotted_folder_keeps_its_name(tmp_path: Path) -> None:
     assert result.code == 0
     assert {e["subject"]["name"] for e in result.evidence} == {"Qwen2.5-Coder-0.5B-Instruct"}
     assert "Qwen2.5-Coder-0.5B-Instruct" in result.stdout
+
+
+def test_values_that_no_kernel_decodes_leave_the_gate_unproven(tmp_path: Path) -> None:
+    header = {"weight": {"dtype": "C64", "shape": [2, 2], "data_offsets": [0, 32]}}
+    text = json.dumps(header).encode()
+    path = tmp_path / "complex.safetensors"
+    path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(32))
+    outcome = check(tmp_path / "out", path).gate("G0-VALIDATE-001")
+    assert (outcome["outcome"], outcome["skip_cause"]) == ("Skipped", "missing_input")
+    assert "1 of C64" in outcome["reason"]

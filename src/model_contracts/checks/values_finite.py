@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from model_contracts.checks.interface import Examination, NoParameters, Where
+from model_contracts.checks.interface import Examination, NoParameters, Where, missing_input
 from model_contracts.outcome import Comparison, Place
 
 
@@ -29,6 +29,9 @@ def values_finite(examination: Examination, parameters: NoParameters, where: Whe
             count=moments.count,
             note=_where(bad, moments.nan, moments.infinite, moments.nonfinite_rows, moments.experts) if bad else None,
         )
+    if sweep.undecoded:
+        types = ", ".join(f"{count} of {dtype}" for dtype, count in sweep.undecoded.items())
+        raise missing_input(f"no kernel decodes some of the tensors ({types}): their values were not looked at")
 
 
 def _where(bad: int, nan: int, infinite: int, rows: int, experts: dict[int, tuple[int, int]]) -> str:
