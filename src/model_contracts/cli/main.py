@@ -12,6 +12,7 @@ from importlib import import_module
 #: Only the module that was asked for is imported.
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("model_contracts.cli.check", "hold model files to a contract"),
+    "convert": ("model_contracts.cli.convert", "convert a model to another format and check the result"),
     "inspect": ("model_contracts.cli.inspect", "say what a model file is"),
     "stats": ("model_contracts.cli.stats", "print the statistics of every tensor"),
     "report": ("model_contracts.cli.report", "render the evidence of an earlier check again"),
@@ -25,6 +26,7 @@ EXIT_CODES = "exit codes: 0 kept, 1 falsified, 2 usage, 3 not proven, 4 the chec
 
 #: Exceptions that say in one line what the caller can put right. By name: their modules may not be loaded.
 _TOLD: tuple[tuple[str, str], ...] = (
+    ("model_contracts.converters.interface", "ConversionRefused"),
     ("model_contracts.definitions.errors", "DefinitionError"),
     ("model_contracts.engine.evidence", "Unusable"),
     ("model_contracts.engine.plan", "UsageError"),
@@ -65,7 +67,7 @@ def _run(words: list[str]) -> int:
     if module is None or arguments.command != command:
         parser.print_help()
         return 2
-    if arguments.command in ("check", "inspect", "stats"):
+    if arguments.command in ("check", "convert", "inspect", "stats"):
         from model_contracts import log
 
         log.configure("debug" if arguments.verbose else "warning", arguments.log_format)

@@ -19,6 +19,7 @@ from model_contracts.converters.staging import sidecar_name
 from model_contracts.converters.values import Stream
 from model_contracts.converters.writers import apr, gguf, safetensors
 from model_contracts.definitions import load_families, load_recipes
+from model_contracts.formats.documents import collector_paused
 from model_contracts.paths import model_name, suffix_format
 
 WRITERS: dict[Format, Callable[[Model], Layout]] = {
@@ -45,9 +46,10 @@ def convert(
     format = suffix_format(target.name) or "safetensors"
     artifact, origin = with_tokenizer(source, tokenizer)
     view, notes = View(artifact, load_families()), list[str]()
-    documents = documents_of(view, origin, notes)
-    model, said = model_of(view, documents, format, dtype, load_recipes(), model_name(target))
-    layout = WRITERS[format](model)
+    with collector_paused():
+        documents = documents_of(view, origin, notes)
+        model, said = model_of(view, documents, format, dtype, load_recipes(), model_name(target))
+        layout = WRITERS[format](model)
     directory = suffix_format(target.name) is None
     place = folder / target.name if directory else folder
     place.mkdir(exist_ok=True)

@@ -124,3 +124,4 @@ class Written:
     #: The tokenizer.json that was taken in place of the source's own, where one was.
     tokenizer_file: Path | None = None
     notes: tuple[str, ...] = ()
+    converter: str = "builtin"

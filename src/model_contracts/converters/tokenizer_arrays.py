@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from model_contracts.converters.interface import ConversionRefused
@@ -32,12 +33,16 @@ def arrays_of(tokenizer: dict[str, Any], rows: int) -> Arrays:
         raise ConversionRefused(f"the tokenizer is {kind or 'none'} without byte-level: this converter writes BPE only")
     tokens: list[str | None] = [None] * rows
     types = [UNUSED] * rows
-    for token, at in model["vocab"].items():
-        _place(tokens, types, token, at, NORMAL)
+    vocab = model["vocab"]
+    if list(vocab.values()) == list(range(len(vocab))) and len(vocab) <= rows:  # in order, as almost all are
+        tokens[: len(vocab)], types[: len(vocab)] = vocab, [NORMAL] * len(vocab)
+    else:
+        for token, at in vocab.items():
+            _place(tokens, types, token, at, NORMAL)
     for added in tokenizer.get("added_tokens") or []:
         kind = CONTROL if added.get("special") else USER_DEFINED
         _place(tokens, types, added["content"], added["id"], kind)
-    merges = [merge if isinstance(merge, str) else _joined(merge) for merge in model.get("merges") or []]
+    merges = _merges(model.get("merges") or [])
     return Arrays(tokens, types, merges)
 
 
@@ -58,12 +63,20 @@ def _place(tokens: list[str | None], types: list[int], token: object, at: object
     tokens[at], types[at] = token, kind
 
 
-def _joined(merge: Any) -> str:
-    if not (isinstance(merge, list) and len(merge) == 2 and all(isinstance(half, str) for half in merge)):
-        raise ConversionRefused(f"the tokenizer has a merge that is no two tokens: {merge!r}")
-    if " " in merge[0] or " " in merge[1]:
-        raise ConversionRefused(f"the merge {merge!r} holds a space, which GGUF and .apr keep between its halves")
-    return f"{merge[0]} {merge[1]}"
+def _merges(merges: Any) -> list[str]:
+    """Merges as "left right", whether tokenizer.json keeps them so or as pairs."""
+    kinds = set(map(type, merges)) if isinstance(merges, list) else {type(merges)}
+    if kinds <= {str}:
+        return list(merges)
+    pairs = kinds <= {list} and set(map(len, merges)) <= {2}
+    if not pairs or not set(map(type, chain.from_iterable(merges))) <= {str}:
+        raise ConversionRefused("the tokenizer has merges that are not two tokens each")
+    joined = list(map(" ".join, merges))
+    # Looked at in one text, because there are hundreds of thousands.
+    if "".join(joined).count(" ") != len(joined):
+        bad = next(merge for merge in merges if " " in merge[0] or " " in merge[1])
+        raise ConversionRefused(f"the merge {bad!r} holds a space, which GGUF and .apr keep between its halves")
+    return joined
 
 
 def pack(tokenizer: dict[str, Any], arrays: Arrays) -> dict[str, Any]:
@@ -74,7 +87,9 @@ def pack(tokenizer: dict[str, Any], arrays: Arrays) -> dict[str, Any]:
     rest = {key: value for key, value in model.items() if key not in ("vocab", "merges")}
     note = {"ids": _ranges(sorted(model["vocab"].values())), "pairs": pairs, "keys": list(model)}
     packed = {**tokenizer, "model": rest, _PACKED: note}
-    return packed if unpack(packed, arrays) == tokenizer else tokenizer
+    # The arrays give the merges back by how they were joined; the vocabulary unless an added token lies over it.
+    whole = [arrays.tokens[at] for at in model["vocab"].values()] == list(model["vocab"])
+    return packed if whole and "merges" in model else tokenizer
 
 
 def unpack(packed: dict[str, Any], arrays: Arrays) -> dict[str, Any] | None:

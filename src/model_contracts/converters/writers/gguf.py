@@ -50,9 +50,14 @@ def _value(value: Any) -> bytes:
 
 def _array(values: Sequence[Any]) -> bytes:
     if not values or isinstance(values[0], str):
-        return struct.pack("<IQ", _STRING, len(values)) + b"".join(map(_text, values))
+        return struct.pack("<IQ", _STRING, len(values)) + _texts(values)
     code = _F32 if isinstance(values[0], float) else _I32
     return struct.pack(f"<IQ{len(values)}{_LETTERS[code]}", code, len(values), *values)
+
+
+def _texts(values: Sequence[str]) -> bytes:
+    """Hundreds of thousands of strings, each behind its length in 8 bytes."""
+    return b"".join([len(data).to_bytes(8, "little") + data for data in map(str.encode, values)])
 
 
 def _code(value: Any) -> int:
