@@ -170,7 +170,7 @@ class Serving(Session, Protocol):
 
 
 #: Bytes of one piece of rows.
-PIECE_BYTES = 16 << 20
+PIECE_BYTES = 64 << 20
 
 
 def piece_length(vocabulary: int) -> int:

@@ -1,0 +1,39 @@
+"""Owns questions to a server on loopback: JSON over HTTP, no proxy, a bound on what comes back."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from typing import Any
+
+from model_contracts.runtimes.interface import Crashed, Refused, WrongAnswer
+
+_MOST = 64 << 20
+
+
+def post(url: str, body: bytes | None, seconds: float = 600.0) -> Any:
+    """What a route answers to a JSON body (GET where there is none).
+
+    Raises Refused for a status that says no, Crashed where nobody answers, WrongAnswer for what is no JSON.
+    """
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=seconds) as answer:
+            data = answer.read(_MOST + 1)
+    except urllib.error.HTTPError as error:
+        said = error.read(2000).decode("utf-8", "replace")
+        raise Refused(f"the server answers {error.code} to {_route(url)}", said) from None
+    except (urllib.error.URLError, OSError) as error:
+        raise Crashed(f"the server does not answer {_route(url)}: {error}") from None
+    if len(data) > _MOST:
+        raise WrongAnswer(f"the server answers {_route(url)} with more than {_MOST:,} bytes")
+    try:
+        return json.loads(data)
+    except ValueError:
+        raise WrongAnswer(f"the server answers {_route(url)} with what is no JSON: {data[:80]!r}") from None
+
+
+def _route(url: str) -> str:
+    return "/" + url.split("/", 3)[-1]
