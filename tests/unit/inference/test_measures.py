@@ -1,0 +1,88 @@
+"""KL divergence, top-1 agreement and NMSE agree with their definitions; a verdict is settled at its confidence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from model_contracts.inference.measures import compare, compare_rows
+from model_contracts.inference.sequential import Bounds, Settling, beta_above
+from model_contracts.runtimes.interface import TopLogits, WrongAnswer
+
+
+def top(logits: np.ndarray, k: int | None = None) -> TopLogits:
+    """The distribution of logits, its k likeliest tokens first."""
+    values = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    order = np.argsort(-values, axis=1, kind="stable")[:, :k]
+    return TopLogits(order, np.take_along_axis(values, order, axis=1).astype(np.float32), logits.shape[1])
+
+
+@pytest.fixture
+def pair() -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(1)
+    source = random.standard_normal((40, 300)) * 3
+    return source + random.standard_normal(source.shape) * 0.1, source
+
+
+def test_whole_rows_give_the_divergence_of_its_definition(pair) -> None:
+    ours, theirs = pair
+    p, q = (np.exp(x) / np.exp(x).sum(axis=1, keepdims=True) for x in (theirs, ours))
+    expected = (p * np.log(p / q)).sum(axis=1)
+    assert np.allclose(compare(top(ours), top(theirs)).divergence, expected, rtol=1e-3, atol=1e-6)
+    assert np.array_equal(compare(top(ours), top(theirs)).same_top, p.argmax(axis=1) == q.argmax(axis=1))
+
+
+def test_dense_rows_give_the_same_measures_as_ranked_ones(pair) -> None:
+    ours, theirs = (x - np.log(np.exp(x).sum(axis=1, keepdims=True)) for x in pair)
+    dense = compare_rows(ours.astype(np.float32), theirs.astype(np.float32))
+    ranked = compare(top(pair[0]), top(pair[1]))
+    assert np.allclose(dense.divergence, ranked.divergence, rtol=1e-3, atol=1e-6)
+    assert np.array_equal(dense.same_top, ranked.same_top)
+    assert np.allclose(dense.nmse, ranked.nmse, rtol=1e-3)
+
+
+def test_the_likeliest_tokens_alone_never_overstate_it_and_come_near(pair) -> None:
+    ours, theirs = pair
+    whole = compare(top(ours), top(theirs)).divergence
+    part = compare(top(ours, 64), top(theirs, 64)).divergence
+    assert np.all(part <= whole + 1e-6)
+    assert part.mean() > 0.7 * whole.mean()
+
+
+def test_equal_distributions_are_equal_whatever_constant_was_added(pair) -> None:
+    _, theirs = pair
+    agreement = compare(top(theirs + 7.0), top(theirs))
+    assert agreement.divergence.max() < 1e-6
+    assert agreement.same_top.all()
+    assert agreement.nmse.max() < 1e-10
+
+
+def test_nan_and_another_number_of_positions_are_no_answers(pair) -> None:
+    ours, theirs = pair
+    with pytest.raises(WrongAnswer, match="39 positions answered, 40 expected"):
+        compare(top(ours[:39]), top(theirs))
+    broken = top(ours)
+    broken.values[3, 5] = np.nan
+    with pytest.raises(WrongAnswer, match="NaN"):
+        compare(broken, top(theirs))
+
+
+def test_the_posterior_of_a_share_is_the_binomial_sum() -> None:
+    assert beta_above(0.5, 1, 1) == pytest.approx(0.5)
+    assert beta_above(0.995, 921, 1) == pytest.approx(1 - 0.995**921)
+    assert beta_above(0.9, 50, 60) < 1e-9
+
+
+def settling(same: float, divergence: float, count: int) -> Settling:
+    found = Settling(Bounds(1e-4, 1e-3, 0.995, 0.99))
+    found.divergence = [divergence] * count
+    found.same = round(same * count)
+    return found
+
+
+def test_a_bound_is_kept_or_broken_only_where_the_positions_settle_it() -> None:
+    assert settling(1.0, 1e-6, 300).state() == "open"
+    assert settling(1.0, 1e-6, 1000).state() == "kept"
+    assert settling(0.9, 1e-6, 300).state() == "broken"
+    assert settling(1.0, 1e-2, 100).state() == "broken"
+    assert settling(1.0, 0.0, 10).state() == "open"
