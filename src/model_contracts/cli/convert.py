@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model_contracts.cli.output import colour, width
 from model_contracts.cli.progress import progress
+from model_contracts.outcome import FALSIFIED, NOT_PROVEN
 from model_contracts.terminal import plural, safe, wrap
 
 if TYPE_CHECKING:  # the engine is imported once the words of the command are understood
-    from model_contracts.engine.convert import Conversion
+    from model_contracts.engine.convert import Conversion, ConvertRequest
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -37,27 +39,41 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0 written and kept, 1 falsified, 2 refused, 3 written and not proven, 4 the checker itself could not work."""
+    from model_contracts.converters.interface import ConverterFailed, ConverterUnavailable
     from model_contracts.engine import convert
 
     # A polite end from outside must take the unfinished output with it, as Ctrl-C does.
     signal.signal(signal.SIGTERM, _interrupted)
-    with progress("converting") as callback:
-        conversion = convert.run(
-            convert.ConvertRequest(
-                source=arguments.source,
-                target=arguments.target,
-                dtype=arguments.dtype,
-                tokenizer=arguments.tokenizer,
-                converter=arguments.converter,
-                allow_overflow=arguments.allow_overflow,
-                force=arguments.force,
-                check=not arguments.no_check,
-                keep=arguments.keep,
-                command=("contracts", *arguments.words),
-                progress=callback,
-            )
-        )
+    try:
+        with progress("converting") as callback:
+            conversion = convert.run(_request(arguments, callback))
+    except ConverterUnavailable as unavailable:
+        print(f"contracts: skipped: {safe(str(unavailable))}", file=sys.stderr)
+        return int(NOT_PROVEN)
+    except ConverterFailed as failed:
+        print(f"contracts: {safe(str(failed))}", file=sys.stderr)
+        for line in failed.tail.splitlines():
+            print(f"  | {safe(line)}", file=sys.stderr)
+        return int(FALSIFIED)
     return _said(conversion, arguments)
+
+
+def _request(arguments: argparse.Namespace, callback: Callable[[int, int], None] | None) -> ConvertRequest:
+    from model_contracts.engine.convert import ConvertRequest
+
+    return ConvertRequest(
+        source=arguments.source,
+        target=arguments.target,
+        dtype=arguments.dtype,
+        tokenizer=arguments.tokenizer,
+        converter=arguments.converter,
+        allow_overflow=arguments.allow_overflow,
+        force=arguments.force,
+        check=not arguments.no_check,
+        keep=arguments.keep,
+        command=("contracts", *arguments.words),
+        progress=callback,
+    )
 
 
 def _interrupted(number: int, frame: object) -> None:

@@ -48,6 +48,11 @@ def _families() -> Rows:
     return [("id", "title"), *found]
 
 
+def _converters() -> Rows:
+    ours = ("builtin", "ours: safetensors, GGUF and .apr, in all directions")
+    return [("id", "title"), ours, *((one.id, one.get("title")) for one in outlines("converter"))]
+
+
 def _gates() -> Rows:
     found = [(gate, i.get("subject")) for i in outlines("invariant") for gate in i.get("gates")]
     rows = sorted((gate["id"], subject, gate["check"], gate["title"]) for gate, subject in found)
@@ -67,6 +72,7 @@ _LISTS: dict[str, Callable[[], Rows]] = {
     "invariants": _invariants,
     "contracts": _contracts,
     "families": _families,
+    "converters": _converters,
     "gates": _gates,
     "kinds": _kinds,
 }

@@ -18,6 +18,19 @@ class ConversionRefused(Exception):
     """What was asked for cannot be written; one line that names the tensor, key or file and the way out."""
 
 
+class ConverterUnavailable(ConversionRefused):
+    """A command converter cannot answer here: its program is not installed, or says that it has no answer."""
+
+
+class ConverterFailed(ConversionRefused):
+    """A command converter was run and left no model: what happened, its exit code, and the last lines it printed."""
+
+    def __init__(self, reason: str, *, exit_code: int | None, timeout: bool = False, tail: str = "") -> None:
+        super().__init__(reason)
+        #: None where it was ended at its time limit; negative: the number of the signal that ended it.
+        self.exit_code, self.timeout, self.tail = exit_code, timeout, tail
+
+
 @dataclass(frozen=True, slots=True)
 class Planned:
     """One tensor of the target. `source` is read in `order`; `data` stands for what the converter makes itself."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from model_contracts.contract import Contract
+from model_contracts.converter import CommandConverter
 from model_contracts.definitions import shipped
 from model_contracts.definitions.errors import DefinitionError, nearest
 from model_contracts.definitions.merge import Layer, flatten, merge_family
@@ -22,6 +23,7 @@ KINDS: dict[shipped.Kind, type[Definition]] = {
     "contract": Contract,
     "family": Family,
     "recipes": Recipes,
+    "converter": CommandConverter,
 }
 Asked = tuple[str, int | None, int | None]
 
@@ -48,6 +50,11 @@ def load_invariant(name: str | Path) -> Invariant:
 def load_recipes(name: str | Path = "recipes") -> Recipes:
     """The quantisation recipes."""
     return load(Recipes, name)
+
+
+def load_converter(name: str | Path) -> CommandConverter:
+    """A command converter by id or path."""
+    return load(CommandConverter, name)
 
 
 def load_contract(name: str | Path) -> Contract:

@@ -10,13 +10,14 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from model_contracts.contract import Contract
+from model_contracts.converter import CommandConverter
 from model_contracts.family import Family, Recipes
 from model_contracts.invariant import Invariant
 from model_contracts.outcome import Evidence, Run
 
 Schema = dict[str, Any]
 Node = Any  # any part of a schema
-Name = Literal["invariant", "contract", "family", "recipes", "evidence", "run"]
+Name = Literal["invariant", "contract", "family", "recipes", "converter", "evidence", "run"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -26,6 +27,7 @@ _TYPES: dict[Name, tuple[Any, JsonSchemaMode, str]] = {
     "contract": (Contract, "validation", "A promise about a class of artifacts"),
     "family": (Family, "validation", "What is known of one architecture"),
     "recipes": (Recipes, "validation", "What the labels of quantised files promise"),
+    "converter": (CommandConverter, "validation", "A program that converts models, and how it is asked to"),
     "evidence": (Evidence, "serialization", "evidence.json: the outcomes of a run"),
     "run": (Run, "serialization", "run.json: what was run, on what, and what was decided"),
 }

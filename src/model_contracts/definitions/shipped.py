@@ -8,13 +8,14 @@ from typing import Literal
 
 from model_contracts import resources
 
-Kind = Literal["invariant", "contract", "family", "recipes"]
+Kind = Literal["invariant", "contract", "family", "recipes", "converter"]
 
 _FOLDERS: dict[Kind, resources.Folder] = {
     "invariant": "invariants",
     "contract": "contracts",
     "family": "contracts",
     "recipes": "contracts",
+    "converter": "contracts",
 }
 USER_FILE = "contracts.yaml"
 
@@ -31,6 +32,8 @@ def shipped_ids(kind: Kind) -> tuple[str, ...]:
 def _kind_in_contracts(name: str) -> Kind:
     if name.startswith("families/"):
         return "family"
+    if name.startswith("converters/"):
+        return "converter"
     return "recipes" if name == "recipes" else "contract"
 
 

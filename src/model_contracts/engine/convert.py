@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from model_contracts.artifact import Artifact
-from model_contracts.converters import builtin
+from model_contracts.converters import builtin, command
 from model_contracts.converters.interface import Progress, Written
 from model_contracts.converters.staging import falsified, publish, refuse_existing, staged
+from model_contracts.definitions import load_converter, shipped_ids
 from model_contracts.engine.plan import CheckRequest
 from model_contracts.engine.run import check as run_check
 from model_contracts.formats.opening import open_artifact
@@ -92,6 +93,15 @@ def run(request: ConvertRequest) -> Conversion:
 
 
 def _written(request: ConvertRequest, source: Artifact, folder: Path) -> Written:
+    if request.converter not in (None, "builtin"):
+        return command.convert(
+            load_converter(_known(str(request.converter))),
+            source,
+            folder,
+            request.target,
+            dtype=request.dtype,
+            tokenizer=request.tokenizer,
+        )
     return builtin.convert(
         source,
         folder,
@@ -101,6 +111,11 @@ def _written(request: ConvertRequest, source: Artifact, folder: Path) -> Written
         allow_overflow=request.allow_overflow,
         progress=request.progress,
     )
+
+
+def _known(name: str) -> str:
+    """The id of a converter that was named without its folder: `apr` is `converters/apr`."""
+    return f"converters/{name}" if f"converters/{name}" in shipped_ids("converter") else name
 
 
 def _checked(request: ConvertRequest, output: Path, written: Written) -> tuple[Evidence, Run]:
