@@ -12,6 +12,9 @@ from model_contracts.inference.measures import Agreement
 
 State = Literal["kept", "broken", "open"]
 
+#: Positions under which no verdict is settled.
+_FEWEST = 16
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -63,16 +66,9 @@ class Settling:
         """Mean NMSE of the logits."""
         return self.nmse / self.count if self.count else 0.0
 
-    def state(self) -> State:
-        """Whether both bounds are settled at the confidence asked for."""
-        states = (self._divergence(), self._top1())
-        if "broken" in states:
-            return "broken"
-        return "kept" if states == ("kept", "kept") else "open"
-
-    def _divergence(self) -> State:
+    def divergence_state(self) -> State:
         """The mean's one-sided confidence interval (normal) against its bound."""
-        if self.count < 16:
+        if self.count < _FEWEST:
             return "open"
         spread = float(np.std(self.divergence)) / sqrt(self.count)
         reach = _normal_quantile(self.bounds.confidence) * spread
@@ -80,14 +76,48 @@ class Settling:
             return "kept"
         return "broken" if self.mean - reach > self.bounds.divergence else "open"
 
-    def _top1(self) -> State:
+    def top1_state(self) -> State:
         """How likely the true share is at or above its bound, by the Beta posterior of a uniform prior."""
-        if self.count < 16:
+        if self.count < _FEWEST:
             return "open"
         above = beta_above(self.bounds.top1, self.same + 1, self.count - self.same + 1)
         if above >= self.bounds.confidence:
             return "kept"
         return "broken" if above <= 1.0 - self.bounds.confidence else "open"
+
+
+class Buckets:
+    """Positions by how far into a prompt they are; faults of rotary positions show only far in.
+
+    Settled as kept: the mean divergence of every bucket that was reached, and the top-1 agreement of all positions
+    together (a share of 99.5 % takes 918 agreeing positions at 99 % confidence). Settled as broken: either, in any.
+    """
+
+    def __init__(self, bounds: Bounds, edges: tuple[int, ...]) -> None:
+        self.edges = edges
+        self.all = Settling(bounds)
+        self.each = {name: Settling(bounds) for name in self._names()}
+
+    def _names(self) -> list[str]:
+        starts = (1, *(edge + 1 for edge in self.edges))
+        return [f"{a}-{b}" for a, b in zip(starts, self.edges, strict=False)] + [f"{starts[-1]}-"]
+
+    def take(self, agreement: Agreement, start: int = 0) -> None:
+        """Add the positions of one piece of a prompt; the piece begins at position `start`."""
+        edges = (0, *self.edges, start + agreement.positions)
+        for name, first, last in zip(self.each, edges, edges[1:], strict=False):
+            a, b = max(first - start, 0), min(last - start, agreement.positions)
+            if a < b:
+                self.each[name].take(agreement, a, b)
+        self.all.take(agreement, 0, agreement.positions)
+
+    def state(self) -> State:
+        """Whether the verdict is settled."""
+        reached = [bucket for bucket in self.each.values() if bucket.count]
+        divergence = {bucket.divergence_state() for bucket in reached}
+        if "broken" in divergence or "broken" in {bucket.top1_state() for bucket in (self.all, *reached)}:
+            return "broken"
+        return "kept" if divergence == {"kept"} and self.all.top1_state() == "kept" else "open"
 
 
 def beta_above(share: float, a: int, b: int) -> float:

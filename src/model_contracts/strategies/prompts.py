@@ -14,8 +14,8 @@ Framing = Literal["plain", "code", "chat"]
 FRAMINGS: tuple[Framing, ...] = ("plain", "code", "chat")
 
 _CODE = (
-    "def add(a: int, b: int) -> int:", "    return a + b", "for i in range(10):", "    print(i * 2)", "import numpy as np",
-    "if x is None:", "    raise ValueError('x')", "class Model:", "    def __init__(self) -> None:", "SELECT id FROM t;",
+    "def add(a: int, b: int) -> int:", "    return a + b", "for i in range(10):", "    print(i * 2)", "import numpy",
+    "if x is None:", "    raise ValueError('x')", "class Model:", "    def __init__(self) -> None:", "SELECT id;",
     "{\"key\": [1, 2, 3]}", "while (n-- > 0) { sum += a[n]; }", "# a comment", "x = [y for y in z if y]",
 )  # fmt: skip
 _SYSTEM = ("You are a helpful assistant.", "Answer in one word.", "You write Python.")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model_contracts.inference.measures import compare, compare_rows
-from model_contracts.inference.sequential import Bounds, Settling, beta_above
+from model_contracts.inference.measures import Agreement, compare, compare_rows
+from model_contracts.inference.sequential import Bounds, Buckets, beta_above
 from model_contracts.runtimes.interface import TopLogits, WrongAnswer
 
 
@@ -73,16 +73,28 @@ def test_the_posterior_of_a_share_is_the_binomial_sum() -> None:
     assert beta_above(0.9, 50, 60) < 1e-9
 
 
-def settling(same: float, divergence: float, count: int) -> Settling:
-    found = Settling(Bounds(1e-4, 1e-3, 0.995, 0.99))
-    found.divergence = [divergence] * count
-    found.same = round(same * count)
+def buckets(same: float, divergence: float, count: int) -> Buckets:
+    """One prompt of that many positions, all alike, of which a share agrees."""
+    found = Buckets(Bounds(1e-4, 1e-3, 0.995, 0.99), (64, 512))
+    tops = np.arange(count) < round(same * count)
+    found.take(Agreement(np.full(count, divergence), tops, np.zeros(count)))
     return found
 
 
 def test_a_bound_is_kept_or_broken_only_where_the_positions_settle_it() -> None:
-    assert settling(1.0, 1e-6, 300).state() == "open"
-    assert settling(1.0, 1e-6, 1000).state() == "kept"
-    assert settling(0.9, 1e-6, 300).state() == "broken"
-    assert settling(1.0, 1e-2, 100).state() == "broken"
-    assert settling(1.0, 0.0, 10).state() == "open"
+    assert buckets(1.0, 1e-6, 300).state() == "open"
+    assert buckets(1.0, 1e-6, 1000).state() == "kept"
+    assert buckets(0.9, 1e-6, 300).state() == "broken"
+    assert buckets(1.0, 1e-2, 100).state() == "broken"
+    assert buckets(1.0, 0.0, 10).state() == "open"
+
+
+def test_a_divergence_far_into_a_prompt_alone_breaks_the_bound() -> None:
+    found = Buckets(Bounds(1e-4, 1e-3, 0.995, 0.99), (64, 512))
+    divergence = np.where(np.arange(700) < 512, 0.0, 2e-4)
+    for start in (0, 350):  # in two pieces
+        piece = slice(start, start + 350)
+        found.take(Agreement(divergence[piece], np.full(350, True), np.zeros(350)), start)
+    assert {name: bucket.count for name, bucket in found.each.items()} == {"1-64": 64, "65-512": 448, "513-": 188}
+    assert found.all.mean < 1e-4
+    assert found.state() == "broken"
