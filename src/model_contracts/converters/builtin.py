@@ -44,10 +44,11 @@ def convert(
     if not source.readable:
         raise ConversionRefused(f"{source.path}: the source cannot be read; contracts check says why")
     format = suffix_format(target.name) or "safetensors"
-    artifact, origin = with_tokenizer(source, tokenizer)
+    chosen = with_tokenizer(source, tokenizer)
+    artifact = chosen.artifact
     view, notes = View(artifact, load_families()), list[str]()
     with collector_paused():
-        documents = documents_of(view, origin, notes)
+        documents = documents_of(view, chosen, notes)
         model, said = model_of(view, documents, format, dtype, load_recipes(), model_name(target))
         layout = WRITERS[format](model)
     directory = suffix_format(target.name) is None
@@ -61,8 +62,14 @@ def convert(
     if format == "safetensors":
         files += _documents(place, weights.name, documents, template_in_config(documents))
     held = Counter(tensor.dtype for tensor in model.tensors if not tensor.placeholder)
-    taken = artifact.sidecars["tokenizer"].path if artifact is not source else None
-    return Written(tuple(files), format, len(model.tensors), held, origin, taken, (*notes, *said))
+    taken = _taken(source, artifact)
+    return Written(tuple(files), format, len(model.tensors), held, chosen.origin, taken, (*notes, *said))
+
+
+def _taken(source: Artifact, artifact: Artifact) -> Path | None:
+    """The tokenizer.json that was taken in place of the source's own."""
+    sidecar = artifact.sidecars.get("tokenizer")
+    return sidecar.path if sidecar is not None and sidecar != source.sidecars.get("tokenizer") else None
 
 
 def _write(path: Path, model: Model, layout: Layout, allow_overflow: bool, progress: Progress | None) -> dict[str, int]:
@@ -106,7 +113,9 @@ def _documents(folder: Path, weights: str, documents: Documents, in_config: bool
         "tokenizer.json": documents.tokenizer,
         "tokenizer_config.json": documents.tokenizer_config,
     }
-    texts = {name: json.dumps(value, indent=2, ensure_ascii=False) + "\n" for name, value in values.items() if value}
+    texts = {name: json.dumps(value, indent=2, ensure_ascii=False) for name, value in values.items() if value}
+    # As their own writers leave them: transformers ends a file with a new line, tokenizers does not.
+    texts = {name: text + ("" if name == "tokenizer.json" else "\n") for name, text in texts.items()}
     if documents.chat_template is not None and not in_config:
         texts["chat_template.jinja"] = documents.chat_template
     paths = []

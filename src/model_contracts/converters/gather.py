@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from model_contracts.anatomy.pretokenizers import name_of
 from model_contracts.anatomy.special_ids import by_name
@@ -19,35 +19,56 @@ from model_contracts.converters.tokenizer_rebuilt import arrays_of_tokenizer, re
 from model_contracts.formats.documents import NotJson, parse, read_whole
 from model_contracts.formats.interface import Unreadable
 from model_contracts.formats.source import FileBytes
-from model_contracts.formats.tokenizer_json import DOCUMENT_BOUNDS, FILE_BOUND, read_tokenizer
+from model_contracts.formats.tokenizer_json import DOCUMENT_BOUNDS, FILE_BOUND, tokenizer_of
 from model_contracts.ledger import Ledger
 from model_contracts.paths import without_format_suffix
 
 _ROLES = ("bos", "eos", "unk", "pad", "sep", "cls", "mask")
 
 
-def with_tokenizer(artifact: Artifact, given: Path | None) -> tuple[Artifact, str]:
-    """The artifact with the tokenizer to be used, and in words which that is.
+class Chosen(NamedTuple):
+    """An artifact with the tokenizer to be used, which that is in words, and its tokenizer.json where there is one."""
 
-    Its own unless one is given; where it has none, a tokenizer.json near it. Raises ConversionRefused with every
-    place that was looked at.
+    artifact: Artifact
+    origin: str
+    document: dict[str, Any] | None = None
+
+
+def with_tokenizer(artifact: Artifact, given: Path | None) -> Chosen:
+    """Choose the tokenizer: the artifact's own unless one is given; where it has none, a tokenizer.json near it.
+
+    Raises ConversionRefused with every place that was looked at.
     """
-    if given is None and artifact.tokenizer is not None:
-        return artifact, f"the source's own ({artifact.tokenizer.origin.name})"
     if given is not None:
         path = given / "tokenizer.json" if given.is_dir() else given
         if not path.is_file():
             raise ConversionRefused(f"--tokenizer {given}: there is no such file")
-        return _taken(artifact, path), f"{path}, as --tokenizer says"
+        return _taken(artifact, path, f"{path}, as --tokenizer says")
+    if (sidecar := artifact.sidecars.get("tokenizer")) is not None:
+        document = _object(sidecar.path)
+        tokenizer = _of(document, sidecar.path, artifact.tokenizer_config)
+        own = replace(artifact, read_tokenizer=partial(_give, tokenizer))
+        return Chosen(own, f"the source's own ({sidecar.path.name})", document)
+    if artifact.tokenizer is not None:
+        return Chosen(artifact, f"the source's own ({artifact.tokenizer.origin.name})")
     places = siblings(artifact.path)
     for path in places:
         if path.is_file():
-            return _taken(artifact, path), f"{path}, for the source carries none"
+            return _taken(artifact, path, f"{path}, for the source carries none")
     looked = ", ".join(map(str, places))
     raise ConversionRefused(
         f"{artifact.path}: it carries no tokenizer, and none lies near it (looked at {looked}); "
         "give one with --tokenizer PATH"
     )
+
+
+def _of(document: dict[str, Any], path: Path, config: Mapping[str, Any] | None) -> Tokenizer:
+    ledger = Ledger()
+    tokenizer = tokenizer_of(document, path, ledger, config)
+    if tokenizer is None:
+        _, refused = next(iter(ledger.violations))
+        raise ConversionRefused(f"{path}: expected {refused.expected}, found {refused.observed}")
+    return tokenizer
 
 
 def siblings(weights: Path) -> tuple[Path, ...]:
@@ -58,39 +79,34 @@ def siblings(weights: Path) -> tuple[Path, ...]:
     return (folder / "tokenizer.json", *named, above / "tokenizer.json", above / "safetensors" / "tokenizer.json")
 
 
-def _taken(artifact: Artifact, path: Path) -> Artifact:
+def _taken(artifact: Artifact, path: Path, origin: str) -> Chosen:
     """The artifact with a tokenizer.json from elsewhere, and what lies beside that file."""
-    ledger = Ledger()
     folder = path.parent
     config = _object(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").is_file() else None
     template = folder / "chat_template.jinja"
     text = template.read_text("utf-8", "replace") if template.is_file() else (config or {}).get("chat_template")
-    with FileBytes(path) as source:
-        tokenizer = read_tokenizer(source, ledger, config)
-    if tokenizer is None:
-        _, refused = next(iter(ledger.violations))
-        raise ConversionRefused(f"{path}: expected {refused.expected}, found {refused.observed}")
-    sidecars = {**artifact.sidecars, "tokenizer": Sidecar("tokenizer", path, "given or found for the conversion")}
-    return replace(
+    document = _object(path)
+    taken = replace(
         artifact,
-        sidecars=sidecars,
+        sidecars={**artifact.sidecars, "tokenizer": Sidecar("tokenizer", path, "given or found for the conversion")},
         tokenizer_config=config if config is not None else artifact.tokenizer_config,
         chat_template=artifact.chat_template or (text if isinstance(text, str) else None),
-        read_tokenizer=partial(_give, tokenizer),
+        read_tokenizer=partial(_give, _of(document, path, config)),
     )
+    return Chosen(taken, origin, document)
 
 
 def _give(tokenizer: Tokenizer) -> Tokenizer:
     return tokenizer
 
 
-def documents_of(view: View, origin: str, notes: list[str]) -> Documents:
+def documents_of(view: View, chosen: Chosen, notes: list[str]) -> Documents:
     """Everything a target is to say of the model. `notes` takes what people should know."""
     artifact = view.artifact
     tokenizer = artifact.tokenizer
     assert tokenizer is not None  # with_tokenizer has seen to it
     config, published = config_of(view, notes)
-    document, settings = _tokenizer(artifact, tokenizer, config, notes)
+    document, settings = _tokenizer(chosen, tokenizer, config, notes)
     metadata = artifact.metadata
     generation = artifact.generation_config or carried.carried(metadata, "generation_config")
     return Documents(
@@ -98,24 +114,24 @@ def documents_of(view: View, origin: str, notes: list[str]) -> Documents:
         tokenizer=document,
         tokenizer_config=settings,
         generation_config=dict(generation) if generation is not None else None,
-        chat_template=artifact.chat_template,
+        chat_template=_template(artifact, settings),
         pre=name_of(tokenizer),
         add_bos=tokenizer.add_bos,
         add_eos=tokenizer.add_eos,
         special_ids=_special_ids(artifact, tokenizer),
         types=_types(metadata),
         published=published,
-        tokenizer_origin=origin,
+        tokenizer_origin=chosen.origin,
     )
 
 
 def _tokenizer(
-    artifact: Artifact, tokenizer: Tokenizer, config: Mapping[str, Any], notes: list[str]
+    chosen: Chosen, tokenizer: Tokenizer, config: Mapping[str, Any], notes: list[str]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """tokenizer.json and tokenizer_config.json."""
-    sidecar = artifact.sidecars.get("tokenizer")
-    if sidecar is not None:
-        return _object(sidecar.path), dict(artifact.tokenizer_config or {})
+    artifact = chosen.artifact
+    if chosen.document is not None:
+        return chosen.document, dict(artifact.tokenizer_config or {})
     arrays = arrays_of_tokenizer(tokenizer)
     document = carried.carried_tokenizer(artifact.metadata, arrays)
     settings = carried.carried(artifact.metadata, "tokenizer_config")
@@ -125,6 +141,13 @@ def _tokenizer(
     if settings is None or not _agree(settings, tokenizer):
         settings = rebuilt_config(tokenizer, config.get("max_position_embeddings"))
     return document, settings
+
+
+def _template(artifact: Artifact, settings: Mapping[str, Any]) -> str | None:
+    if artifact.chat_template is not None:
+        return artifact.chat_template
+    text = settings.get("chat_template")
+    return text if isinstance(text, str) else None
 
 
 def _agree(settings: Mapping[str, Any], tokenizer: Tokenizer) -> bool:

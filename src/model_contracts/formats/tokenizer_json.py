@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
+from pathlib import Path
 from typing import Any
 
 from model_contracts.artifact import AddedToken, Tokenizer
@@ -66,10 +67,26 @@ def read_tokenizer(source: Bytes, ledger: Ledger, config: Mapping[str, Any] | No
     Never raises for what the bytes hold: None where there is no tokenizer to be had, and the ledger says why under
     `format` (`tokenizer_json`). Unreadable where the disk fails.
     """
+
+    def document() -> object:
+        return parse(read_whole(source, FILE_BOUND), _members, DOCUMENT_BOUNDS)
+
+    return _read(document, source.path, ledger, config)
+
+
+def tokenizer_of(
+    document: Mapping[str, Any], origin: Path, ledger: Ledger, config: Mapping[str, Any] | None = None
+) -> Tokenizer | None:
+    """The tokenizer of a tokenizer.json that was parsed already; as `read_tokenizer` otherwise."""
+    return _read(lambda: document, origin, ledger, config)
+
+
+def _read(
+    document: Callable[[], object], origin: Path, ledger: Ledger, config: Mapping[str, Any] | None
+) -> Tokenizer | None:
     try:
         with collector_paused():
-            document = parse(read_whole(source, FILE_BOUND), _members, DOCUMENT_BOUNDS)
-            tokenizer = _tokenizer(source, _mapping(document, "the file"), config or {}, ledger)
+            tokenizer = _tokenizer(origin, _mapping(document(), "the file"), config or {}, ledger)
     except NotJson as refused:
         ledger.compare(
             "format",
@@ -77,7 +94,7 @@ def read_tokenizer(source: Bytes, ledger: Ledger, config: Mapping[str, Any] | No
             False,
             expected=refused.expected,
             observed=refused.observed,
-            place=Place(file=source.path.name, offset=refused.offset),
+            place=Place(file=origin.name, offset=refused.offset),
         )
         return None
     ledger.compare("format", "tokenizer_json", True)
@@ -95,7 +112,7 @@ def _mapping(value: object, at: str) -> dict[str, Any]:
     raise NotJson(f"an object as {at}", type(value).__name__)
 
 
-def _tokenizer(source: Bytes, document: dict[str, Any], config: Mapping[str, Any], ledger: Ledger) -> Tokenizer:
+def _tokenizer(origin: Path, document: dict[str, Any], config: Mapping[str, Any], ledger: Ledger) -> Tokenizer:
     model = _mapping(document.get("model"), "model")
     algorithm = model.get("type")
     vocab = model.get("vocab")
@@ -113,13 +130,13 @@ def _tokenizer(source: Bytes, document: dict[str, Any], config: Mapping[str, Any
     ids = _Ids(tokens, added)
     opens, closes = _wrapping(document.get("post_processor"))
     return Tokenizer(
-        origin=source.path,
+        origin=origin,
         algorithm=str(algorithm),
         tokens=tokens,
         merges=_merges(model.get("merges")) if algorithm == "BPE" else None,
         added=added,
         scores=scores + [0.0] * (len(tokens) - len(scores)) if scores is not None else None,
-        special_ids=_special(ids, model, config, source.path.name, ledger),
+        special_ids=_special(ids, model, config, origin.name, ledger),
         add_bos=_flag(config.get("add_bos_token"), opens),
         add_eos=_flag(config.get("add_eos_token"), closes),
         pre_patterns=tuple(_patterns(document.get("pre_tokenizer"))),
