@@ -15,6 +15,7 @@ from model_contracts.definitions.tree import MAX_BYTES, parse
 from model_contracts.definitions.typed import Text, build
 from model_contracts.family import Family, Recipes
 from model_contracts.invariant import Definition, Invariant
+from model_contracts.runtime import CommandRuntime
 
 D = TypeVar("D", bound=Definition)
 
@@ -24,6 +25,7 @@ KINDS: dict[shipped.Kind, type[Definition]] = {
     "family": Family,
     "recipes": Recipes,
     "converter": CommandConverter,
+    "runtime": CommandRuntime,
 }
 Asked = tuple[str, int | None, int | None]
 

@@ -14,10 +14,11 @@ from model_contracts.converter import CommandConverter
 from model_contracts.family import Family, Recipes
 from model_contracts.invariant import Invariant
 from model_contracts.outcome import Evidence, Run
+from model_contracts.runtime import CommandRuntime
 
 Schema = dict[str, Any]
 Node = Any  # any part of a schema
-Name = Literal["invariant", "contract", "family", "recipes", "converter", "evidence", "run"]
+Name = Literal["invariant", "contract", "family", "recipes", "converter", "runtime", "evidence", "run"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -28,6 +29,7 @@ _TYPES: dict[Name, tuple[Any, JsonSchemaMode, str]] = {
     "family": (Family, "validation", "What is known of one architecture"),
     "recipes": (Recipes, "validation", "What the labels of quantised files promise"),
     "converter": (CommandConverter, "validation", "A program that converts models, and how it is asked to"),
+    "runtime": (CommandRuntime, "validation", "A program that runs models, how it is asked, and where it answers"),
     "evidence": (Evidence, "serialization", "evidence.json: the outcomes of a run"),
     "run": (Run, "serialization", "run.json: what was run, on what, and what was decided"),
 }

@@ -8,7 +8,7 @@ from typing import Literal
 
 from model_contracts import resources
 
-Kind = Literal["invariant", "contract", "family", "recipes", "converter"]
+Kind = Literal["invariant", "contract", "family", "recipes", "converter", "runtime"]
 
 _FOLDERS: dict[Kind, resources.Folder] = {
     "invariant": "invariants",
@@ -16,6 +16,7 @@ _FOLDERS: dict[Kind, resources.Folder] = {
     "family": "contracts",
     "recipes": "contracts",
     "converter": "contracts",
+    "runtime": "contracts",
 }
 USER_FILE = "contracts.yaml"
 
@@ -34,6 +35,8 @@ def _kind_in_contracts(name: str) -> Kind:
         return "family"
     if name.startswith("converters/"):
         return "converter"
+    if name.startswith("runtimes/"):
+        return "runtime"
     return "recipes" if name == "recipes" else "contract"
 
 

@@ -1,1 +1,38 @@
 """What executes an artifact: one file a runtime, each in a child process with a time and a memory limit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import cast
+
+from model_contracts.runtimes.interface import NotInstalled, Runtime
+
+#: Name to the module and the class of a runtime; a name that is not here is looked for among `contracts/runtimes`.
+RUNTIMES: dict[str, tuple[str, str]] = {
+    "transformers": ("model_contracts.runtimes.transformers", "Transformers"),
+    "llamacpp": ("model_contracts.runtimes.llama_cpp", "LlamaCpp"),
+}
+
+
+def names() -> tuple[str, ...]:
+    """Every runtime by name: our own, then those declared in YAML."""
+    from model_contracts.definitions.shipped import shipped_ids
+
+    return (*RUNTIMES, *(name.removeprefix("runtimes/") for name in shipped_ids("runtime")))
+
+
+def runtime(name: str) -> Runtime:
+    """A runtime by its name, or a command runtime by the path of its YAML. Raises NotInstalled for an unknown name."""
+    if name in RUNTIMES:
+        module, kind = RUNTIMES[name]
+        return cast("Callable[[], Runtime]", getattr(import_module(module), kind))()
+    from model_contracts.definitions.loading import load
+    from model_contracts.runtime import CommandRuntime
+    from model_contracts.runtimes.command import Command
+
+    if name in names():
+        return Command(load(CommandRuntime, f"runtimes/{name}"))
+    if name.endswith((".yaml", ".yml")):
+        return Command(load(CommandRuntime, name))
+    raise NotInstalled(f"no runtime is called {name!r}; there are {', '.join(names())}")

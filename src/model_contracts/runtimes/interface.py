@@ -156,8 +156,13 @@ class Completion:
 class Prompted(Session, Protocol):
     """A session of a program that takes text, and frames it in its own way."""
 
-    def complete(self, prompt: str, count: int) -> Completion:
-        """The answer to a prompt, `count` tokens at most."""
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """The ways in which it can be asked, by name; each may frame a prompt differently."""
+        ...
+
+    def complete(self, prompt: str, count: int, *, way: str | None = None) -> Completion:
+        """The answer to a prompt, `count` tokens at most, in the first way or the one that is named."""
         ...
 
 

@@ -122,7 +122,9 @@ class Model:
         self._vocab = self._native.llama_model_get_vocab(self._model)
         self.vocabulary = int(self._native.llama_vocab_n_tokens(self._vocab))
         self.context = int(self._native.llama_model_n_ctx_train(self._model))
-        self._state, self._positions = None, 0
+        self._state: Any = None
+        self._batch: Any = None
+        self._positions = self._batch_size = 0
 
     def tokens(self, text: str, add_special: bool) -> list[int]:
         """Token ids; added tokens in the text are taken as such."""

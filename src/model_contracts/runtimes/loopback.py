@@ -12,9 +12,10 @@ from model_contracts.runtimes.interface import Crashed, Refused, WrongAnswer
 _MOST = 64 << 20
 
 
-def post(url: str, body: bytes | None, seconds: float = 600.0) -> Any:
+def post(url: str, body: bytes | None, seconds: float = 600.0, *, expect_json: bool = True) -> Any:
     """What a route answers to a JSON body (GET where there is none).
 
+    None where `expect_json` is not set: that it answered is all that was asked.
     Raises Refused for a status that says no, Crashed where nobody answers, WrongAnswer for what is no JSON.
     """
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
@@ -29,6 +30,8 @@ def post(url: str, body: bytes | None, seconds: float = 600.0) -> Any:
         raise Crashed(f"the server does not answer {_route(url)}: {error}") from None
     if len(data) > _MOST:
         raise WrongAnswer(f"the server answers {_route(url)} with more than {_MOST:,} bytes")
+    if not expect_json:
+        return None
     try:
         return json.loads(data)
     except ValueError:

@@ -121,15 +121,20 @@ class ChildSession:
         )
         return str(reply.value)
 
-    def complete(self, prompt: str, count: int) -> Completion:
+    def complete(self, prompt: str, count: int, *, way: str | None = None) -> Completion:
         """See Prompted."""
-        told = self._ask("complete", prompt=prompt, count=count).value
+        told = self._ask("complete", prompt=prompt, count=count, way=way).value
         tokens, framed = (
             None if told[key] is None else tuple(self._ids(told[key], False)) for key in ("tokens", "prompt")
         )
         if not tokens and not told["text"] and count:
             raise WrongAnswer(f"{self.name} ended well and answered nothing", str(told.get("tail", "")))
         return Completion(tokens, told["text"], told["prompt_tokens"], framed)
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """See Prompted."""
+        return tuple(self.about.get("ways", ()))
 
     def address(self) -> str:
         """See Serving."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 
+from model_contracts.artifact import Artifact
 from model_contracts.runtimes.interface import Refused
 
 #: Characters of a template, and of a rendered prompt.
@@ -64,6 +65,30 @@ def render(
     ) as error:
         raise Refused(f"the chat template fails: {type(error).__name__}: {error}"[:1000]) from None
     return "".join(made)
+
+
+def of_artifact(
+    artifact: Artifact,
+    messages: Sequence[Mapping[str, Any]],
+    add_generation_prompt: bool = True,
+    tools: Sequence[Mapping[str, Any]] | None = None,
+) -> str:
+    """The prompt that the artifact's own chat template makes. Raises Refused where it has none."""
+    if artifact.chat_template is None:
+        raise Refused(f"{artifact.name} has no chat template")
+    tokenizer = artifact.tokenizer
+    special = {}
+    if tokenizer is not None:
+        for name, (at, _) in tokenizer.special_ids.items():
+            if 0 <= at < tokenizer.size and (token := tokenizer.tokens[at]) is not None:
+                special[f"{name}_token"] = token
+    return render(
+        artifact.chat_template,
+        messages,
+        add_generation_prompt=add_generation_prompt,
+        tools=tools,
+        special=special,
+    )
 
 
 def _environment() -> Any:

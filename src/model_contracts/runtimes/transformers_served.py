@@ -1,8 +1,4 @@
-"""Owns the inside of a transformers session: the model in float32 on the CPU, asked for tokens, logits, hidden states.
-
-A Hugging Face folder is loaded by its own class (safetensors only, no code from it, nothing fetched); a GGUF or an .apr
-is decoded here and put into the class that its architecture names.
-"""
+"""Owns the inside of a transformers session: a model in float32 on the CPU, asked for tokens, logits, hidden states."""
 
 from __future__ import annotations
 
@@ -11,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from model_contracts.anatomy.special_ids import by_name
-from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact
-from model_contracts.definitions.loading import load_families
 from model_contracts.formats.opening import open_artifact
-from model_contracts.runtimes import templates, weights
+from model_contracts.runtimes import templates
 from model_contracts.runtimes.interface import Refused, piece_length
 from model_contracts.runtimes.served import Emit
 from model_contracts.runtimes.tokenizers import Encoder, encoder
+from model_contracts.runtimes.transformers_loading import load
 
 #: Modules whose output says nothing of its own: the head is asked as logits, the others are shared or hold no weights.
 _NOT_SHOWN = ("lm_head", "rotary_emb", "act_fn")
@@ -30,97 +25,6 @@ def serve(path: str) -> Served:
     if not artifact.readable:
         raise Refused(f"{artifact.name} is no model that can be read ({artifact.kind})")
     return Served(artifact, load(artifact))
-
-
-def load(artifact: Artifact) -> Any:
-    """The model in evaluation mode, float32."""
-    import torch
-    import transformers
-
-    transformers.logging.set_verbosity_error()
-    torch.set_grad_enabled(False)
-    model = _of_folder(artifact) if artifact.format == "safetensors" else _of_file(artifact)
-    return model.eval()
-
-
-def _of_folder(artifact: Artifact) -> Any:
-    import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    sidecar = artifact.sidecars.get("config")
-    if sidecar is None:
-        raise Refused(f"{artifact.name} has no config.json beside it")
-    own = {"local_files_only": True, "trust_remote_code": False}
-    config = AutoConfig.from_pretrained(str(sidecar.path.parent), **own)
-    if len(artifact.files) == 1 and artifact.files[0].name != "model.safetensors":
-        return _filled(config, _stored(artifact.files[0]))
-    model, info = AutoModelForCausalLM.from_pretrained(
-        str(sidecar.path.parent),
-        config=config,
-        use_safetensors=True,
-        dtype=torch.float32,
-        output_loading_info=True,
-        **own,
-    )
-    lost = [*info["missing_keys"], *(str(item[0]) for item in info["mismatched_keys"])]
-    if lost:
-        raise Refused(_lost(lost))
-    return model
-
-
-def _stored(path: Path) -> dict[str, Any]:
-    from safetensors.torch import load_file
-
-    return {name: tensor.float() for name, tensor in load_file(path).items()}
-
-
-def _of_file(artifact: Artifact) -> Any:
-    import torch
-    from transformers import AutoConfig
-
-    view = View(artifact, load_families())
-    family = weights.family(view)
-    config = AutoConfig.for_model(family.model_types[0], **weights.configuration(view))
-    model = _filled(config, {name: torch.from_numpy(values) for name, values in weights.tensors(view)})
-    factors = weights.frequency_factors(view)
-    if factors is not None:
-        rotary = model.model.rotary_emb
-        if rotary.inv_freq.shape != factors.shape:
-            raise Refused(f"rope_freqs.weight holds {len(factors)} factors for {len(rotary.inv_freq)} frequencies")
-        rotary.inv_freq = rotary.original_inv_freq = rotary.inv_freq / torch.from_numpy(factors)
-    return model
-
-
-def _filled(config: Any, tensors: dict[str, Any]) -> Any:
-    """A model of the config's class that holds these tensors. Raises Refused for one that is missing or misshapen."""
-    import torch
-    from transformers import AutoModelForCausalLM
-    from transformers.initialization import no_init_weights
-
-    with no_init_weights():
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32, trust_remote_code=False)
-    wanted = model.state_dict()
-    tied = config.tie_word_embeddings and "lm_head.weight" not in tensors
-    lost = [name for name in wanted if name not in tensors and not (tied and name == "lm_head.weight")]
-    for name in [name for name in lost if name.endswith(".o_proj.bias")]:  # Llama files may leave this one bias out
-        tensors[name] = torch.zeros(wanted[name].shape)
-        lost.remove(name)
-    lost += [
-        f"{name} as {list(wanted[name].shape)} (it is {list(tensor.shape)})"
-        for name, tensor in tensors.items()
-        if name in wanted and wanted[name].shape != tensor.shape
-    ]
-    if lost:
-        raise Refused(_lost(lost))
-    model.load_state_dict(tensors, strict=False, assign=True)
-    if tied:
-        model.tie_weights()
-    return model
-
-
-def _lost(names: list[str]) -> str:
-    shown = ", ".join(sorted(names)[:4])
-    return f"the artifact lacks {len(names)} of the tensors that its class has, such as {shown}"
 
 
 class Served:
@@ -212,7 +116,7 @@ class Served:
 
     def render(self, messages: list[Any], add_generation_prompt: bool, tools: list[Any] | None) -> str:
         """The chat template's prompt."""
-        return rendered(self._artifact, messages, add_generation_prompt, tools)
+        return templates.of_artifact(self._artifact, messages, add_generation_prompt, tools)
 
     def _pieces(self, tokens: list[int], start: int = 0, step: int | None = None) -> Iterator[Any]:
         """Log-probabilities [piece, vocabulary] after the positions from `start` on, in order."""
@@ -244,22 +148,3 @@ class Served:
         tokenizer = self._artifact.tokenizer
         special = tokenizer.special_ids if tokenizer else {}
         return frozenset(found | {special[name][0] for name in ("eot", "eom") if name in special})
-
-
-def rendered(artifact: Artifact, messages: list[Any], add_generation_prompt: bool, tools: list[Any] | None) -> str:
-    """The prompt that the artifact's own chat template makes. Raises Refused where it has none."""
-    if artifact.chat_template is None:
-        raise Refused(f"{artifact.name} has no chat template")
-    tokenizer = artifact.tokenizer
-    special = {}
-    if tokenizer is not None:
-        for name, (at, _) in tokenizer.special_ids.items():
-            if 0 <= at < tokenizer.size and (token := tokenizer.tokens[at]) is not None:
-                special[f"{name}_token"] = token
-    return templates.render(
-        artifact.chat_template,
-        messages,
-        add_generation_prompt=add_generation_prompt,
-        tools=tools,
-        special=special,
-    )
