@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal as signals
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-_PROC = Path("/proc")
+_PROC, _GONE = Path("/proc"), 1.0
 _PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
@@ -44,13 +46,23 @@ def memory(pid: int) -> int:
 
 
 def end(pid: int) -> None:
-    """Kill a process group and whatever left it for a group of its own; nothing where all are gone."""
+    """Kill a process group and whatever left it for a group of its own; back when they are gone (a second at most)."""
     known = list(descendants(pid))
     for kill, target in ((os.killpg, pid), *((os.kill, process) for process in known[1:])):
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             kill(target, signals.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            continue
+    deadline = time.monotonic() + _GONE
+    while any(alive(process) for process in known) and time.monotonic() < deadline:
+        time.sleep(0.002)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and was not waited for does not."""
+    try:
+        state = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return False
+    return state not in "ZX"
 
 
 def signal_name(number: int) -> str:

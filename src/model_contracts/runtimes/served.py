@@ -103,6 +103,7 @@ def main(words: list[str]) -> None:
         line.stop.clear()
         try:
             if message.kind == "open":
+                served = None  # the one before goes first: two may be more than there is room for
                 served = import_module(module).serve(**message.value)
                 line.say("answer", served.about())
             else:

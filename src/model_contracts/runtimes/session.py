@@ -29,6 +29,7 @@ class ChildSession:
 
     def __init__(self, name: str, module: str, arguments: dict[str, Any], limits: Limits) -> None:
         self.name = name
+        self._arguments, self._limits = arguments, limits
         self._child = Child(module, name, limits)
         try:
             about = self._child.ask("open", arguments, seconds=limits.start_seconds).value
@@ -37,6 +38,11 @@ class ChildSession:
             raise
         #: What the child says of what it loaded: `vocabulary`, `context`, `questions`, and what else the runtime adds.
         self.about: dict[str, Any] = dict(about)
+
+    def reopen(self, path: Path) -> None:
+        """Load another artifact in the same process, in place of this one: what is imported stays imported."""
+        self._arguments = {**self._arguments, "path": absolute(path)}
+        self.about = dict(self._child.ask("open", self._arguments, seconds=self._limits.start_seconds).value)
 
     @property
     def vocabulary(self) -> int:
