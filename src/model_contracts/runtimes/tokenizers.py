@@ -53,6 +53,11 @@ class Encoder:
         self.origin = origin
 
     @property
+    def engine(self) -> Any:
+        """The `tokenizers.Tokenizer` itself."""
+        return self._engine
+
+    @property
     def size(self) -> int:
         """One more than the highest id that the engine knows."""
         return 1 + max(self._engine.get_vocab(with_added_tokens=True).values(), default=-1)
@@ -62,9 +67,14 @@ class Encoder:
         ids: list[int] = self._engine.encode(text, add_special_tokens=False).ids
         return [*self._opens, *ids, *self._closes] if add_special else ids
 
-    def encode_many(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of many texts, without special tokens around them."""
-        return [encoding.ids for encoding in self._engine.encode_batch(list(texts), add_special_tokens=False)]
+    def encode_many(self, texts: Sequence[str], add_special: bool = False) -> list[list[int]]:
+        """Token ids of many texts, as of `encode`."""
+        many = [encoding.ids for encoding in self._engine.encode_batch(list(texts), add_special_tokens=False)]
+        return [[*self._opens, *ids, *self._closes] for ids in many] if add_special else many
+
+    def decode_many(self, many: Sequence[Sequence[int]]) -> list[str]:
+        """The texts of many lists of ids."""
+        return [str(text) for text in self._engine.decode_batch([list(ids) for ids in many], skip_special_tokens=False)]
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of token ids, special tokens included."""

@@ -1,0 +1,103 @@
+"""Owns what a tokenizer owes back: the normalised text, with added tokens as they stand."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from model_contracts.artifact import AddedToken, Tokenizer
+from model_contracts.runtimes.tokenizers import Encoder
+
+_MARK = "\u2581"
+#: White space as the `tokenizers` library sees it beside an added token.
+_WHITE = "[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*"
+_LOSSY = {
+    "WordPiece": "a WordPiece tokenizer drops white space, so that it owes no text back",
+    "WordLevel": "a WordLevel tokenizer knows whole words only, so that it owes no text back",
+}
+
+
+class Reading:
+    """An encoder with its normaliser: texts there and back."""
+
+    def __init__(self, encoder: Encoder, tokenizer: Tokenizer) -> None:
+        self.encoder = encoder
+        #: Why the tokenizer owes no text back; None where it does.
+        self.lossy = _LOSSY.get(tokenizer.algorithm)
+        engine = encoder.engine
+        self._normalise = engine.normalizer.normalize_str if engine.normalizer is not None else str
+        added = list(tokenizer.added.values())
+        self._raw = _Matcher((token, token.content) for token in added if not token.normalized)
+        self._normalised = _Matcher((token, self._normalise(token.content)) for token in added if token.normalized)
+        # A space that a tokenizer puts before words may stand, or not, at the start and beside added tokens.
+        self._spaced = _says_space(engine)
+        self._beside = (
+            re.compile(" ?(" + "|".join(re.escape(token.content) for token in added) + ") ?") if added else None
+        )
+        unknown = tokenizer.special_ids.get("unk", (None, ""))[0]
+        self._unknown = unknown
+        self._unknown_text = tokenizer.tokens[unknown] if unknown is not None and unknown < tokenizer.size else None
+
+    def parts(self, text: str) -> Iterator[str]:
+        """The text in parts: what the normaliser leaves between added tokens, and these as they are."""
+        for part, added in self._raw.split(text):
+            if added:
+                yield part
+                continue
+            yield from (inner for inner, _ in self._normalised.split(self._normalise(part)))
+
+    def round_trip(self, texts: Sequence[str]) -> list[tuple[list[int], str, str | None]]:
+        """Ids, decoded text and owed text of each; the owed one is None where the vocabulary lacks a part of it."""
+        many = self.encoder.encode_many(texts)
+        decoded = self.encoder.decode_many(many)
+        return [self._owed(*each) for each in zip(texts, many, decoded, strict=True)]
+
+    def _owed(self, text: str, ids: list[int], decoded: str) -> tuple[list[int], str, str | None]:
+        if self._unknown in ids and (self._unknown_text or "") not in text:
+            return ids, decoded, None
+        owed = "".join(self.parts(text))
+        return (ids, self._plain(decoded), self._plain(owed)) if self._spaced else (ids, decoded, owed)
+
+    def _plain(self, text: str) -> str:
+        text = text.replace(_MARK, " ")
+        return (self._beside.sub(r"\1", text) if self._beside else text).removeprefix(" ")
+
+
+class _Matcher:
+    """Added tokens in a text: the leftmost, and of those that start there the longest, as the library takes them."""
+
+    def __init__(self, tokens: Iterable[tuple[AddedToken, str]]) -> None:
+        longest_first = sorted(tokens, key=lambda token: -len(token[1]))
+        self._contents = {f"t{at}": token.content for at, (token, _) in enumerate(longest_first)}
+        patterns = (_pattern(f"t{at}", token, text) for at, (token, text) in enumerate(longest_first))
+        self._found = re.compile("|".join(patterns)) if longest_first else None
+
+    def split(self, text: str) -> Iterator[tuple[str, bool]]:
+        """Parts of the text, and whether each is an added token (without the white space that it takes)."""
+        at = 0
+        for match in self._found.finditer(text) if self._found is not None else ():
+            if match.start() > at:
+                yield text[at : match.start()], False
+            yield self._contents[str(match.lastgroup)], True
+            at = match.end()
+        if at < len(text):
+            yield text[at:], False
+
+
+def _pattern(name: str, token: AddedToken, text: str) -> str:
+    left, right = (_WHITE if strips else "" for strips in (token.lstrip, token.rstrip))
+    before, after = (r"(?<!\w)", r"(?!\w)") if token.single_word else ("", "")
+    return f"(?P<{name}>{left}{before}{re.escape(text)}{after}{right})"
+
+
+def _says_space(engine: Any) -> bool:
+    """Whether words are marked by a space before them, which a text may gain or lose at its start."""
+    for part in (engine.normalizer, engine.pre_tokenizer):
+        if part is None:
+            continue
+        state = json.dumps(json.loads(part.__getstate__()))
+        if '"Metaspace"' in state or '"Prepend"' in state or '"add_prefix_space": true' in state:
+            return True
+    return False
