@@ -81,9 +81,10 @@ def siblings(weights: Path) -> tuple[Path, ...]:
 
 def _taken(artifact: Artifact, path: Path, origin: str) -> Chosen:
     """The artifact with a tokenizer.json from elsewhere, and what lies beside that file."""
-    folder = path.parent
-    config = _object(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").is_file() else None
-    template = folder / "chat_template.jinja"
+    # `name.tokenizer.json` has `name.tokenizer_config.json` beside it.
+    prefix = path.name.removesuffix("tokenizer.json") if path.name.endswith("tokenizer.json") else ""
+    settings, template = (path.parent / f"{prefix}{name}" for name in ("tokenizer_config.json", "chat_template.jinja"))
+    config = _object(settings) if settings.is_file() else None
     text = template.read_text("utf-8", "replace") if template.is_file() else (config or {}).get("chat_template")
     document = _object(path)
     taken = replace(
