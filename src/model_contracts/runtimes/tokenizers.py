@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from model_contracts.artifact import Artifact, Tokenizer
+from model_contracts.artifact import AddedToken, Artifact, Tokenizer
 from model_contracts.runtimes.interface import Refused
 
 _START = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
 _END = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 _GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+#: What files of an architecture have where an .apr does not name its pre-tokenizer (apr writes none).
+_USUAL = {"qwen2": "qwen2", "llama": "llama-bpe", "mistral": "llama-bpe"}
 _SPACE = "\u2581"
 _MOST_MERGES = 4_000_000
 
@@ -47,10 +49,17 @@ CUTS: dict[str, _Cut] = {
 class Encoder:
     """Token ids of a text, and back, for one artifact."""
 
-    def __init__(self, engine: Any, opens: tuple[int, ...], closes: tuple[int, ...], origin: str) -> None:
+    def __init__(
+        self,
+        engine: Any,
+        opens: tuple[int, ...],
+        closes: tuple[int, ...],
+        origin: str,
+        assumed: tuple[str, ...] = (),
+    ) -> None:
         self._engine, self._opens, self._closes = engine, opens, closes
-        #: Where the tokenizer came from, for people.
-        self.origin = origin
+        #: Where the tokenizer came from, for people; and what the artifact left to be assumed.
+        self.origin, self.assumed = origin, assumed
 
     @property
     def engine(self) -> Any:
@@ -93,12 +102,35 @@ def encoder(artifact: Artifact) -> Encoder:
         opens, closes = _around(tokenizer, around)
         return Encoder(engine, opens, closes, tokenizer.origin.name)
     opens, closes = _around(tokenizer, [])
-    return Encoder(rebuilt(tokenizer), opens, closes, f"rebuilt from {tokenizer.origin.name}")
+    whole, assumed = completed(artifact, tokenizer)
+    return Encoder(rebuilt(whole), opens, closes, f"rebuilt from {tokenizer.origin.name}", assumed)
+
+
+def completed(artifact: Artifact, tokenizer: Tokenizer) -> tuple[Tokenizer, tuple[str, ...]]:
+    """A tokenizer with what an .apr does not carry taken as usual, and what was assumed, in words.
+
+    apr writes neither the name of a pre-tokenizer nor types of tokens, and its own reader goes by the same looks.
+    """
+    assumed: list[str] = []
+    if artifact.format != "apr" or tokenizer.algorithm != "BPE":
+        return tokenizer, ()
+    if tokenizer.pre is None:
+        name = _USUAL.get(str(artifact.metadata.get("architecture")), "gpt-2")
+        tokenizer = replace(tokenizer, pre=name)
+        assumed.append(f"no pre-tokenizer is named: taken for {name}, as its architecture usually has")
+    if not tokenizer.added and tokenizer.token_types is None:
+        special = [
+            at for at, token in enumerate(tokenizer.tokens) if token and token[:2] == "<|" and token[-2:] == "|>"
+        ]
+        added = {at: AddedToken(at, str(tokenizer.tokens[at]), special=True) for at in special[:10_000]}
+        tokenizer = replace(tokenizer, added=added)
+        assumed.append(f"no token is marked as added: {len(added)} of the form <|…|> are taken for such")
+    return tokenizer, tuple(assumed)
 
 
 def rebuilt(tokenizer: Tokenizer) -> Any:
     """A `tokenizers.Tokenizer` from a vocabulary, its merges (or scores) and the name of its pre-tokenizer."""
-    from tokenizers import AddedToken
+    from tokenizers import AddedToken as Entry
 
     if tokenizer.algorithm == "BPE":
         engine = _byte_level(tokenizer)
@@ -108,7 +140,7 @@ def rebuilt(tokenizer: Tokenizer) -> Any:
         raise Refused(f"a tokenizer of the kind {tokenizer.algorithm} is not rebuilt")
     for token in sorted(tokenizer.added.values(), key=lambda token: token.id):
         flags = {name: getattr(token, name) for name in ("lstrip", "rstrip", "normalized", "single_word")}
-        entry = AddedToken(token.content, special=token.special, **flags)
+        entry = Entry(token.content, special=token.special, **flags)
         (engine.add_special_tokens if token.special else engine.add_tokens)([entry])
         if (at := engine.token_to_id(token.content)) != token.id and tokenizer.ids.get(token.content) == token.id:
             raise Refused(f"the added token {token.content!r} of id {token.id} came out as {at}")
