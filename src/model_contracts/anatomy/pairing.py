@@ -76,6 +76,9 @@ def _explain(key: str, target: View, source: View) -> tuple[Tensor | None, str |
 def _may_be_dropped(key: str, target: View, source: View) -> str | None:
     if key in target.refused:
         return "the target declares it with a type that nobody knows"
+    scaling = target.declared.get("rope_scaling_type")
+    if key == "rope_freqs.weight" and scaling is not None and scaling.value == "llama3":
+        return f"{scaling.place} declares the scaling that it was made from"
     role = source.role(key)
     if role is not None and role.presence == "optional":
         return "optional in its family"

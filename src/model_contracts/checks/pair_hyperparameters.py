@@ -56,7 +56,9 @@ def _compare(name: str, target: View, source: View, parameters: Parameters, wher
 
 def _scaled_by_tensor(target: View, source: View) -> bool:
     """llama3 scaling has no GGUF key: `rope_freqs.weight` carries it, and its own gate looks at that."""
-    kind = source.declared.get("rope_scaling_type")
+    kind, made = source.declared.get("rope_scaling_type"), target.declared.get("rope_scaling_type")
+    if made is not None and made.value == "llama3" and source.artifact.format == "gguf":
+        return "rope_freqs.weight" in source.by_canonical
     return kind is not None and kind.value == "llama3" and target.artifact.format == "gguf"
 
 

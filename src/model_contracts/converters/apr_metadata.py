@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from model_contracts.converters import rope
 from model_contracts.converters.carried import to_carry
 from model_contracts.converters.interface import Model
 from model_contracts.converters.tokenizer_arrays import arrays_of
@@ -95,4 +96,6 @@ def _tokenizer(model: Model) -> dict[str, Any]:
     for flag in ("add_bos", "add_eos"):
         if (value := getattr(documents, flag)) is not None:
             values[f"tokenizer.{flag}_token"] = value
-    return values | to_carry(documents, arrays, config=False)
+    # A scaling has more parameters than .apr has keys; a published config.json has them under the format's own key.
+    scaled = rope.scaling_of(documents.config) is not None
+    return values | to_carry(documents, arrays, config=scaled and not documents.published)

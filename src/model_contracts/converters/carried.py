@@ -12,10 +12,10 @@ from model_contracts.converters.tokenizer_arrays import Arrays, pack, unpack
 PREFIX = "model_contracts.huggingface."
 
 
-def to_carry(documents: Documents, arrays: Arrays, config: bool = True) -> dict[str, str]:
+def to_carry(documents: Documents, arrays: Arrays, *, config: bool) -> dict[str, str]:
     """Key to JSON text: config.json, generation_config.json, tokenizer.json without its arrays, types."""
     values: dict[str, Any] = {
-        "config": documents.config if config and documents.published else None,
+        "config": documents.config if config else None,
         "generation_config": documents.generation_config,
         "tokenizer": pack(documents.tokenizer, arrays),
         "tokenizer_config": documents.tokenizer_config or None,

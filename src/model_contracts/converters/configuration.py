@@ -38,6 +38,8 @@ def _carried(artifact: Artifact) -> dict[str, Any] | None:
     if artifact.format == "gguf":
         return carried.carried(artifact.metadata, "config")
     config = artifact.metadata.get("hf_config")
+    if config is None:
+        return carried.carried(artifact.metadata, "config")
     return carried.as_object(config) if isinstance(config, str) else dict(config) if isinstance(config, dict) else None
 
 

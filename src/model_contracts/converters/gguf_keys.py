@@ -100,4 +100,4 @@ def _tokenizer(model: Model) -> Keys:
         keys["tokenizer.ggml.add_eos_token"] = documents.add_eos
     if documents.chat_template is not None:
         keys["tokenizer.chat_template"] = documents.chat_template
-    return keys | to_carry(documents, arrays)
+    return keys | to_carry(documents, arrays, config=documents.published)

@@ -37,7 +37,8 @@ def model_of(
     tied = view.tied is not False and (head is None or head.placeholder or _copied(view, head, embedding))
     types = Types.asked(dtype, format, recipes, layer_count(view.canonical.values()), tied)
     planned = _planned(view, documents, format, types, tied)
-    numbers = {**view.numbers, "vocab_size": embedding.shape[0]}
+    scaling = _scaling(documents)
+    numbers = {**view.numbers, "vocab_size": embedding.shape[0], **scaling}
     label = types.label or label_of(_held(planned), recipes, format, _claimed(view, recipes))
     recipe = recipes.recipes[label] if label is not None else None
     _dtype(documents, planned, format)
@@ -51,7 +52,7 @@ def model_of(
         architecture=_architecture(view),
         documents=documents,
         numbers=numbers,
-        declared=frozenset(found for found, value in view.declared.items() if value.enabled),
+        declared=frozenset((*scaling, *(found for found, value in view.declared.items() if value.enabled))),
         keys={found: (parameter.gguf, parameter.apr) for found, parameter in family.hyperparameters.items()},
         tensors=tuple(planned),
         label=label,
@@ -60,6 +61,15 @@ def model_of(
         metadata=_metadata(view),
     )
     return model, types.conclude()
+
+
+def _scaling(documents: Documents) -> dict[str, Any]:
+    """Rotary scaling as hyper-parameters, wherever the source declared it."""
+    scaling = rope.scaling_of(documents.config)
+    if scaling is None:
+        return {}
+    found = {"rope_scaling_type": rope.kind_of(scaling), "rope_scaling_factor": scaling.get("factor")}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _claimed(view: View, recipes: Recipes) -> str | None:

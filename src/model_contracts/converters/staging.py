@@ -41,7 +41,9 @@ def refuse_existing(source: Path, target: Path, *, force: bool) -> None:
 def _of_a_model(folder: Path) -> bool:
     """Whether a folder holds only what a conversion writes: nothing else is ever taken away."""
     known = {"config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"}
-    return all(entry.name in known or entry.name.endswith(".safetensors") for entry in folder.iterdir())
+    return all(
+        entry.name in known or entry.name.endswith((".safetensors", ".index.json")) for entry in folder.iterdir()
+    )
 
 
 def publish(staging: Path, written: Path, target: Path) -> None:

@@ -113,10 +113,10 @@ class Types:
         if name == "token_embd" and self.tied and (head := lines.get("output")) and head[0] in types:
             return (head[0], *types)
         layer = template(canonical)[1] if canonical is not None else None
-        second = name in ("attn_v", "ffn_down") and self.label in _MORE_BITS and len(types) > 1
-        if second and layer is not None and _more_bits(layer, self.layers):
-            return (types[1], *types)
-        return types
+        if layer is None or name not in ("attn_v", "ffn_down") or len(types) < 2:
+            return types
+        better = _better(self.label, name, layer, self.layers)
+        return types if better is None else (types[better], *types)
 
     def conclude(self) -> tuple[str, ...]:
         """What was chosen otherwise than asked, in words."""
@@ -128,6 +128,17 @@ class Types:
                 f"{count} tensors were {dtype}, which {self.format} does not hold: decoded to F32 ({way})"
             )
         return tuple(self.notes)
+
+
+def _better(label: str | None, role: str, layer: int, layers: int) -> int | None:
+    """Which of a role's types a layer takes in place of the first (llama.cpp src/llama-quant.cpp)."""
+    if label in _MORE_BITS:
+        return 1 if _more_bits(layer, layers) else None
+    if label == "Q3_K_M" and role == "attn_v":
+        return 1 if layer < 2 else None
+    if label == "Q3_K_M":
+        return 2 if layer < layers // 16 else 1
+    return None
 
 
 def _more_bits(layer: int, layers: int) -> bool:
