@@ -19,7 +19,8 @@ from model_contracts.runtimes.session import absolute
 HOW_TO_GET = "pip install 'model-contracts[tokenizer]'"
 _SERVED = "model_contracts.runtimes.encoders_served"
 #: What a session is for, and the distribution it stands on.
-_NEEDS: dict[str, str] = {"encode": "tokenizers", "render": "jinja2"}
+Purpose = Literal["encode", "render"]
+_NEEDS: dict[Purpose, str] = {"encode": "tokenizers", "render": "jinja2"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class RoundTrip:
 class TextSession:
     """One artifact's tokenizer or template. Every method may raise RuntimeFailure; texts hold no lone surrogates."""
 
-    def __init__(self, artifact: Artifact, purpose: Literal["encode", "render"], limits: Limits) -> None:
+    def __init__(self, artifact: Artifact, purpose: Purpose, limits: Limits) -> None:
         if distribution(_NEEDS[purpose]) is None:
             raise NotInstalled(f"{_NEEDS[purpose]} is not installed: {HOW_TO_GET}")
         what = "tokenizer" if purpose == "encode" else "chat template"

@@ -48,8 +48,8 @@ class Served:
     def about(self) -> dict[str, Any]:
         """What was loaded: where the tokenizer came from, and why there is no way back, where there is none."""
         if self._own is None:
-            return {"origin": None, "lossy": None}
-        return {"origin": self._own.encoder.origin, "lossy": self._own.lossy}
+            return {"origin": None, "lossy": None, "spaced": False}
+        return {"origin": self._own.encoder.origin, "lossy": self._own.lossy, "spaced": self._own.spaced}
 
     def encode(self, texts: list[str], add_special: bool) -> list[list[int]]:
         """Token ids of many texts."""

@@ -31,8 +31,8 @@ class Reading:
         added = list(tokenizer.added.values())
         self._raw = _Matcher((token, token.content) for token in added if not token.normalized)
         self._normalised = _Matcher((token, self._normalise(token.content)) for token in added if token.normalized)
-        # A space that a tokenizer puts before words may stand, or not, at the start and beside added tokens.
-        self._spaced = _says_space(engine)
+        #: A space that a tokenizer puts before words may stand, or not, at the start and beside added tokens.
+        self.spaced = _says_space(engine)
         self._beside = (
             re.compile(" ?(" + "|".join(re.escape(token.content) for token in added) + ") ?") if added else None
         )
@@ -58,7 +58,7 @@ class Reading:
         if self._unknown in ids and (self._unknown_text or "") not in text:
             return ids, decoded, None
         owed = "".join(self.parts(text))
-        return (ids, self._plain(decoded), self._plain(owed)) if self._spaced else (ids, decoded, owed)
+        return (ids, self._plain(decoded), self._plain(owed)) if self.spaced else (ids, decoded, owed)
 
     def _plain(self, text: str) -> str:
         text = text.replace(_MARK, " ")
