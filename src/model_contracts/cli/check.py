@@ -25,6 +25,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--contract", metavar="ID|FILE", help="the contract to hold it to (contracts list contracts)")
     parser.add_argument("--dtype", metavar="RECIPE", help="the element types that were asked for (BF16, Q4_K_M, ...)")
     parser.add_argument(
+        "--tokenizer", metavar="PATH", type=Path, help="the tokenizer.json that stands for SOURCE's own"
+    )
+    parser.add_argument(
         "--only", metavar="GATE", action="append", default=[], help="only this gate (repeat; * matches)"
     )
     parser.add_argument("--skip", metavar="GATE", action="append", default=[], help="not this gate (repeat; * matches)")
@@ -32,6 +35,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="keep evidence.json and run.json there")
     parser.add_argument("--seed", type=int, metavar="N", help="seed of generated inputs")
     parser.add_argument("--max-examples", type=_positive, metavar="N", help="generated inputs a property tries")
+    parser.add_argument(
+        "--time-budget", type=_seconds, metavar="SECONDS", help="after which a property generates no more inputs"
+    )
     parser.add_argument("--plan", action="store_true", help="print which gates would be evaluated, and stop")
     parser.add_argument("--no-color", action="store_true", help="no colours")
 
@@ -45,10 +51,12 @@ def run(arguments: argparse.Namespace) -> int:
         against=arguments.against,
         contract=arguments.contract,
         dtype=arguments.dtype,
+        tokenizer=arguments.tokenizer,
         only=_split(arguments.only),
         skip=_split(arguments.skip),
         seed=arguments.seed,
         max_examples=arguments.max_examples,
+        time_budget=arguments.time_budget,
         command=("contracts", *arguments.words),
     )
     if arguments.plan:
@@ -107,4 +115,11 @@ def _positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError("must be more than 0")
     return value

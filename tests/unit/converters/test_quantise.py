@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from model_contracts.artifact import Tensor
+from model_contracts.converters import quantise
 from model_contracts.converters.interface import ConversionRefused
 from model_contracts.converters.quantise import encoder
 from model_contracts.dtypes import DTYPES
@@ -40,6 +41,16 @@ def test_bf16_rounds_to_nearest_even_and_keeps_what_is_not_finite() -> None:
     bits = np.array([0x3F808000, 0x3F818000, 0x3F808001, 0x7F800000, 0xFF800000, 0x7F800001, 0x7F7FFFFF], np.uint32)
     found = encoder("BF16")(bits.view(np.float32)).view(np.uint16)
     assert [hex(value) for value in found] == ["0x3f80", "0x3f82", "0x3f81", "0x7f80", "0xff80", "0x7fc0", "0x7f80"]
+
+
+@pytest.mark.parametrize("dtype", quantise._SIMPLE)
+@pytest.mark.parametrize("scale", [1.0, 1e-7, 100.0])
+def test_the_gguf_package_and_ggml_give_the_same_bytes(dtype: str, scale: float) -> None:
+    needs_ggml()
+    values = np.random.default_rng(2).standard_normal(32 * 500).astype(np.float32) * np.float32(scale)
+    values[:64] = 0
+    values[64:4000] = np.round(values[64:4000] * 4 / scale) * scale / 4  # ties
+    assert np.array_equal(quantise._by_gguf(dtype)(values), quantise._by_ggml(dtype)(values))
 
 
 def test_ggml_is_not_given_what_it_aborts_on() -> None:
