@@ -57,3 +57,22 @@ class Invariant(Definition):
     parameters: dict[str, JsonValue] = Field(default_factory=dict, description="Shared by every gate that knows them.")
     catches: tuple[str, ...] = Field((), description="Faults that shipped and that this sees, with their source.")
     sources: tuple[str, ...] = Field((), description="Specification sections, papers, measurements.")
+
+
+class Pinned(Record):
+    """An input on which a property once did not hold, or is known to be hard to hold."""
+
+    check: Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")] = Field(description="The property whose input it is.")
+    input: JsonValue = Field(description="As a counterexample stores it in the evidence.")
+    why: str | None = Field(None, description="Where it was met.")
+
+
+class Corpus(Definition):
+    """The inputs of one invariant's properties that run before anything is generated."""
+
+    invariant: Name
+    inputs: tuple[Pinned, ...] = Field(min_length=1)
+
+    def of(self, check: str) -> tuple[JsonValue, ...]:
+        """The inputs of one property."""
+        return tuple(pinned.input for pinned in self.inputs if pinned.check == check)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from model_contracts.definitions.loading import load as load
     from model_contracts.definitions.loading import load_contract as load_contract
     from model_contracts.definitions.loading import load_converter as load_converter
+    from model_contracts.definitions.loading import load_corpus as load_corpus
     from model_contracts.definitions.loading import load_families as load_families
     from model_contracts.definitions.loading import load_family as load_family
     from model_contracts.definitions.loading import load_invariant as load_invariant
@@ -34,6 +35,7 @@ _MODULES = {
         "load",
         "load_contract",
         "load_converter",
+        "load_corpus",
         "load_families",
         "load_family",
         "load_invariant",

@@ -14,7 +14,7 @@ from model_contracts.definitions.merge import Layer, flatten, merge_family
 from model_contracts.definitions.tree import MAX_BYTES, parse
 from model_contracts.definitions.typed import Text, build
 from model_contracts.family import Family, Recipes
-from model_contracts.invariant import Definition, Invariant
+from model_contracts.invariant import Corpus, Definition, Invariant
 from model_contracts.runtime import CommandRuntime
 
 D = TypeVar("D", bound=Definition)
@@ -26,6 +26,7 @@ KINDS: dict[shipped.Kind, type[Definition]] = {
     "recipes": Recipes,
     "converter": CommandConverter,
     "runtime": CommandRuntime,
+    "corpus": Corpus,
 }
 Asked = tuple[str, int | None, int | None]
 
@@ -47,6 +48,12 @@ def load(cls: type[D], name: str | Path) -> D:
 def load_invariant(name: str | Path) -> Invariant:
     """An invariant by id or path."""
     return load(Invariant, name)
+
+
+def load_corpus(invariant: str) -> Corpus | None:
+    """The pinned inputs of an invariant; None where it has none."""
+    name = f"corpus/{invariant}"
+    return load(Corpus, name) if name in shipped.shipped_ids("corpus") else None
 
 
 def load_recipes(name: str | Path = "recipes") -> Recipes:

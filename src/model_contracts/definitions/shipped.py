@@ -8,7 +8,7 @@ from typing import Literal
 
 from model_contracts import resources
 
-Kind = Literal["invariant", "contract", "family", "recipes", "converter", "runtime"]
+Kind = Literal["invariant", "contract", "family", "recipes", "converter", "runtime", "corpus"]
 
 _FOLDERS: dict[Kind, resources.Folder] = {
     "invariant": "invariants",
@@ -17,6 +17,7 @@ _FOLDERS: dict[Kind, resources.Folder] = {
     "recipes": "contracts",
     "converter": "contracts",
     "runtime": "contracts",
+    "corpus": "invariants",
 }
 USER_FILE = "contracts.yaml"
 
@@ -27,10 +28,12 @@ def shipped_ids(kind: Kind) -> tuple[str, ...]:
     folder = resources.folder(_FOLDERS[kind])
     paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.yaml") if path.is_file())
     ids = [path[: -len(".yaml")] for path in paths]
-    return tuple(name for name in ids if kind == "invariant" or _kind_in_contracts(name) == kind)
+    return tuple(name for name in ids if _kind_of(_FOLDERS[kind], name) == kind)
 
 
-def _kind_in_contracts(name: str) -> Kind:
+def _kind_of(folder: resources.Folder, name: str) -> Kind:
+    if folder == "invariants":
+        return "corpus" if name.startswith("corpus/") else "invariant"
     if name.startswith("families/"):
         return "family"
     if name.startswith("converters/"):

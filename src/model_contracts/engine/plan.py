@@ -40,6 +40,8 @@ class CheckRequest:
     skip: tuple[str, ...] = ()
     seed: int | None = None
     max_examples: int | None = None
+    #: Seconds after which a property generates no more.
+    time_budget: float | None = None
     command: tuple[str, ...] = ()
     #: Called with bytes done and bytes in all.
     progress: Callable[[int, int], None] | None = None
