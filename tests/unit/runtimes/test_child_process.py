@@ -159,7 +159,8 @@ def test_a_closed_session_refuses(opened):
 
 
 @pytest.mark.parametrize("how", ["os.kill(os.getpid(), 9)", "pass"], ids=["killed", "ends"])
-def test_the_child_ends_with_whoever_started_it(how):
+def test_the_child_ends_with_whoever_started_it(how, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # one that is killed cannot tidy up
     program = (
         "import os\nfrom model_contracts.runtimes.interface import Limits\n"
         "from model_contracts.runtimes.session import ChildSession\n"
