@@ -15,7 +15,7 @@ from model_contracts.artifact import Format, Tensor
 from model_contracts.converters import rope
 from model_contracts.converters.carried import PREFIX
 from model_contracts.converters.interface import ConversionRefused, Documents, Model, Planned
-from model_contracts.converters.types import Types, label_of
+from model_contracts.converters.types import HOLDS, Types, label_of
 from model_contracts.dtypes import DTYPES
 from model_contracts.family import Family, Recipes
 from model_contracts.kernels.interface import RowPermutation
@@ -36,6 +36,7 @@ def model_of(
         raise ConversionRefused(f"{view.artifact.path}: it has no token embedding that is known by its name")
     tied = view.tied is not False and (head is None or head.placeholder or _copied(view, head, embedding))
     types = Types.asked(dtype, format, recipes, layer_count(view.canonical.values()), tied)
+    types.decoded = any(tensor.type.kind == "quantised" and tensor.dtype not in HOLDS[format] for tensor in _all(view))
     planned = _planned(view, documents, format, types, tied)
     scaling = _scaling(documents)
     numbers = {**view.numbers, "vocab_size": embedding.shape[0], **scaling}
@@ -61,6 +62,11 @@ def model_of(
         metadata=_metadata(view),
     )
     return model, types.conclude()
+
+
+def _all(view: View) -> Iterator[Tensor]:
+    """The tensors that have bytes."""
+    return (tensor for tensor in view.artifact.tensors.values() if not tensor.placeholder)
 
 
 def _scaling(documents: Documents) -> dict[str, Any]:
@@ -121,7 +127,8 @@ def _planned(view: View, documents: Documents, format: Format, types: Types, tie
         planned = _restored(planned, documents)
     if format == "apr" and tied:
         embedding = next(tensor for tensor in planned if tensor.canonical == _EMBEDDING)
-        name = _name(view.family, _HEAD, embedding.source, format)
+        base = next(known for known in view.families if known.id == "families/decoder")
+        name = huggingface_name(view.family or base, _HEAD)
         planned.append(Planned(name, _HEAD, "F32", embedding.shape, placeholder=True))
     return planned
 

@@ -34,6 +34,8 @@ class Types:
     layers: int
     #: Whether the embedding is the output head too: it is then held as the head is.
     tied: bool
+    #: Whether some block type of the source has no place in the target: then none is kept, for no label fits a mixture.
+    decoded: bool = False
     notes: list[str] = field(default_factory=list)
     _fallbacks: Counter[tuple[str, str]] = field(default_factory=Counter)
     _decoded: Counter[str] = field(default_factory=Counter)
@@ -78,7 +80,8 @@ class Types:
             return "F32"
         # A row of one format may be padded where another's may not.
         whole = tensor.columns % tensor.type.block == 0
-        if tensor.dtype in HOLDS[self.format] and whole:
+        mixed = self.decoded and tensor.type.kind == "quantised"
+        if tensor.dtype in HOLDS[self.format] and whole and not mixed:
             return tensor.dtype
         self._decoded[tensor.dtype] += 1
         return "F32"
@@ -123,10 +126,9 @@ class Types:
         for (asked, given), count in sorted(self._fallbacks.items()):
             self.notes.append(f"{count} tensors are {given}: their rows are no whole number of {asked} blocks")
         for dtype, count in sorted(self._decoded.items()):
-            way = "--dtype names another type"
-            self.notes.append(
-                f"{count} tensors were {dtype}, which {self.format} does not hold: decoded to F32 ({way})"
-            )
+            held = dtype in HOLDS[self.format]
+            why = "beside types that it does not hold" if held else f"which {self.format} does not hold"
+            self.notes.append(f"{count} tensors were {dtype}, {why}: decoded to F32 (--dtype names another type)")
         return tuple(self.notes)
 
 

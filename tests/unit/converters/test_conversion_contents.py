@@ -169,6 +169,29 @@ def test_a_file_of_apr_with_a_copied_head_and_k_quants_is_converted(target: str,
     assert dict(done.written.types) == expected
 
 
+@needs_models
+@pytest.mark.parametrize("name", ["tiny-qwen2-IQ4_XS.gguf", "tiny-qwen2-Q4_0.gguf", "tiny-qwen2-Q4_K_M.gguf"])
+@pytest.mark.parametrize("target", ["m.apr", "out"])
+def test_block_types_without_a_place_in_the_target_are_all_decoded_and_said(name, target, tmp_path: Path) -> None:
+    done = convert(MODELS / name, tmp_path / target)
+    assert decided(done) == ("kept", ())
+    held = {"Q4_K": 24, "Q6_K": 5, "F32": 21} if (name, target) == ("tiny-qwen2-Q4_K_M.gguf", "m.apr") else {"F32": 50}
+    assert dict(done.written.types) == held
+    assert any("decoded to F32" in note for note in done.written.notes) == (len(held) == 1)
+
+
+@pytest.mark.parametrize("target", ["m.gguf", "m.apr"])
+def test_an_architecture_without_a_family_is_written_and_not_proven(target: str, tmp_path: Path) -> None:
+    source = copied(QWEN2, tmp_path)
+    with json_of(source / "config.json") as config:
+        config |= {"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3"}
+    done = convert(source, tmp_path / target)
+    word, gates = decided(done)
+    assert word == "not proven"
+    assert "G0-TENSOR-001" in gates
+    assert [o.gate_id for o in done.evidence if o.outcome.value == "Falsified"] == []
+
+
 @needs_apr_files
 def test_rows_in_gguf_order_inside_apr_are_known_by_their_names(tmp_path: Path) -> None:
     assert decided(convert(APR_FILES / "imp-q4k.apr", tmp_path / "m.apr", tokenizer=QWEN2)) == ("kept", ())
