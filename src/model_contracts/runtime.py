@@ -43,9 +43,7 @@ class Way(Record):
 
     arguments: tuple[str, ...] | None = None
     route: str | None = Field(None, pattern=r"^/")
-    body: dict[str, JsonValue] | None = Field(
-        None, description="`{tokens}` and `{max_tokens}` become numbers."
-    )
+    body: dict[str, JsonValue] | None = Field(None, description="`{tokens}` and `{max_tokens}` become numbers.")
     reads: Reads = Field(default_factory=Reads)
     prompt_included: bool = Field(False, description="The tokens it gives begin with those of the prompt.")
 
