@@ -34,9 +34,12 @@ class RoundTrip:
 
 
 class TextSession:
-    """One artifact's tokenizer or template. Every method may raise RuntimeFailure; texts hold no lone surrogates."""
+    """One artifact's tokenizer or template. Every method may raise RuntimeFailure; texts hold no lone surrogates.
 
-    def __init__(self, artifact: Artifact, purpose: Purpose, limits: Limits) -> None:
+    `pre` is llama.cpp's name of the pre-tokenizer of an .apr, which names none itself.
+    """
+
+    def __init__(self, artifact: Artifact, purpose: Purpose, limits: Limits, pre: str | None = None) -> None:
         if distribution(_NEEDS[purpose]) is None:
             raise NotInstalled(f"{_NEEDS[purpose]} is not installed: {HOW_TO_GET}")
         what = "tokenizer" if purpose == "encode" else "chat template"
@@ -48,6 +51,7 @@ class TextSession:
             "path": absolute(artifact.path),
             "tokenizer": absolute(origin) if origin is not None and beside else None,
             "purpose": purpose,
+            "pre": pre,
         }
         try:
             self.about: dict[str, Any] = dict(self._child.ask("open", asked, seconds=limits.start_seconds).value)

@@ -14,19 +14,26 @@ from model_contracts.ledger import Ledger
 from model_contracts.runtimes import templates
 from model_contracts.runtimes.interface import Refused
 from model_contracts.runtimes.reading import Reading
-from model_contracts.runtimes.tokenizers import encoder
+from model_contracts.runtimes.tokenizers import completed, encoder
 
 
-def serve(path: str, tokenizer: str | None, purpose: str) -> Served:
-    """Open the artifact at a path, with the tokenizer.json that stands for its own. Raises Refused."""
+def serve(path: str, tokenizer: str | None, purpose: str, pre: str | None) -> Served:
+    """Open the artifact at a path, with the tokenizer.json that stands for its own. Raises Refused.
+
+    `pre` names the pre-tokenizer of an .apr, which names none.
+    """
     artifact = open_artifact(Path(path))
     if tokenizer is not None and (artifact.tokenizer is None or artifact.tokenizer.origin != Path(tokenizer)):
         artifact = _with(artifact, Path(tokenizer))
     if purpose != "encode":
         return Served(artifact, None)
-    built = encoder(artifact)
-    assert artifact.tokenizer is not None
-    return Served(artifact, Reading(built, artifact.tokenizer))
+    carried = artifact.tokenizer
+    if carried is None:
+        raise Refused(f"{artifact.name} has no tokenizer")
+    if pre is not None and artifact.format == "apr" and carried.pre is None:
+        named = replace(carried, pre=pre)
+        artifact, carried = replace(artifact, read_tokenizer=lambda: named), named
+    return Served(artifact, Reading(encoder(artifact), completed(artifact, carried)[0]))
 
 
 def _with(artifact: Artifact, path: Path) -> Artifact:
@@ -46,10 +53,12 @@ class Served:
         self._artifact, self._own = artifact, reading
 
     def about(self) -> dict[str, Any]:
-        """What was loaded: where the tokenizer came from, and why there is no way back, where there is none."""
+        """What was loaded: where the tokenizer came from, what was assumed of it, why there may be no way back."""
         if self._own is None:
-            return {"origin": None, "lossy": None, "spaced": False}
-        return {"origin": self._own.encoder.origin, "lossy": self._own.lossy, "spaced": self._own.spaced}
+            return {}
+        encoder = self._own.encoder
+        said = {"origin": encoder.origin, "assumed": encoder.assumed}
+        return {**said, "lossy": self._own.lossy, "spaced": self._own.spaced}
 
     def encode(self, texts: list[str], add_special: bool) -> list[list[int]]:
         """Token ids of many texts."""
