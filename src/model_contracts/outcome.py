@@ -85,6 +85,9 @@ class Counterexample(Record):
     input_base64: str | None = Field(None, description="The bytes of the input.")
     input: JsonValue = None
     seed: int | None = None
+    files: dict[str, str] = Field(
+        default_factory=dict, description="Digest of each file beside the weights, by its path, as it was then."
+    )
 
 
 class Host(Record):

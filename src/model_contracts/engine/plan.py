@@ -9,13 +9,14 @@ from pathlib import Path
 
 from model_contracts.checks import KINDS
 from model_contracts.checks.interface import Where
-from model_contracts.contract import Contract
+from model_contracts.contract import Clause, Contract
 from model_contracts.definitions import (
     DefinitionError,
     find_contract,
     invariant_of,
     load_contract,
     parameters,
+    shipped_ids,
 )
 from model_contracts.engine.properties import PROPERTIES
 from model_contracts.invariant import Gate, Invariant
@@ -86,6 +87,20 @@ def plan(request: CheckRequest, target: Path) -> Plan:
     definitions = {c.id: _digest(c) for c in contracts}
     definitions |= {step.invariant.id: _digest(step.invariant) for step in chosen}
     return Plan(chosen, left_out, definitions, notes)
+
+
+def step_of(contract: str, invariant: str, gate: str) -> Step:
+    """The step of a gate as a contract has it; where no such contract is shipped, as its invariant has it.
+
+    Raises UsageError where the invariant has no such gate, DefinitionError where there is no such invariant.
+    """
+    known = load_contract(contract) if contract in shipped_ids("contract") else None
+    alone = Contract(id="replay", title="", clauses=(Clause(invariant=invariant),))
+    for held in (known, alone):
+        for step in _steps(held) if held is not None else ():
+            if (step.invariant.id, step.gate.id) == (invariant, gate):
+                return step
+    raise UsageError(f"{invariant} has no gate {gate} (contracts list)")
 
 
 def _contracts(request: CheckRequest, target: Path) -> tuple[list[Contract], tuple[str, ...]]:

@@ -63,6 +63,15 @@ def artifact_record(artifact: Artifact, examination: Examination, notes: tuple[s
     )
 
 
+def beside(examination: Examination) -> dict[str, str]:
+    """Digests of the small files beside the weights of both sides, by their paths: what a replay stands on too."""
+    from blake3 import blake3
+
+    sides = (examination.target, examination.source)
+    files = {sidecar.path for side in sides if side is not None for sidecar in side.sidecars.values()}
+    return {str(path): f"blake3:{blake3(path.read_bytes()).hexdigest()}" for path in sorted(files) if path.is_file()}
+
+
 def run_record(
     request: CheckRequest,
     plans: list[Plan],
