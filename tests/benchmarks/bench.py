@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bench_commands
 import bench_memory
 import bench_passes
+import bench_tokenizers
 from make_model import write
 from timing import Row
 
@@ -24,6 +25,7 @@ GROUPS: dict[str, Callable[[Path, int], Iterator[Row]]] = {
     "passes": bench_passes.rows,
     "commands": bench_commands.rows,
     "memory": bench_memory.rows,
+    "tokenizers": bench_tokenizers.rows,
 }
 
 
