@@ -1,18 +1,19 @@
-"""Owns the invariants that range over generated inputs: the only place where Hypothesis is run."""
+"""Owns the kinds of checks whose inputs are generated, and the one of them that is about headers (I-3)."""
 
 from __future__ import annotations
 
-import gc
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field
 
-from model_contracts import paths
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination, Skip, Where
+from model_contracts.engine import added_tokens, chat_templates, golden_rule, tokenizer_texts
+from model_contracts.engine.search import search
+from model_contracts.engine.trial import Trial
 from model_contracts.formats.opening import READERS
 from model_contracts.formats.source import MemoryBytes
 from model_contracts.outcome import Comparison, Counterexample, Place, Record
@@ -25,21 +26,14 @@ class ExampleParameters(Record):
     examples: int = Field(ge=1, le=100_000)
 
 
-@dataclass(slots=True)
-class Trial:
-    """What a property needs beside the examination, and the counterexample it may find."""
-
-    seed: int
-    max_examples: int | None
-    counterexample: Counterexample | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Property:
     """A kind of check whose inputs are generated."""
 
     parameters: type[Record]
     run: Callable[[Examination, Any, Where, Trial], Iterator[Comparison]]
+    #: A stored counterexample again, without Hypothesis (None: what it takes to run again is not stored).
+    again: Callable[[Examination, Any, Counterexample], Comparison] | None = None
 
 
 def unknown_dtype_refused(
@@ -49,7 +43,15 @@ def unknown_dtype_refused(
     artifact = examination.target
     if not artifact.tensors:
         raise Skip("missing_input", "the artifact has no tensor whose header entry could be written again")
-    tried, smallest = _falsify(artifact, trial.max_examples or parameters.examples, trial.seed)
+    examples = trial.max_examples or parameters.examples
+    found = search(
+        with_unknown_dtype(artifact),
+        lambda header: refuses(artifact, header),
+        examples,
+        trial.seed,
+        seconds=trial.time_budget,
+    )
+    tried, smallest = found.tried, found.counterexample
     if smallest is not None:
         description = f"{artifact.format} header with tensor {smallest.tensor!r} of type {smallest.dtype!r}"
         trial.counterexample = Counterexample(
@@ -67,7 +69,28 @@ def unknown_dtype_refused(
         holds=smallest is None,
         count=tried,
         bound_from=where("examples"),
-        note=f"{tried:,} generated headers, seed {trial.seed}",
+        note=f"{tried:,} generated headers, seed {trial.seed}"
+        + (f"; the time budget of {trial.time_budget:g} s ended it" if found.out_of_time else ""),
+    )
+
+
+def refused_again(examination: Examination, parameters: ExampleParameters, stored: Counterexample) -> Comparison:
+    """Read a stored header again."""
+    entry = stored.input if isinstance(stored.input, dict) else {}
+    tensor, dtype = entry.get("tensor"), entry.get("dtype")
+    if stored.input_base64 is None or not isinstance(tensor, str) or not isinstance(dtype, str | int):
+        raise Skip("missing_input", "the stored input is no header")
+    try:
+        data = b64decode(stored.input_base64, validate=True)
+    except ValueError:
+        raise Skip("missing_input", "the stored header is not base64") from None
+    holds = refuses(examination.target, GeneratedHeader(tensor, dtype, data))
+    return Comparison(
+        measure="unknown_dtype_refused",
+        place=Place(tensor=tensor),
+        expected="refused by name, the tensor not read",
+        observed="refused by name" if holds else f"type {dtype!r} was read",
+        holds=holds,
     )
 
 
@@ -80,45 +103,28 @@ def refuses(artifact: Artifact, header: GeneratedHeader) -> bool:
     return named and all(tensor.name != header.tensor for tensor in container.tensors)
 
 
-PROPERTIES: dict[str, Property] = {"unknown_dtype_refused": Property(ExampleParameters, unknown_dtype_refused)}
-
-
-class _Falsified(Exception):
-    """A generated input that does not hold."""
-
-
-def _falsify(artifact: Artifact, examples: int, seed: int) -> tuple[int, GeneratedHeader | None]:
-    """Number of inputs tried, and the smallest that was not refused."""
-    from hypothesis import HealthCheck, Phase, configuration, given, settings
-    from hypothesis import seed as seeded
-
-    # Otherwise Hypothesis keeps a `.hypothesis` folder wherever the command is run.
-    # Hypothesis forces a collection: it need not walk what imports have made, which lives to the end anyway.
-    gc.freeze()
-    configuration.set_hypothesis_home_dir(paths.cache("hypothesis"))
-
-    tried = 0
-    failing: list[GeneratedHeader] = []
-
-    @seeded(seed)
-    @settings(
-        max_examples=examples,
-        database=None,
-        deadline=None,
-        phases=(Phase.generate, Phase.shrink),
-        report_multiple_bugs=False,
-        suppress_health_check=list(HealthCheck),
+def _texts(kind: tokenizer_texts.TextProperty) -> Property:
+    return Property(
+        tokenizer_texts.TextParameters, kind.run, lambda seen, given, stored: kind.again(seen, given, stored.input)
     )
-    @given(with_unknown_dtype(artifact))
-    def attempt(header: GeneratedHeader) -> None:
-        nonlocal tried
-        tried += 1
-        if not refuses(artifact, header):
-            failing.append(header)
-            raise _Falsified
 
-    try:
-        attempt()
-    except _Falsified:
-        return tried, failing[-1]  # Hypothesis runs the smallest one last
-    return tried, None
+
+PROPERTIES: dict[str, Property] = {
+    "added_token_ids": Property(
+        added_tokens.AddedTokenParameters,
+        added_tokens.added_tokens,
+        lambda seen, given, stored: added_tokens.again(seen, given, stored.input),
+    ),
+    "decoded_text": _texts(tokenizer_texts.ROUND_TRIP),
+    "ids_in_range": _texts(tokenizer_texts.IN_RANGE),
+    "same_distributions": Property(golden_rule.DistributionParameters, golden_rule.same_distributions),
+    "same_prompt_tokens": Property(golden_rule.PromptParameters, golden_rule.same_prompt_tokens),
+    "same_rendering": Property(
+        chat_templates.RenderParameters,
+        chat_templates.same_rendering,
+        lambda seen, given, stored: chat_templates.again(seen, given, stored.input),
+    ),
+    "same_token_ids": _texts(tokenizer_texts.SAME_IDS),
+    "same_token_ids_llama_cpp": _texts(tokenizer_texts.SAME_IDS_IN_LLAMA_CPP),
+    "unknown_dtype_refused": Property(ExampleParameters, unknown_dtype_refused, refused_again),
+}

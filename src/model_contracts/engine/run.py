@@ -16,11 +16,12 @@ from model_contracts.artifact import Artifact
 from model_contracts.checks import AFTER_THE_PASS, KINDS, READS_VALUES
 from model_contracts.checks.interface import Examination, Skip
 from model_contracts.converters.gather import with_tokenizer
-from model_contracts.definitions import load_families, load_recipes
+from model_contracts.definitions import load_corpus, load_families, load_recipes
 from model_contracts.engine.environment import host
 from model_contracts.engine.plan import CheckRequest, Plan, Step, UsageError, plan
-from model_contracts.engine.properties import PROPERTIES, Trial
-from model_contracts.engine.record import artifact_record, run_record, subject_of
+from model_contracts.engine.properties import PROPERTIES
+from model_contracts.engine.record import artifact_record, beside, run_record, subject_of
+from model_contracts.engine.trial import Trial
 from model_contracts.formats.opening import open_artifact
 from model_contracts.kernels.apart import start
 from model_contracts.kernels.interface import Sweep
@@ -36,6 +37,7 @@ from model_contracts.outcome import (
     SkipCause,
     Verdict,
 )
+from model_contracts.runtimes.interface import Crashed, NotInstalled, RuntimeFailure, TimedOut
 
 #: Comparisons kept in an outcome: violations, and the closest of those that held.
 _VIOLATIONS, _CLOSEST = 50, 5
@@ -86,6 +88,7 @@ def _evaluate_all(plan: Plan, examination: Examination, request: CheckRequest) -
     if reads and (done := _finished(examination)) is not None:
         _take_problems(examination, done)
         log.info("bytes_read", values=done.values, seconds=round(done.seconds, 3), engine=done.engine)
+    examination.sessions.close()
     # What a tokenizer file holds is a matter of its container too, whether a gate asked for it or not.
     _ = examination.target.tokenizer
     outcomes = []
@@ -165,7 +168,7 @@ class Seen:
 
 def evaluate(step: Step, examination: Examination, request: CheckRequest) -> Seen:
     """Evaluate one step. Nothing compared is Skipped; an exception of ours is Error, never a verdict on the file."""
-    clock, tally, trial = time.perf_counter(), _Tally(), Trial(_seed(step, request), request.max_examples)
+    clock, tally, trial = time.perf_counter(), _Tally(), _trial(step, request)
     verdict, cause = Verdict.CORROBORATED, None
     reason = ""
     try:
@@ -174,6 +177,8 @@ def evaluate(step: Step, examination: Examination, request: CheckRequest) -> See
             tally.take(comparison)
     except Skip as skip:
         verdict, cause, reason = Verdict.SKIPPED, skip.cause, skip.reason
+    except RuntimeFailure as failure:
+        verdict, cause, reason = _failed(failure)
     except Exception as error:  # whatever it is, it is ours, and the other gates go on
         verdict, reason = Verdict.ERROR, f"{type(error).__name__}: {error}"[:300]
         _log_error(step, error)
@@ -183,7 +188,20 @@ def evaluate(step: Step, examination: Examination, request: CheckRequest) -> See
         verdict, cause, reason = Verdict.SKIPPED, "nothing_compared", "nothing was compared"
     elif verdict is Verdict.CORROBORATED:
         reason = f"{step.gate.title}: {tally.compared:,} compared"
-    return Seen(tally, verdict, cause, reason, trial.counterexample, time.perf_counter() - clock)
+    counterexample = trial.counterexample
+    if counterexample is not None:
+        counterexample = counterexample.model_copy(update={"files": beside(examination)})
+    return Seen(tally, verdict, cause, reason, counterexample, time.perf_counter() - clock)
+
+
+def _failed(failure: RuntimeFailure) -> tuple[Verdict, SkipCause | None, str]:
+    """A runtime that did not answer: what is not installed proves nothing, what died or hung falsifies."""
+    tail = f" · last words: {failure.tail.strip()[-160:]}" if failure.tail.strip() else ""
+    if isinstance(failure, NotInstalled):
+        return Verdict.SKIPPED, "missing_input", failure.reason
+    if isinstance(failure, TimedOut):
+        return Verdict.TIMEOUT, None, failure.reason + tail
+    return (Verdict.CRASHED if isinstance(failure, Crashed) else Verdict.FALSIFIED), None, failure.reason + tail
 
 
 def _comparisons(step: Step, examination: Examination, trial: Trial) -> Iterable[Comparison]:
@@ -234,6 +252,12 @@ def _outcome(step: Step, examination: Examination, seen: Seen) -> Outcome:
         timestamp=_now(),
         host=host(),
     )
+
+
+def _trial(step: Step, request: CheckRequest) -> Trial:
+    corpus = load_corpus(step.invariant.id) if step.gate.check in PROPERTIES else None
+    pinned = corpus.of(step.gate.check) if corpus is not None else ()
+    return Trial(_seed(step, request), request.max_examples, request.time_budget, pinned)
 
 
 def _seed(step: Step, request: CheckRequest) -> int:

@@ -53,7 +53,8 @@ def prompts(tokenizer: Tokenizer, framing: Framing, longest: int) -> SearchStrat
         each = 10
     elif framing == "chat":
         turn = st.lists(words, min_size=1, max_size=12).map(" ".join)
-        turns = st.lists(turn, min_size=1, max_size=5)
+        # The last word is the user's: after an assistant's, some runtimes go on with its turn (llama.cpp does).
+        turns = st.lists(turn, min_size=1, max_size=5).map(lambda turns: turns[: len(turns) - (len(turns) + 1) % 2])
         parts = st.builds(lambda system, turns: (system, *turns), st.sampled_from(_SYSTEM), turns)
         each = 20
     else:

@@ -1,0 +1,86 @@
+"""Owns the golden rule and I-1: generated prompts, equal token ids first, then distributions position by position."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
+
+from model_contracts.checks.interface import Examination, Skip, Where, not_owed, tokenizers_of
+from model_contracts.engine.distributions import Comparing
+from model_contracts.engine.prompt_tokens import compare_prompt_tokens, prompt_ids
+from model_contracts.engine.search import search
+from model_contracts.engine.trial import Trial
+from model_contracts.inference.budgets import Budgets, bounds
+from model_contracts.inference.sequential import Buckets
+from model_contracts.inference.sessions import own_runtime
+from model_contracts.outcome import Comparison, Place, Record
+from model_contracts.runtimes.interface import Refused, WholeRows, WrongAnswer
+from model_contracts.strategies.prompts import FRAMINGS, Prompt, prompts
+
+
+class PromptParameters(Record):
+    """How many prompts of each framing are tried, and how long they may be."""
+
+    examples: int = Field(12, ge=1)
+    longest: int = Field(200, ge=8, description="Tokens.")
+
+
+class DistributionParameters(Budgets):
+    """Budgets, and on what the two sides run: the same runtime, or the target on its own."""
+
+    target_runtime: Literal["transformers", "own"] = "transformers"
+
+
+def same_prompt_tokens(
+    examination: Examination, parameters: PromptParameters, where: Where, trial: Trial
+) -> Iterator[Comparison]:
+    """Compare the ids that each side makes of generated prompts, in every framing: these come first."""
+    _, tokenizer = tokenizers_of(examination)
+    source, target = _sessions(examination, "transformers")
+
+    def same(prompt: Prompt) -> bool:
+        return prompt_ids(source, prompt) == prompt_ids(target, prompt)
+
+    for framing in FRAMINGS:
+        if framing == "chat" and examination.source_view.artifact.chat_template is None:
+            continue
+        examples = trial.max_examples or parameters.examples
+        strategy = prompts(tokenizer, framing, parameters.longest)
+        found = search(strategy, same, examples, trial.seed, seconds=trial.time_budget)
+        yield compare_prompt_tokens(framing, found, source, target, trial)
+
+
+def same_distributions(
+    examination: Examination, parameters: DistributionParameters, where: Where, trial: Trial
+) -> Iterator[Comparison]:
+    """Compare next-token distributions until the budget is kept or broken at the stated confidence."""
+    if parameters.target_runtime == "own" and own_runtime(examination.target) == "transformers":
+        raise not_owed("the target's own runtime is transformers: I-1 compares just that")
+    family = examination.source_view.family
+    chosen = parameters.of(examination.intent, family.id if family else None)
+    if chosen is None:
+        label = examination.intent.label if examination.intent else "?"
+        raise Skip("missing_input", f"no budget of inference is given for {label}")
+    budget, pointer = chosen
+    try:
+        source, target = _sessions(examination, parameters.target_runtime)
+        run = Comparing(source, target, parameters, Buckets(bounds(budget, parameters.confidence), parameters.edges))
+        yield from run.compare(examination, trial)
+        yield from run.comparisons(where, pointer)
+    except (Refused, WrongAnswer) as failure:
+        yield Comparison(
+            measure="runtime_answers",
+            place=Place(file=examination.target.path.name),
+            expected="an answer",
+            observed=failure.reason[:200],
+            holds=False,
+            note=failure.tail[-200:] or None,
+        )
+
+
+def _sessions(examination: Examination, target_runtime: str) -> tuple[WholeRows, WholeRows]:
+    source, target = examination.source_view.artifact, examination.target
+    name = own_runtime(target) if target_runtime == "own" else target_runtime
+    return examination.sessions.get(source.path, "transformers"), examination.sessions.get(target.path, name)

@@ -1,0 +1,56 @@
+"""Owns the sessions of a run: one an artifact and runtime, opened when first asked for, all ended together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+from model_contracts.artifact import Artifact
+from model_contracts.runtimes import runtime
+from model_contracts.runtimes.encoders import Purpose, TextSession
+from model_contracts.runtimes.interface import Limits, WholeRows
+
+
+def own_runtime(artifact: Artifact) -> str:
+    """The runtime that people run a format with, of those that are ours."""
+    return "llamacpp" if artifact.format == "gguf" else "transformers"
+
+
+@dataclass
+class Sessions:
+    """Open sessions by path and runtime."""
+
+    limits: Limits = field(default_factory=Limits)
+    _open: dict[tuple[Path, str], WholeRows] = field(default_factory=dict)
+    _texts: dict[tuple[Path, Path | None, Purpose, str | None], TextSession] = field(default_factory=dict)
+
+    def get(self, path: Path, name: str) -> WholeRows:
+        """The session of an artifact on a runtime; raises RuntimeFailure where it cannot be opened."""
+        if (path, name) not in self._open:
+            self._open[path, name] = cast("WholeRows", runtime(name).open(path, self.limits))
+        return self._open[path, name]
+
+    def texts(self, artifact: Artifact, purpose: Purpose, limits: Limits, pre: str | None = None) -> TextSession:
+        """The session that encodes or renders with an artifact's tokenizer or template; raises RuntimeFailure."""
+        origin = artifact.tokenizer.origin if artifact.tokenizer is not None else None
+        key = (artifact.path, origin, purpose, pre)
+        if key not in self._texts:
+            self._texts[key] = TextSession(artifact, purpose, limits, pre)
+        return self._texts[key]
+
+    def close(self) -> None:
+        """End every child process."""
+        while self._texts:
+            self._texts.popitem()[1].close()
+        while self._open:
+            self._open.popitem()[1].close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
