@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isnan
+from math import isnan, sqrt
 
-from model_contracts.anatomy.budgets import Budgets, exact
+from model_contracts.anatomy.budgets import Budget, Budgets, exact
 from model_contracts.anatomy.rivals import explain
 from model_contracts.checks.interface import Examination, Where, missing_input
 from model_contracts.kernels.interface import Moments, Pairing, PairMeasures
@@ -60,6 +60,8 @@ def _compare(
         if isnan(distance):  # the slope of a constant tensor is not defined
             continue
         tolerance: float = getattr(budget, measure)
+        if measure in ("gain", "offset"):
+            tolerance += _rounding(budget, theirs, pair.count)
         yield Comparison(
             measure=measure,
             place=_place(pairing, pair, row),
@@ -71,6 +73,15 @@ def _compare(
             count=pair.count,
             bound_from=where("budgets", pairing.target.dtype, measure),
         )
+
+
+def _rounding(budget: Budget, theirs: Moments, count: int) -> float:
+    """How far honest rounding alone moves a regression: three standard errors of its slope.
+
+    It matters in short vectors that hardly vary (a norm around one); in a matrix it is nothing beside the budget.
+    """
+    spread = theirs.std * sqrt(count)
+    return min(3 * budget.relative_rmse * theirs.rms / spread, 0.05) if spread else 0.05
 
 
 def _finite(pairing: Pairing, pair: PairMeasures, ours: Moments, theirs: Moments) -> Iterator[Comparison]:
