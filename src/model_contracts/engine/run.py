@@ -15,14 +15,15 @@ from model_contracts.anatomy.claims import UnknownRecipe, requested
 from model_contracts.artifact import Artifact
 from model_contracts.checks import AFTER_THE_PASS, KINDS, READS_VALUES
 from model_contracts.checks.interface import Examination, Skip
-from model_contracts.converters.gather import with_tokenizer
 from model_contracts.definitions import load_corpus, load_families, load_recipes
 from model_contracts.engine.environment import host
+from model_contracts.engine.golden_files import read
 from model_contracts.engine.plan import CheckRequest, Plan, Step, UsageError, plan
 from model_contracts.engine.properties import PROPERTIES
 from model_contracts.engine.record import artifact_record, beside, run_record, subject_of
 from model_contracts.engine.trial import Trial
 from model_contracts.formats.opening import open_artifact
+from model_contracts.golden import Golden
 from model_contracts.kernels.apart import start
 from model_contracts.kernels.interface import Sweep
 from model_contracts.log import logger
@@ -47,13 +48,15 @@ def check(request: CheckRequest) -> tuple[Evidence, Run]:
     """Examine every path of the request; the evidence of all, and the record of the run."""
     started, clock = _now(), time.perf_counter()
     plans = [plan(request, path) for path in request.paths]
+    golden = read(request.golden) if request.golden is not None else None
     source = _source(request)
-    examinations = [_examination(request, open_artifact(path), source) for path in request.paths]
+    examinations = [_examination(request, open_artifact(path), source, golden) for path in request.paths]
     outcomes: list[Outcome] = []
     records: list[ArtifactRecord] = []
+    held = (f"held to {request.golden}, {golden.digests.content}",) if golden is not None else ()
     for planned, examination in zip(plans, examinations, strict=True):
         outcomes += _evaluate_all(planned, examination, request)
-        records.append(artifact_record(examination.target, examination, planned.notes))
+        records.append(artifact_record(examination.target, examination, (*planned.notes, *held)))
     if source is not None:
         records.append(artifact_record(source, examinations[0], ()))
     return tuple(outcomes), run_record(request, plans, records, outcomes, started, time.perf_counter() - clock)
@@ -63,16 +66,23 @@ def _source(request: CheckRequest) -> Artifact | None:
     if request.against is None:
         return None
     source = open_artifact(request.against)
-    return source if request.tokenizer is None else with_tokenizer(source, request.tokenizer)[0]
+    if request.tokenizer is None:
+        return source
+    from model_contracts.converters.gather import with_tokenizer
+
+    return with_tokenizer(source, request.tokenizer)[0]
 
 
-def _examination(request: CheckRequest, target: Artifact, source: Artifact | None) -> Examination:
+def _examination(
+    request: CheckRequest, target: Artifact, source: Artifact | None, golden: Golden | None
+) -> Examination:
     recipes = load_recipes()
     try:
         asked = requested(request.dtype, recipes) if request.dtype is not None else None
     except UnknownRecipe as error:
         raise UsageError(str(error)) from None
-    return Examination(target, source, load_families(), recipes, partial(start, progress=request.progress), asked)
+    sweeper = partial(start, progress=request.progress)
+    return Examination(target, source, load_families(), recipes, sweeper, asked, golden=golden)
 
 
 def _evaluate_all(plan: Plan, examination: Examination, request: CheckRequest) -> list[Outcome]:
