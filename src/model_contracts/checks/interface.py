@@ -12,6 +12,7 @@ from model_contracts.anatomy.pairing import Match, match
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Tokenizer
 from model_contracts.family import Family, Recipes
+from model_contracts.golden import Golden
 from model_contracts.inference.sessions import Sessions
 from model_contracts.kernels.interface import Sweep, SweepRequest
 from model_contracts.outcome import Comparison, Record, SkipCause
@@ -72,6 +73,8 @@ class Examination:
     sweeper: Sweeper
     request: Claim | None = None
     sessions: Sessions = field(default_factory=Sessions)
+    #: What a model answered, where the target is held to it.
+    golden: Golden | None = None
     _pass: Callable[[], Sweep] | None = field(default=None, repr=False)
     _sweep: Sweep | None = field(default=None, repr=False)
 

@@ -13,6 +13,7 @@ from importlib import import_module
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("model_contracts.cli.check", "hold model files to a contract"),
     "convert": ("model_contracts.cli.convert", "convert a model to another format and check the result"),
+    "golden": ("model_contracts.cli.golden", "record what a model answers, to hold others to it"),
     "inspect": ("model_contracts.cli.inspect", "say what a model file is"),
     "stats": ("model_contracts.cli.stats", "print the statistics of every tensor"),
     "report": ("model_contracts.cli.report", "render the evidence of an earlier check again"),
@@ -31,6 +32,7 @@ _TOLD: tuple[tuple[str, str], ...] = (
     ("model_contracts.converters.interface", "ConversionRefused"),
     ("model_contracts.definitions.errors", "DefinitionError"),
     ("model_contracts.engine.evidence", "Unusable"),
+    ("model_contracts.engine.golden_files", "GoldenRefused"),
     ("model_contracts.engine.plan", "UsageError"),
     ("model_contracts.formats.interface", "Unreadable"),
 )

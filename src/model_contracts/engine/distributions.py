@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from model_contracts.checks.interface import Examination, Skip, Where, tokenizer_of
 from model_contracts.engine.prompt_tokens import compare_prompt_tokens, prompt_ids
 from model_contracts.engine.search import search
+from model_contracts.engine.settled import settled_comparisons
 from model_contracts.engine.trial import Trial
 from model_contracts.inference.budgets import Budgets
 from model_contracts.inference.measures import Agreement, compare_rows
-from model_contracts.inference.sequential import Buckets, Settling
-from model_contracts.outcome import Comparison, Counterexample, Place
+from model_contracts.inference.sequential import Buckets
+from model_contracts.outcome import Comparison, Counterexample
 from model_contracts.runtimes.interface import WholeRows
 from model_contracts.strategies.prompts import FRAMINGS, Prompt, prompts
 
@@ -97,52 +98,4 @@ class Comparing:
 
     def comparisons(self, where: Where, pointer: tuple[str, ...]) -> Iterator[Comparison]:
         """Every bucket's divergence and agreement against the budget."""
-        whole, bounds = self.buckets.all, self.buckets.all.bounds
-        if self.buckets.state() == "open":
-            raise Skip(
-                "unsatisfiable",
-                f"{whole.count:,} positions of {self.prompts} prompts settle nothing at {bounds.confidence:.0%}: "
-                f"mean divergence {whole.mean:.3g} nats, top-1 agreement {whole.top1:.2%}",
-            )
-        said = f"{whole.count:,} positions of {self.prompts} prompts, settled at {bounds.confidence:.0%}"
-        for name, bucket in (("all", whole), *self.buckets.each.items()):
-            if bucket.count:
-                note = said if name == "all" else f"99th percentile {bucket.high:.3g}, NMSE {bucket.mean_nmse:.3g}"
-                yield from self._bucket(name, bucket, note, where, pointer)
-        yield self._high(where, pointer)
-
-    def _bucket(
-        self, name: str, bucket: Settling, note: str, where: Where, pointer: tuple[str, ...]
-    ) -> Iterator[Comparison]:
-        bounds = bucket.bounds
-        mean, top1 = bucket.mean, bucket.top1
-        for measure, field, expected, observed, distance, tolerance, settled in (
-            ("mean_divergence", "divergence", 0.0, mean, mean, bounds.divergence, bucket.divergence_state()),
-            ("top1_agreement", "top1", 1.0, top1, 1 - top1, 1 - bounds.top1, bucket.top1_state()),
-        ):
-            yield Comparison(
-                measure=measure,
-                place=Place(key=f"positions {name}"),
-                expected=expected,
-                observed=observed,
-                holds=settled != "broken",
-                tolerance=tolerance,
-                smallest_passing_tolerance=distance,
-                count=bucket.count,
-                bound_from=where(pointer[0], *pointer[1:], field),
-                note=note,
-            )
-
-    def _high(self, where: Where, pointer: tuple[str, ...]) -> Comparison:
-        high, bound = self.buckets.all.high, self.buckets.all.bounds.divergence_99
-        return Comparison(
-            measure="divergence_99",
-            place=Place(key="positions all"),
-            expected=0.0,
-            observed=high,
-            holds=high <= bound,
-            tolerance=bound,
-            smallest_passing_tolerance=high,
-            count=self.buckets.all.count,
-            bound_from=where(pointer[0], *pointer[1:], "divergence_99"),
-        )
+        yield from settled_comparisons(self.buckets, self.prompts, where, pointer)

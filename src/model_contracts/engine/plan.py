@@ -33,6 +33,8 @@ class CheckRequest:
 
     paths: tuple[Path, ...]
     against: Path | None = None
+    #: What a model answered, as `contracts golden record` wrote it.
+    golden: Path | None = None
     contract: str | None = None
     dtype: str | None = None
     #: The tokenizer.json that stands for the source's own.
@@ -104,9 +106,10 @@ def step_of(contract: str, invariant: str, gate: str) -> Step:
 
 
 def _contracts(request: CheckRequest, target: Path) -> tuple[list[Contract], tuple[str, ...]]:
+    asked = [load_contract("golden")] if request.golden is not None else []
     if request.contract is not None:
-        return [load_contract(request.contract)], ()
-    contracts = [load_contract("conversion" if request.against is not None else "default")]
+        return [load_contract(request.contract), *asked], ()
+    contracts = [load_contract("conversion" if request.against is not None else "default"), *asked]
     # A downloaded folder may hold a contracts.yaml of its own: what is found beside a model adds, it never takes away.
     folder = target.resolve().parent
     found = find_contract(folder)

@@ -11,11 +11,12 @@ from pydantic import Field
 
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination, Skip, Where
-from model_contracts.engine import added_tokens, chat_templates, golden_rule, tokenizer_texts
+from model_contracts.engine import added_tokens, chat_templates, golden_agreement, golden_rule, tokenizer_texts
 from model_contracts.engine.search import search
 from model_contracts.engine.trial import Trial
 from model_contracts.formats.opening import READERS
 from model_contracts.formats.source import MemoryBytes
+from model_contracts.inference.budgets import Budgets
 from model_contracts.outcome import Comparison, Counterexample, Place, Record
 from model_contracts.strategies.headers import GeneratedHeader, with_unknown_dtype
 
@@ -116,6 +117,7 @@ PROPERTIES: dict[str, Property] = {
         lambda seen, given, stored: added_tokens.again(seen, given, stored.input),
     ),
     "decoded_text": _texts(tokenizer_texts.ROUND_TRIP),
+    "golden_answers": Property(Budgets, golden_agreement.golden_answers),
     "ids_in_range": _texts(tokenizer_texts.IN_RANGE),
     "same_distributions": Property(golden_rule.DistributionParameters, golden_rule.same_distributions),
     "same_prompt_tokens": Property(golden_rule.PromptParameters, golden_rule.same_prompt_tokens),

@@ -122,6 +122,16 @@ class Session(Protocol):
 class WholeRows(Session, Protocol):
     """A session that gives whole rows by token id: what a divergence between two distributions is computed from."""
 
+    @property
+    def vocabulary(self) -> int:
+        """Width of a row."""
+        ...
+
+    @property
+    def context(self) -> int | None:
+        """Positions that the model was made for, where it says so."""
+        ...
+
     def rows(self, tokens: Sequence[int], *, start: int = 0) -> Iterator[LogProbabilities]:
         """Natural-log probabilities [positions, vocabulary] after position `start`, `start + 1` …, in pieces.
 

@@ -1,0 +1,189 @@
+"""Owns golden files on disk: recorded from a model, written whole or not at all, and read without trusting them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from model_contracts.artifact import Artifact, Tokenizer
+from model_contracts.checks.interface import Skip, tokenizer_of
+from model_contracts.engine.environment import environment
+from model_contracts.engine.prompt_tokens import prompt_ids
+from model_contracts.engine.search import search
+from model_contracts.formats.opening import open_artifact
+from model_contracts.golden import Digests, Golden, GoldenPrompt, Message
+from model_contracts.inference import golden_answers
+from model_contracts.inference.sessions import Sessions, own_runtime
+from model_contracts.runtimes import runtime
+from model_contracts.runtimes.interface import RuntimeFailure, WholeRows
+from model_contracts.strategies.prompts import FRAMINGS, Framing, Prompt, prompts
+
+MAX_BYTES = 256 << 20
+#: Commas, colons and brackets that are parsed at the most: the numbers of a file are text, its structure is small.
+_MAX_PARTS = 4_000_000
+#: Longest prompt, tokens: far enough for the last bucket of positions.
+LONGEST = 640
+#: Prompts that are generated for each that is kept, so that long and short ones are among them.
+_CANDIDATES = 4
+
+
+class GoldenRefused(Exception):
+    """A golden file that is not written or not read: one line that names the path."""
+
+
+def record(path: Path, each: int, top: int, seed: int) -> Golden:
+    """What a model answers to `each` prompts of every framing, on its own runtime; `top` tokens a position.
+
+    Raises GoldenRefused where the model carries no tokenizer, cannot be read, or its runtime does not answer.
+    """
+    artifact = open_artifact(path)
+    if not artifact.readable:
+        raise GoldenRefused(f"{path}: cannot be read (contracts check says why)")
+    name = own_runtime(artifact)
+    with Sessions() as sessions:
+        try:
+            session = sessions.get(artifact.path, name)
+            tokenizer = tokenizer_of(artifact)
+            kept = [
+                _answered(session, prompt, top)
+                for framing in FRAMINGS
+                if framing != "chat" or artifact.chat_template is not None
+                for prompt in _chosen(session, tokenizer, framing, each, seed)
+            ]
+            return _golden(artifact, tokenizer, name, session.vocabulary, min(top, session.vocabulary), seed, kept)
+        except Skip as skip:
+            raise GoldenRefused(f"{path}: {skip.reason}") from None
+        except RuntimeFailure as failure:
+            raise GoldenRefused(f"{path}: not recorded: {failure.reason}") from None
+
+
+def _chosen(session: WholeRows, tokenizer: Tokenizer, framing: Framing, each: int, seed: int) -> Iterator[Prompt]:
+    """Of generated prompts, by length in equal steps, from both ends in turn: the first two are longest and shortest.
+
+    A check that stops early has then seen the last positions as well as the first.
+    """
+    generated: dict[tuple[int, ...], Prompt] = {}
+
+    def take(prompt: Prompt) -> bool:
+        ids = tuple(prompt_ids(session, prompt))
+        if 2 <= len(ids) <= (session.context or len(ids)):
+            generated.setdefault(ids, prompt)
+        return True
+
+    search(prompts(tokenizer, framing, LONGEST), take, each * _CANDIDATES, seed)
+    by_length = sorted(generated, key=lambda ids: (len(ids), ids))
+    steps = [round(at * (len(by_length) - 1) / max(each - 1, 1)) for at in range(each)] if by_length else []
+    places = sorted(set(steps) | ({len(by_length) - 1} if by_length else set()), reverse=True)[:each]
+    while places:
+        yield generated[by_length[places.pop(0)]]
+        places.reverse()
+
+
+def _answered(session: WholeRows, prompt: Prompt, top: int) -> GoldenPrompt:
+    chat = prompt.framing == "chat"
+    tokens = prompt_ids(session, prompt)
+    return GoldenPrompt(
+        framing=prompt.framing,
+        text=None if chat else prompt.text,
+        messages=tuple(Message.model_validate(message) for message in prompt.messages) if chat else (),
+        rendered=session.render(prompt.messages) if chat else prompt.text,
+        tokens=tuple(tokens),
+        answers=golden_answers.encoded(session.logits(tokens[:LONGEST], top=min(top, session.vocabulary))),
+    )
+
+
+def _golden(
+    artifact: Artifact,
+    tokenizer: Tokenizer,
+    name: str,
+    vocabulary: int,
+    top: int,
+    seed: int,
+    kept: list[GoldenPrompt],
+) -> Golden:
+    from model_contracts import __version__
+
+    if not kept:
+        raise GoldenRefused(f"{artifact.path}: no prompt of two tokens or more fits it")
+    unknown = f"blake3:{'0' * 64}"
+    golden = Golden(
+        version=1,
+        model=artifact.name,
+        format=artifact.format,
+        runtime=name,
+        versions={"model-contracts": __version__, name: runtime(name).installed().version or "", **environment()},
+        seed=seed,
+        vocabulary=vocabulary,
+        top=top,
+        prompts=tuple(kept),
+        digests=Digests(
+            model=_weights_digest(artifact), tokenizer=_tokenizer_digest(tokenizer), prompts=unknown, content=unknown
+        ),
+    )
+    for part, digest in (("prompts", golden_answers.prompts_digest), ("content", golden_answers.content_digest)):
+        digests = golden.digests.model_copy(update={part: digest(golden)})
+        golden = golden.model_copy(update={"digests": digests})
+    return golden
+
+
+def _weights_digest(artifact: Artifact) -> str:
+    """As evidence names the artifact: the file's digest, or for a set the digest over its files' digests."""
+    from blake3 import blake3
+
+    digests = [f"blake3:{blake3(max_threads=blake3.AUTO).update_mmap(path).hexdigest()}" for path in artifact.files]
+    return digests[0] if len(digests) == 1 else f"blake3:{blake3(chr(10).join(digests).encode()).hexdigest()}"
+
+
+def _tokenizer_digest(tokenizer: Tokenizer) -> str:
+    added = [(one.id, one.content, one.special) for _, one in sorted(tokenizer.added.items())]
+    return golden_answers.digest_of([list(tokenizer.tokens), list(tokenizer.merges or ()), added])
+
+
+def write(path: Path, golden: Golden) -> None:
+    """Write a golden file, read back as anybody would read it before it takes its name. Raises GoldenRefused."""
+    data = golden.model_dump_json(indent=1).encode() + b"\n"
+    filled = path.parent / f".{path.name}.{os.urandom(6).hex()}"
+    try:
+        if path.is_dir():
+            raise GoldenRefused(f"{path}: a golden file is one file, and this is a folder")
+        _parsed(path, data)
+        with filled.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        filled.replace(path)
+    except OSError as error:
+        filled.unlink(missing_ok=True)
+        raise GoldenRefused(f"{path}: not written: {(error.strerror or str(error)).lower()}") from None
+
+
+def read(path: Path) -> Golden:
+    """A golden file whose parts fit each other and match their digests. Raises GoldenRefused, in one line."""
+    try:
+        if not path.is_file():
+            raise GoldenRefused(f"{path}: {'not a plain file' if path.exists() else 'no such file'}")
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size > MAX_BYTES:
+                raise GoldenRefused(f"{path}: more than {MAX_BYTES:,} bytes")
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise GoldenRefused(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
+    return _parsed(path, data)
+
+
+def _parsed(path: Path, data: bytes) -> Golden:
+    from pydantic import ValidationError
+
+    if len(data) > MAX_BYTES or sum(data.count(part) for part in (b",", b":", b"[", b"{")) > _MAX_PARTS:
+        raise GoldenRefused(f"{path}: not a golden file: more than {MAX_BYTES:,} bytes or {_MAX_PARTS:,} values")
+    try:
+        golden = Golden.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        place = "/".join(str(part) for part in first["loc"])
+        message = f"{place}: {first['msg']}" if place else first["msg"]
+        raise GoldenRefused(f"{path}: not a golden file: {message[:300]}") from None
+    if (found := next(golden_answers.problems(golden), None)) is not None:
+        raise GoldenRefused(f"{path}: not a golden file that can be used: {found}")
+    return golden
