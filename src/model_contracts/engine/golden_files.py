@@ -121,10 +121,7 @@ def _golden(
             model=_weights_digest(artifact), tokenizer=_tokenizer_digest(tokenizer), prompts=unknown, content=unknown
         ),
     )
-    for part, digest in (("prompts", golden_answers.prompts_digest), ("content", golden_answers.content_digest)):
-        digests = golden.digests.model_copy(update={part: digest(golden)})
-        golden = golden.model_copy(update={"digests": digests})
-    return golden
+    return golden_answers.sealed(golden)
 
 
 def _weights_digest(artifact: Artifact) -> str:

@@ -87,6 +87,14 @@ def _misfit(answers: Answers, golden: Golden) -> str | None:
     return None
 
 
+def sealed(golden: Golden) -> Golden:
+    """The same with the digests of its prompts and of its content."""
+    for part, digest in (("prompts", prompts_digest), ("content", content_digest)):
+        digests = golden.digests.model_copy(update={part: digest(golden)})
+        golden = golden.model_copy(update={"digests": digests})
+    return golden
+
+
 def prompts_digest(golden: Golden) -> str:
     """Over the prompts without their answers."""
     return digest_of([prompt.model_dump(exclude={"answers"}) for prompt in golden.prompts])
