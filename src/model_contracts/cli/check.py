@@ -39,6 +39,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--time-budget", type=_seconds, metavar="SECONDS", help="after which a property generates no more inputs"
     )
+    parser.add_argument(
+        "--bisect", action="store_true", help="where distributions differ, name the first module that departs"
+    )
     parser.add_argument("--plan", action="store_true", help="print which gates would be evaluated, and stop")
     parser.add_argument("--no-color", action="store_true", help="no colours")
 
@@ -59,6 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         max_examples=arguments.max_examples,
         time_budget=arguments.time_budget,
+        bisect=arguments.bisect,
         command=("contracts", *arguments.words),
     )
     if arguments.plan:

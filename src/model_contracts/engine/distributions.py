@@ -73,7 +73,8 @@ class Comparing:
         assert self.worst is not None
         divergence, prompt = self.worst
         ids = prompt_ids(self.source, prompt)[: self.parameters.longest]
-        bound = max(self.buckets.all.bounds.divergence, divergence / 2)
+        # Agreement may be broken where no divergence reaches its bound.
+        bound = min(max(self.buckets.all.bounds.divergence, divergence / 2), 0.9 * divergence)
         last = next(
             start + int(index)
             for start, agreement in self._agreements(ids)

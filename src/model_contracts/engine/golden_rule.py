@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, cast
 
 from pydantic import Field
 
 from model_contracts.checks.interface import Examination, Skip, Where, not_owed, tokenizers_of
+from model_contracts.engine.bisect import Departure, compare_modules, first_difference, label_of
 from model_contracts.engine.distributions import Comparing
 from model_contracts.engine.prompt_tokens import compare_prompt_tokens, prompt_ids
+from model_contracts.engine.prompts_again import run_again
 from model_contracts.engine.search import search
 from model_contracts.engine.trial import Trial
 from model_contracts.inference.budgets import Budgets, bounds
 from model_contracts.inference.sequential import Buckets
 from model_contracts.inference.sessions import own_runtime
-from model_contracts.outcome import Comparison, Place, Record
+from model_contracts.outcome import Comparison, Counterexample, Place, Record
 from model_contracts.runtimes.interface import Refused, WholeRows, WrongAnswer
 from model_contracts.strategies.prompts import FRAMINGS, Prompt, prompts
 
@@ -31,6 +33,7 @@ class DistributionParameters(Budgets):
     """Budgets, and on what the two sides run: the same runtime, or the target on its own."""
 
     target_runtime: Literal["transformers", "own"] = "transformers"
+    departure: Departure | None = Field(None, description="What `--bisect` calls a departure (null: it is not asked).")
 
 
 def same_prompt_tokens(
@@ -69,6 +72,8 @@ def same_distributions(
         run = Comparing(source, target, parameters, Buckets(bounds(budget, parameters.confidence), parameters.edges))
         yield from run.compare(examination, trial)
         yield from run.comparisons(where, pointer)
+        if trial.bisect and parameters.target_runtime == "transformers":
+            yield from _first_departing(examination, parameters, where, trial)
     except (Refused, WrongAnswer) as failure:
         yield Comparison(
             measure="runtime_answers",
@@ -78,6 +83,32 @@ def same_distributions(
             holds=False,
             note=failure.tail[-200:] or None,
         )
+
+
+def _first_departing(
+    examination: Examination, parameters: DistributionParameters, where: Where, trial: Trial
+) -> Iterator[Comparison]:
+    """The first module that departs on the shrunk prompt, where there is one; the counterexample tells it too."""
+    stored, departure = trial.counterexample, parameters.departure
+    if stored is None or not isinstance(stored.input, dict) or departure is None:
+        return
+    label = label_of(examination.intent)
+    source, target = _sessions(examination, "transformers")
+    found = first_difference(source, target, cast("list[int]", stored.input["tokens"]), departure, label)
+    trial.counterexample = stored.model_copy(update={"description": f"{stored.description}; {found}"})
+    yield compare_modules(found, departure, label, where)
+
+
+def prompt_tokens_again(examination: Examination, parameters: PromptParameters, stored: Counterexample) -> Comparison:
+    """The ids of a stored prompt again, on one runtime."""
+    return run_again(stored, *_sessions(examination, "transformers"))
+
+
+def distributions_again(
+    examination: Examination, parameters: DistributionParameters, stored: Counterexample
+) -> Comparison:
+    """A stored prompt again, on the runtimes it was found on."""
+    return run_again(stored, *_sessions(examination, parameters.target_runtime))
 
 
 def _sessions(examination: Examination, target_runtime: str) -> tuple[WholeRows, WholeRows]:

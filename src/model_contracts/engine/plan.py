@@ -45,6 +45,8 @@ class CheckRequest:
     max_examples: int | None = None
     #: Seconds after which a property generates no more.
     time_budget: float | None = None
+    #: Name the first module that departs where distributions are falsified.
+    bisect: bool = False
     command: tuple[str, ...] = ()
     #: Called with bytes done and bytes in all.
     progress: Callable[[int, int], None] | None = None
@@ -86,6 +88,8 @@ def plan(request: CheckRequest, target: Path) -> Plan:
             *notes,
             f"no clause of {', '.join(c.id for c in contracts)} was left to hold it to: nothing was compared",
         )
+    if request.bisect and not any(step.gate.check == "same_distributions" for step in chosen):
+        raise UsageError("--bisect explains distributions that differ: give --against SOURCE --contract inference")
     definitions = {c.id: _digest(c) for c in contracts}
     definitions |= {step.invariant.id: _digest(step.invariant) for step in chosen}
     return Plan(chosen, left_out, definitions, notes)

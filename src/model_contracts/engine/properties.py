@@ -117,10 +117,14 @@ PROPERTIES: dict[str, Property] = {
         lambda seen, given, stored: added_tokens.again(seen, given, stored.input),
     ),
     "decoded_text": _texts(tokenizer_texts.ROUND_TRIP),
-    "golden_answers": Property(Budgets, golden_agreement.golden_answers),
+    "golden_answers": Property(Budgets, golden_agreement.golden_answers, golden_agreement.again),
     "ids_in_range": _texts(tokenizer_texts.IN_RANGE),
-    "same_distributions": Property(golden_rule.DistributionParameters, golden_rule.same_distributions),
-    "same_prompt_tokens": Property(golden_rule.PromptParameters, golden_rule.same_prompt_tokens),
+    "same_distributions": Property(
+        golden_rule.DistributionParameters, golden_rule.same_distributions, golden_rule.distributions_again
+    ),
+    "same_prompt_tokens": Property(
+        golden_rule.PromptParameters, golden_rule.same_prompt_tokens, golden_rule.prompt_tokens_again
+    ),
     "same_rendering": Property(
         chat_templates.RenderParameters,
         chat_templates.same_rendering,

@@ -267,7 +267,7 @@ def _outcome(step: Step, examination: Examination, seen: Seen) -> Outcome:
 def _trial(step: Step, request: CheckRequest) -> Trial:
     corpus = load_corpus(step.invariant.id) if step.gate.check in PROPERTIES else None
     pinned = corpus.of(step.gate.check) if corpus is not None else ()
-    return Trial(_seed(step, request), request.max_examples, request.time_budget, pinned)
+    return Trial(_seed(step, request), request.max_examples, request.time_budget, pinned, request.bisect)
 
 
 def _seed(step: Step, request: CheckRequest) -> int:

@@ -20,4 +20,6 @@ class Trial:
     time_budget: float | None = None
     #: Past counterexamples of the invariant, as stored; they run before anything is generated.
     pinned: Sequence[JsonValue] = ()
+    #: Whether the first module that departs is looked for where distributions are falsified.
+    bisect: bool = False
     counterexample: Counterexample | None = None
