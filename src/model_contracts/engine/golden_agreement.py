@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import zip_longest
+
+import numpy as np
 
 from model_contracts.checks.interface import Examination, Skip, Where, missing_input
 from model_contracts.engine.settled import settled_comparisons
@@ -11,7 +13,7 @@ from model_contracts.engine.trial import Trial
 from model_contracts.golden import Golden, GoldenPrompt
 from model_contracts.inference.budgets import Budgets, bounds
 from model_contracts.inference.golden_answers import decoded, of_rows
-from model_contracts.inference.measures import compare
+from model_contracts.inference.measures import Floats, compare
 from model_contracts.inference.sequential import Buckets
 from model_contracts.inference.sessions import own_runtime
 from model_contracts.outcome import Comparison, Counterexample, Place
@@ -103,16 +105,16 @@ def _distributions(
         raise Skip("missing_input", f"no budget of inference is given for {label}")
     budget, pointer = chosen
     buckets = Buckets(bounds(budget, parameters.confidence), parameters.edges)
-    worst, taken = (0.0, 0, 0), 0
+    taken: list[tuple[int, Floats]] = []
     for nth, at in _in_turn(golden):
         state = buckets.state()
         if state == "broken" or (state == "kept" and nth >= _OWED) or buckets.all.count >= parameters.positions:
             break
-        taken += 1
-        worst = max(worst, (*_take(session, golden.prompts[at], golden, buckets), at))
+        taken.append((at, _take(session, golden.prompts[at], golden, buckets)))
     if buckets.state() == "broken":
-        trial.counterexample = _counterexample(golden, worst)
-    yield from settled_comparisons(buckets, taken, where, pointer)
+        worst = max(taken, key=lambda one: float(one[1].max()))
+        trial.counterexample = _shortest(golden, *worst, budget.divergence)
+    yield from settled_comparisons(buckets, len(taken), where, pointer)
 
 
 def _in_turn(golden: Golden) -> Iterator[tuple[int, int]]:
@@ -124,25 +126,59 @@ def _in_turn(golden: Golden) -> Iterator[tuple[int, int]]:
         yield from ((nth, places[nth]) for places in framings.values() if nth < len(places))
 
 
-def _take(session: WholeRows, prompt: GoldenPrompt, golden: Golden, buckets: Buckets) -> tuple[float, int]:
-    """Take a prompt's positions; the largest divergence, and the position it stands at."""
-    stored, start, worst = decoded(prompt.answers, golden.vocabulary), 0, (0.0, 0)
+def _take(session: WholeRows, prompt: GoldenPrompt, golden: Golden, buckets: Buckets) -> Floats:
+    """Take a prompt's positions into the buckets; their divergences, nats."""
+    stored, start = decoded(prompt.answers, golden.vocabulary), 0
+    divergences = []
     for rows in session.rows(prompt.tokens[: stored.positions]):
         agreement = compare(*of_rows(rows, stored, start))
         buckets.take(agreement, start)
-        at = int(agreement.divergence.argmax())
-        worst = max(worst, (float(agreement.divergence[at]), start + at))
+        divergences.append(agreement.divergence)
         start += agreement.positions
-    return worst
+    return np.concatenate(divergences)
 
 
-def _counterexample(golden: Golden, worst: tuple[float, int, int]) -> Counterexample:
-    divergence, position, at = worst
-    prompt = golden.prompts[at]
-    tokens: Sequence[int] = prompt.tokens[: position + 1]
+def _shortest(golden: Golden, at: int, divergence: Floats, least: float) -> Counterexample:
+    """The fewest first tokens of a prompt after which the answers differ by half of the most they differ in it."""
+    prompt, bound = golden.prompts[at], max(least, float(divergence.max()) / 2)
+    position = int((divergence >= bound).argmax())
+    tokens = list(prompt.tokens[: position + 1])
     return Counterexample(
         kind="golden_prompt",
-        description=f"{prompt.framing} prompt {at}, {divergence:.3g} nats after its first {len(tokens)} tokens",
-        input={"prompt": at, "tokens": list(tokens)},
+        description=f"{prompt.framing} prompt {at}, {divergence[position]:.3g} nats after {len(tokens)} tokens",
+        input={"prompt": at, "tokens": tokens, "bound": bound},
         seed=golden.seed,
+    )
+
+
+def again(examination: Examination, parameters: Budgets, stored: Counterexample) -> Comparison:
+    """A prompt of the golden file once more: its ids, or the answer after its first tokens."""
+    golden, entry = examination.golden, stored.input if isinstance(stored.input, dict) else {}
+    at, tokens, bound = entry.get("prompt"), entry.get("tokens"), entry.get("bound")
+    if golden is None:
+        raise missing_input("the golden file is not there any more")
+    if not isinstance(at, int) or not 0 <= at < len(golden.prompts) or not isinstance(tokens, list) or not tokens:
+        raise missing_input("the stored input is no prompt of the golden file")
+    prompt = golden.prompts[at]
+    session = examination.sessions.get(examination.target.path, own_runtime(examination.target))
+    if not isinstance(bound, float):
+        ids = _ids(session, prompt)
+        return Comparison(
+            measure="prompt_tokens",
+            expected=list(prompt.tokens[:32]),
+            observed=ids[:32],
+            holds=tuple(ids) == prompt.tokens,
+        )
+    if tokens != list(prompt.tokens[: len(tokens)]) or len(tokens) > prompt.answers.positions:
+        raise missing_input("the golden file holds another prompt in that place")
+    answers, last = decoded(prompt.answers, golden.vocabulary), len(tokens) - 1
+    (rows,) = session.rows(prompt.tokens[: len(tokens)], start=last)
+    divergence = float(compare(*of_rows(rows, answers, last)).divergence[0])
+    return Comparison(
+        measure="divergence",
+        expected=0.0,
+        observed=divergence,
+        holds=divergence < bound,
+        tolerance=bound,
+        smallest_passing_tolerance=divergence,
     )

@@ -177,7 +177,7 @@ def _parsed(path: Path, data: bytes) -> Golden:
     try:
         golden = Golden.model_validate_json(data)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         place = "/".join(str(part) for part in first["loc"])
         message = f"{place}: {first['msg']}" if place else first["msg"]
         raise GoldenRefused(f"{path}: not a golden file: {message[:300]}") from None

@@ -14,6 +14,7 @@ from model_contracts.checks.interface import Examination, Skip
 from model_contracts.converters.gather import with_tokenizer
 from model_contracts.converters.interface import ConversionRefused
 from model_contracts.definitions import DefinitionError, load_families, load_recipes
+from model_contracts.engine import golden_files
 from model_contracts.engine.plan import UsageError, step_of
 from model_contracts.engine.properties import PROPERTIES
 from model_contracts.formats.interface import Unreadable
@@ -64,7 +65,7 @@ def _again(outcome: Outcome, run: Run) -> Replayed:
         if kind is None or kind.again is None:
             return Replayed(outcome, "not replayed", f"inputs of {step.gate.check} cannot be run again from evidence")
         examination = _examination(outcome, run)
-    except (Unreadable, UsageError, DefinitionError, ConversionRefused) as error:
+    except (Unreadable, UsageError, DefinitionError, ConversionRefused, golden_files.GoldenRefused) as error:
         return Replayed(outcome, "not replayed", str(error))
     changed = tuple(_changed(outcome, run))
     with examination.sessions:
@@ -85,7 +86,9 @@ def _examination(outcome: Outcome, run: Run) -> Examination:
     source = _opened(outcome.subject.against) if outcome.subject.against is not None else None
     if source is not None and (given := _word_after(run.command, "--tokenizer")) is not None:
         source = with_tokenizer(source, Path(given))[0]
-    return Examination(target, source, load_families(), load_recipes(), partial(start, progress=None))
+    golden = _word_after(run.command, "--golden")
+    held = golden_files.read(Path(golden)) if golden is not None else None
+    return Examination(target, source, load_families(), load_recipes(), partial(start, progress=None), golden=held)
 
 
 def _opened(subject: Subject) -> Artifact:
