@@ -88,7 +88,7 @@ def plan(request: CheckRequest, target: Path) -> Plan:
             *notes,
             f"no clause of {', '.join(c.id for c in contracts)} was left to hold it to: nothing was compared",
         )
-    if request.bisect and not any(step.gate.check == "same_distributions" for step in chosen):
+    if request.bisect and not any(getattr(step.parameters, "departure", None) for step in chosen):
         raise UsageError("--bisect explains distributions that differ: give --against SOURCE --contract inference")
     definitions = {c.id: _digest(c) for c in contracts}
     definitions |= {step.invariant.id: _digest(step.invariant) for step in chosen}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import inf, isnan, nan
+from typing import Any
 
 import numpy as np
 import pytest
@@ -93,9 +94,12 @@ def test_modules_that_do_not_pair_depart(source: Session, words: str) -> None:
     assert words in str(found)
 
 
-def test_bisect_without_a_gate_that_it_explains_is_a_usage_error() -> None:
+@pytest.mark.parametrize(
+    "changes", [{}, {"against": DATA / "tiny-qwen2", "contract": "inference", "only": ("F-GOLDEN-RULE-001",)}]
+)
+def test_bisect_without_a_gate_that_it_explains_is_a_usage_error(changes: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=r"--against SOURCE --contract inference"):
-        plan(CheckRequest((DATA / "tiny-qwen2",), bisect=True), DATA / "tiny-qwen2")
+        plan(CheckRequest((DATA / "tiny-qwen2",), bisect=True, **changes), DATA / "tiny-qwen2")
 
 
 def test_a_stored_prompt_falsifies_again_or_holds_by_its_bound() -> None:
