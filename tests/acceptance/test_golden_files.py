@@ -99,18 +99,15 @@ def test_a_broken_conversion_is_falsified_at_a_prompt_and_a_position(
     assert tokens == stored["tokens"][: len(tokens)]
 
 
-@pytest.mark.parametrize(("name", "seen"), [("two-layers-swapped", "divergence"), ("merge-dropped", "prompt_tokens")])
-def test_what_was_falsified_is_replayed_from_the_evidence_and_the_golden_file(
-    name: str, seen: str, qwen2: Path, tmp_path: Path
-) -> None:
-    target = VARIANTS[name].make(tmp_path).path
+def test_what_was_falsified_is_replayed_from_the_evidence_and_the_golden_file(qwen2: Path, tmp_path: Path) -> None:
+    target = VARIANTS["two-layers-swapped"].make(tmp_path).path
     kept = tmp_path / "evidence"
     done = contracts("check", target, "--golden", qwen2, "--only", GATE, "-o", kept)
     assert done.code == 1, done.stderr
     again = contracts("replay", kept)
     assert again.code == 1, again.stdout + again.stderr
     assert f"{GATE}  still falsified" in again.stdout
-    assert f"seen      {seen}" in again.stdout
+    assert "seen      divergence" in again.stdout
 
 
 def test_other_token_ids_are_falsified_as_the_prompt_and_no_weight_is_blamed(qwen2: Path, tmp_path: Path) -> None:

@@ -109,5 +109,8 @@ def digest_of(value: Any) -> str:
     """BLAKE3 of a value as canonical JSON."""
     from blake3 import blake3
 
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return f"blake3:{blake3(text.encode()).hexdigest()}"
+    digest = blake3()
+    # Piece by piece: the numbers of a file are long, and a copy of all of them is not needed.
+    for text in json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).iterencode(value):
+        digest.update(text.encode())
+    return f"blake3:{digest.hexdigest()}"

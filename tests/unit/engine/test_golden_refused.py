@@ -74,16 +74,18 @@ def test_parts_that_do_not_fit_are_refused_and_never_written(broken: Golden, sai
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "EOF"),
-        (b"\xff\xfe", "Invalid JSON|invalid"),
-        (b"[" * 100_000, "recursion|Invalid JSON"),
-        (b"[" + b"0," * 5_000_000 + b"0]", "4,000,000 values"),
+        (b"", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b"[" + b"0," * 1_500_000 + b"0]", "1,000,000 values"),
+        (b'{"seed": ' + b"1" * 10_000 + b"}", "not JSON"),
+        (b'{"model": "\\ud800"}', "not a golden file"),
         (b"[]", "object|dictionary"),
         (json.dumps({"version": 2}).encode(), "version"),
         (golden().model_dump_json().replace('"positions":3', '"positions":1048576').encode(), "digest|positions"),
-        (golden().model_dump_json().encode()[:-20], "EOF"),
+        (golden().model_dump_json().encode()[:-20], "not JSON"),
     ],
-    ids=["empty", "binary", "deep", "many", "array", "version", "positions", "cut"],
+    ids=["empty", "binary", "deep", "many", "digits", "surrogate", "array", "version", "positions", "cut"],
 )
 def test_what_is_no_golden_file_is_refused_in_one_line(data: bytes, said: str, tmp_path: Path) -> None:
     file = tmp_path / "golden.json"
@@ -125,6 +127,26 @@ def test_without_a_golden_file_nothing_is_compared() -> None:
     )
     with pytest.raises(Skip, match="--golden"):
         next(golden_answers(SimpleNamespace(golden=None), budgets, str, Trial(0, None)))
+
+
+@pytest.mark.parametrize(("ids", "holds"), [([1, 2, 3], True), ([1, 2], False)])
+def test_stored_ids_are_replayed_by_what_the_target_makes_of_the_prompt_now(ids: list[int], holds: bool) -> None:
+    from types import SimpleNamespace
+
+    from model_contracts.engine.golden_agreement import again
+    from model_contracts.outcome import Counterexample
+
+    session = SimpleNamespace(tokens=lambda text, add_special: ids)
+    seen = SimpleNamespace(
+        golden=golden(), target=SimpleNamespace(path=None, format="gguf"),
+        sessions=SimpleNamespace(get=lambda path, name: session),
+    )  # fmt: skip
+    stored = Counterexample(kind="golden_prompt", description="", input={"prompt": 0, "tokens": [1, 2]})
+    comparison = again(seen, None, stored)
+    assert (comparison.measure, comparison.expected, comparison.observed) == ("prompt_tokens", [1, 2, 3], ids)
+    assert comparison.holds is holds
+    with pytest.raises(Skip, match="no prompt of the golden file"):
+        again(seen, None, stored.model_copy(update={"input": {"prompt": 5, "tokens": [1]}}))
 
 
 def test_the_budgets_are_those_of_the_golden_rule() -> None:
