@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from model_contracts.artifact import Tensor
-from model_contracts.engine import properties
 from model_contracts.engine.plan import CheckRequest
+from model_contracts.engine.properties import headers
 from model_contracts.engine.run import check
 from model_contracts.formats.opening import READERS, open_artifact
 from model_contracts.formats.source import MemoryBytes
@@ -50,7 +50,7 @@ def test_a_reader_that_takes_an_unknown_type_for_f32_is_falsified_with_a_small_c
         taken = [Tensor(name, "F32", (1,), source.path, 0, 4) for name in refused]
         return replace(header, container=replace(header.container, tensors=tuple(taken), ledger=Ledger()))
 
-    monkeypatch.setattr(properties, "READERS", {**READERS, form: careless})
+    monkeypatch.setattr(headers, "READERS", {**READERS, form: careless})
     (outcome,), run = check(CheckRequest((path,), only=(GATE,), seed=7))
     assert outcome.outcome == "Falsified", outcome.reason
     assert run.decision.exit_code == 1
@@ -69,7 +69,7 @@ def test_a_reader_that_takes_an_unknown_type_for_f32_is_falsified_with_a_small_c
 
 
 def test_the_same_seed_gives_the_same_counterexample(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(properties, "refuses", lambda artifact, header: header.dtype == "f32")
+    monkeypatch.setattr(headers, "refuses", lambda artifact, header: header.dtype == "f32")
     found = [check(CheckRequest((FILES["safetensors"],), only=(GATE,), seed=11))[0][0].counterexample for _ in range(2)]
     assert found[0] == found[1]
     assert found[0] is not None

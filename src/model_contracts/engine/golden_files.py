@@ -9,7 +9,7 @@ from pathlib import Path
 from model_contracts.artifact import Artifact, Tokenizer
 from model_contracts.checks.interface import Skip, tokenizer_of
 from model_contracts.engine.environment import environment
-from model_contracts.engine.prompt_tokens import prompt_ids
+from model_contracts.engine.properties.prompt_tokens import prompt_ids
 from model_contracts.engine.search import search
 from model_contracts.formats.opening import open_artifact
 from model_contracts.golden import Digests, Golden, GoldenPrompt, Message

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from model_contracts.checks.interface import Skip
-from model_contracts.engine.bisect import Departure, Difference, compare_modules, first_difference
 from model_contracts.engine.plan import CheckRequest, UsageError, plan
-from model_contracts.engine.prompts_again import run_again
+from model_contracts.engine.properties.bisect import Departure, Difference, compare_modules, first_difference
+from model_contracts.engine.properties.prompts_again import run_again
 from model_contracts.outcome import Counterexample
 from support.shared_models import DATA
 

@@ -12,9 +12,9 @@ import pytest
 
 from model_contracts.artifact import Tensor
 from model_contracts.cli.main import main
-from model_contracts.engine import properties
 from model_contracts.engine.evidence import write
 from model_contracts.engine.plan import CheckRequest
+from model_contracts.engine.properties import headers
 from model_contracts.engine.run import check
 from model_contracts.formats.opening import READERS
 from model_contracts.ledger import Ledger
@@ -37,7 +37,7 @@ def careless(source):
 
 def test_a_header_still_falsifies_the_careless_reader_and_holds_with_the_honest_one(tmp_path, monkeypatch, capsys):
     with monkeypatch.context() as broken:
-        broken.setattr(properties, "READERS", {**READERS, "safetensors": careless})
+        broken.setattr(headers, "READERS", {**READERS, "safetensors": careless})
         write(tmp_path, *check(CheckRequest((QWEN2,), only=(HEADERS,))))
         assert main(["replay", str(tmp_path)]) == 1
         assert f"{HEADERS}  still falsified" in capsys.readouterr().out

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import strategies as st
 
 from model_contracts.engine import search as searching
+from model_contracts.engine.properties.shortest import shortest
 from model_contracts.engine.search import search
-from model_contracts.engine.shortest import shortest
 
 
 def test_a_failing_input_is_shrunk_to_the_smallest():

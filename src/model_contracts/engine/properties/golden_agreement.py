@@ -8,7 +8,8 @@ from itertools import zip_longest
 import numpy as np
 
 from model_contracts.checks.interface import Examination, Skip, Where, missing_input
-from model_contracts.engine.settled import settled_comparisons
+from model_contracts.engine.properties.interface import Property
+from model_contracts.engine.properties.settled import settled_comparisons
 from model_contracts.engine.trial import Trial
 from model_contracts.golden import Golden, GoldenPrompt
 from model_contracts.inference.budgets import Budgets, bounds
@@ -182,3 +183,6 @@ def again(examination: Examination, parameters: Budgets, stored: Counterexample)
         tolerance=bound,
         smallest_passing_tolerance=divergence,
     )
+
+
+GOLDEN_ANSWERS = Property(Budgets, golden_answers, again)

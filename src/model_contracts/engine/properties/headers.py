@@ -1,22 +1,19 @@
-"""Owns the kinds of checks whose inputs are generated, and the one of them that is about headers (I-3)."""
+"""Kind `unknown_dtype_refused` (I-3): headers with an element type that does not exist are refused by name."""
 
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
 from pydantic import Field
 
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination, Skip, Where
-from model_contracts.engine import added_tokens, chat_templates, golden_agreement, golden_rule, tokenizer_texts
+from model_contracts.engine.properties.interface import Property
 from model_contracts.engine.search import search
 from model_contracts.engine.trial import Trial
 from model_contracts.formats.opening import READERS
 from model_contracts.formats.source import MemoryBytes
-from model_contracts.inference.budgets import Budgets
 from model_contracts.outcome import Comparison, Counterexample, Place, Record
 from model_contracts.strategies.headers import GeneratedHeader, with_unknown_dtype
 
@@ -25,16 +22,6 @@ class ExampleParameters(Record):
     """How many inputs are generated, unless the command says otherwise."""
 
     examples: int = Field(ge=1, le=100_000)
-
-
-@dataclass(frozen=True, slots=True)
-class Property:
-    """A kind of check whose inputs are generated."""
-
-    parameters: type[Record]
-    run: Callable[[Examination, Any, Where, Trial], Iterator[Comparison]]
-    #: A stored counterexample again, without Hypothesis (None: what it takes to run again is not stored).
-    again: Callable[[Examination, Any, Counterexample], Comparison] | None = None
 
 
 def unknown_dtype_refused(
@@ -104,33 +91,4 @@ def refuses(artifact: Artifact, header: GeneratedHeader) -> bool:
     return named and all(tensor.name != header.tensor for tensor in container.tensors)
 
 
-def _texts(kind: tokenizer_texts.TextProperty) -> Property:
-    return Property(
-        tokenizer_texts.TextParameters, kind.run, lambda seen, given, stored: kind.again(seen, given, stored.input)
-    )
-
-
-PROPERTIES: dict[str, Property] = {
-    "added_token_ids": Property(
-        added_tokens.AddedTokenParameters,
-        added_tokens.added_tokens,
-        lambda seen, given, stored: added_tokens.again(seen, given, stored.input),
-    ),
-    "decoded_text": _texts(tokenizer_texts.ROUND_TRIP),
-    "golden_answers": Property(Budgets, golden_agreement.golden_answers, golden_agreement.again),
-    "ids_in_range": _texts(tokenizer_texts.IN_RANGE),
-    "same_distributions": Property(
-        golden_rule.DistributionParameters, golden_rule.same_distributions, golden_rule.distributions_again
-    ),
-    "same_prompt_tokens": Property(
-        golden_rule.PromptParameters, golden_rule.same_prompt_tokens, golden_rule.prompt_tokens_again
-    ),
-    "same_rendering": Property(
-        chat_templates.RenderParameters,
-        chat_templates.same_rendering,
-        lambda seen, given, stored: chat_templates.again(seen, given, stored.input),
-    ),
-    "same_token_ids": _texts(tokenizer_texts.SAME_IDS),
-    "same_token_ids_llama_cpp": _texts(tokenizer_texts.SAME_IDS_IN_LLAMA_CPP),
-    "unknown_dtype_refused": Property(ExampleParameters, unknown_dtype_refused, refused_again),
-}
+UNKNOWN_DTYPE_REFUSED = Property(ExampleParameters, unknown_dtype_refused, refused_again)

@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue
 
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination, Skip, Where, missing_input, not_owed
+from model_contracts.engine.properties.interface import Property
 from model_contracts.engine.search import search
 from model_contracts.engine.trial import Trial
 from model_contracts.outcome import Comparison, Counterexample, Place, Record
@@ -143,3 +144,8 @@ def _described(conversation: Conversation) -> str:
     roles = ", ".join(str(message.get("role")) for message in conversation["messages"][:8])
     tools = f", {len(conversation['tools'])} tools" if conversation["tools"] else ""
     return f"{roles}{tools}, {'with' if conversation['add_generation_prompt'] else 'without'} a generation prompt"
+
+
+SAME_RENDERING = Property(
+    RenderParameters, same_rendering, lambda seen, given, stored: again(seen, given, stored.input)
+)

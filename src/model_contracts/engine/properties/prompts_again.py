@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from model_contracts.checks.interface import Skip
-from model_contracts.engine.prompt_tokens import prompt_ids
+from model_contracts.engine.properties.prompt_tokens import prompt_ids
 from model_contracts.inference.measures import compare_rows
 from model_contracts.outcome import Comparison, Counterexample, Place
 from model_contracts.runtimes.interface import WholeRows

@@ -8,10 +8,11 @@ from typing import Literal, cast
 from pydantic import Field
 
 from model_contracts.checks.interface import Examination, Skip, Where, not_owed, tokenizers_of
-from model_contracts.engine.bisect import Departure, compare_modules, first_difference, label_of
-from model_contracts.engine.distributions import Comparing
-from model_contracts.engine.prompt_tokens import compare_prompt_tokens, prompt_ids
-from model_contracts.engine.prompts_again import run_again
+from model_contracts.engine.properties.bisect import Departure, compare_modules, first_difference, label_of
+from model_contracts.engine.properties.distributions import Comparing
+from model_contracts.engine.properties.interface import Property
+from model_contracts.engine.properties.prompt_tokens import compare_prompt_tokens, prompt_ids
+from model_contracts.engine.properties.prompts_again import run_again
 from model_contracts.engine.search import search
 from model_contracts.engine.trial import Trial
 from model_contracts.inference.budgets import Budgets, bounds
@@ -115,3 +116,7 @@ def _sessions(examination: Examination, target_runtime: str) -> tuple[WholeRows,
     source, target = examination.source_view.artifact, examination.target
     name = own_runtime(target) if target_runtime == "own" else target_runtime
     return examination.sessions.get(source.path, "transformers"), examination.sessions.get(target.path, name)
+
+
+SAME_DISTRIBUTIONS = Property(DistributionParameters, same_distributions, distributions_again)
+SAME_PROMPT_TOKENS = Property(PromptParameters, same_prompt_tokens, prompt_tokens_again)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from model_contracts.checks.interface import Examination, Skip, Where, tokenizer_of
-from model_contracts.engine.prompt_tokens import compare_prompt_tokens, prompt_ids
+from model_contracts.engine.properties.prompt_tokens import compare_prompt_tokens, prompt_ids
+from model_contracts.engine.properties.settled import settled_comparisons
 from model_contracts.engine.search import search
-from model_contracts.engine.settled import settled_comparisons
 from model_contracts.engine.trial import Trial
 from model_contracts.inference.budgets import Budgets
 from model_contracts.inference.measures import Agreement, compare_rows

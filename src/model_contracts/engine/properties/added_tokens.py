@@ -10,7 +10,8 @@ from pydantic import JsonValue
 
 from model_contracts.artifact import AddedToken, Artifact
 from model_contracts.checks.interface import Examination, Skip, Where, missing_input, not_owed, tokenizer_of
-from model_contracts.engine.tokenizer_texts import TextParameters, beside_source, code_points, session
+from model_contracts.engine.properties.interface import Property
+from model_contracts.engine.properties.tokenizer_texts import TextParameters, beside_source, code_points, session
 from model_contracts.engine.trial import Trial
 from model_contracts.ledger import KEPT
 from model_contracts.outcome import Comparison, Counterexample, Place, jsonable
@@ -157,3 +158,8 @@ def _place(examination: Examination, token: int | None) -> Place:
     tokenizer = examination.target.tokenizer
     file = tokenizer.origin if tokenizer is not None else examination.target.path
     return Place(file=file.name, token=token)
+
+
+ADDED_TOKEN_IDS = Property(
+    AddedTokenParameters, added_tokens, lambda seen, given, stored: again(seen, given, stored.input)
+)

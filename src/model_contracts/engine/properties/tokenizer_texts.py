@@ -14,8 +14,9 @@ from pydantic import Field, JsonValue
 from model_contracts.anatomy.pretokenizers import name_of
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination, Skip, Where, missing_input, not_owed, tokenizer_of
+from model_contracts.engine.properties.interface import Property
+from model_contracts.engine.properties.shortest import shortest
 from model_contracts.engine.search import search
-from model_contracts.engine.shortest import shortest
 from model_contracts.engine.trial import Trial
 from model_contracts.outcome import Comparison, Counterexample, Place, Record, jsonable
 from model_contracts.runtimes.interface import Crashed, Limits, Refused, TimedOut
@@ -320,3 +321,11 @@ ROUND_TRIP = TextProperty("decoded_text", "the normalised text", _round_trip)
 IN_RANGE = TextProperty("ids_in_range", "every id has a row of embedding", _in_range)
 SAME_IDS = TextProperty("token_ids", "the same ids", _same_ids, every_word=True)
 SAME_IDS_IN_LLAMA_CPP = TextProperty("token_ids", "the same ids", _same_ids_in_llama_cpp)
+
+
+def _property(kind: TextProperty) -> Property:
+    return Property(TextParameters, kind.run, lambda seen, given, stored: kind.again(seen, given, stored.input))
+
+
+DECODED_TEXT, IDS_IN_RANGE = _property(ROUND_TRIP), _property(IN_RANGE)
+SAME_TOKEN_IDS, SAME_TOKEN_IDS_LLAMA_CPP = _property(SAME_IDS), _property(SAME_IDS_IN_LLAMA_CPP)
