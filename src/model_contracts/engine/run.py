@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import heapq
 import time
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -21,6 +19,7 @@ from model_contracts.engine.golden_files import read
 from model_contracts.engine.plan import CheckRequest, Plan, Step, UsageError, plan
 from model_contracts.engine.properties import PROPERTIES
 from model_contracts.engine.record import artifact_record, beside, run_record, subject_of
+from model_contracts.engine.seen import Seen, Tally
 from model_contracts.engine.trial import Trial
 from model_contracts.formats.opening import open_artifact
 from model_contracts.golden import Golden
@@ -30,7 +29,6 @@ from model_contracts.log import logger
 from model_contracts.outcome import (
     ArtifactRecord,
     Comparison,
-    Counterexample,
     Evidence,
     Outcome,
     Place,
@@ -39,9 +37,6 @@ from model_contracts.outcome import (
     Verdict,
 )
 from model_contracts.runtimes.interface import Crashed, NotInstalled, RuntimeFailure, TimedOut
-
-#: Comparisons kept in an outcome: violations, and the closest of those that held.
-_VIOLATIONS, _CLOSEST = 50, 5
 
 
 def check(request: CheckRequest) -> tuple[Evidence, Run]:
@@ -134,51 +129,9 @@ def _take_problems(examination: Examination, done: Sweep) -> None:
         ledger.note(f"{count} tensors of type {dtype} were not decoded: nothing was said of their values")
 
 
-@dataclass
-class _Tally:
-    """Comparisons as they come: all are counted, the violated and the closest are kept."""
-
-    compared: int = 0
-    records: int = 0
-    violated: int = 0
-    violations: list[Comparison] = field(default_factory=list)
-    closest: list[tuple[float, int, Comparison]] = field(default_factory=list)
-
-    def take(self, comparison: Comparison) -> None:
-        self.compared += comparison.count
-        self.records += 1
-        if not comparison.holds:
-            self.violated += 1
-            if len(self.violations) < _VIOLATIONS:
-                self.violations.append(comparison)
-            return
-        used = (comparison.smallest_passing_tolerance or 0.0) / comparison.tolerance if comparison.tolerance else 0.0
-        entry = (used, -self.records, comparison)
-        if len(self.closest) < _CLOSEST:
-            heapq.heappush(self.closest, entry)
-        else:
-            heapq.heappushpop(self.closest, entry)
-
-    @property
-    def kept(self) -> tuple[Comparison, ...]:
-        return (*self.violations, *(entry[2] for entry in sorted(self.closest, key=lambda e: e[:2], reverse=True)))
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What one step saw, before its subject's digest is known."""
-
-    tally: _Tally
-    verdict: Verdict
-    cause: SkipCause | None
-    reason: str
-    counterexample: Counterexample | None
-    duration: float
-
-
 def evaluate(step: Step, examination: Examination, request: CheckRequest) -> Seen:
     """Evaluate one step. Nothing compared is Skipped; an exception of ours is Error, never a verdict on the file."""
-    clock, tally, trial = time.perf_counter(), _Tally(), _trial(step, request)
+    clock, tally, trial = time.perf_counter(), Tally(), _trial(step, request)
     verdict, cause = Verdict.CORROBORATED, None
     reason = ""
     try:
@@ -229,7 +182,7 @@ def _refuse_unreadable(step: Step, examination: Examination) -> None:
         raise Skip("unreadable", f"the source could not be read: contracts check {source.path} says why")
 
 
-def _falsified(tally: _Tally) -> str:
+def _falsified(tally: Tally) -> str:
     first = tally.violations[0]
     place = f" at {first.place}" if str(first.place) else ""
     text = f"{first.measure}{place}: expected {_short(first.expected)}, observed {_short(first.observed)}"
