@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model_contracts.anatomy.claims import Claim, claims
 from model_contracts.anatomy.pairing import Match, match
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Tokenizer
 from model_contracts.family import Family, Recipes
-from model_contracts.golden import Golden
-from model_contracts.inference.sessions import Sessions
 from model_contracts.kernels.interface import Sweep, SweepRequest
 from model_contracts.outcome import Comparison, Record, SkipCause
+
+if TYPE_CHECKING:
+    from model_contracts.golden import Golden
+    from model_contracts.inference.sessions import Sessions
 
 
 class Skip(Exception):
@@ -72,11 +74,22 @@ class Examination:
     recipes: Recipes
     sweeper: Sweeper
     request: Claim | None = None
-    sessions: Sessions = field(default_factory=Sessions)
     #: What a model answered, where the target is held to it.
     golden: Golden | None = None
     _pass: Callable[[], Sweep] | None = field(default=None, repr=False)
     _sweep: Sweep | None = field(default=None, repr=False)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """The runtimes of a run, opened when first asked for."""
+        from model_contracts.inference.sessions import Sessions
+
+        return Sessions()
+
+    def end(self) -> None:
+        """End the runtimes that were opened."""
+        if "sessions" in self.__dict__:
+            self.sessions.close()
 
     @cached_property
     def view(self) -> View:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -40,6 +41,9 @@ _TOLD: tuple[tuple[str, str], ...] = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one sub-command and return its exit code; nothing escapes as a traceback unless `--traceback` asks for it."""
+    if argv is None:
+        # A command is short: collecting while half a thousand modules are made takes a twentieth of its time.
+        gc.set_threshold(100_000, 20, 20)
     words = list(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model_contracts.anatomy.claims import UnknownRecipe, requested
 from model_contracts.artifact import Artifact
@@ -22,7 +23,6 @@ from model_contracts.engine.record import artifact_record, beside, run_record, s
 from model_contracts.engine.seen import Seen, Tally
 from model_contracts.engine.trial import Trial
 from model_contracts.formats.opening import open_artifact
-from model_contracts.golden import Golden
 from model_contracts.kernels.apart import start
 from model_contracts.kernels.interface import Sweep
 from model_contracts.log import logger
@@ -36,7 +36,9 @@ from model_contracts.outcome import (
     SkipCause,
     Verdict,
 )
-from model_contracts.runtimes.interface import Crashed, NotInstalled, RuntimeFailure, TimedOut
+
+if TYPE_CHECKING:
+    from model_contracts.golden import Golden
 
 
 def check(request: CheckRequest) -> tuple[Evidence, Run]:
@@ -93,7 +95,7 @@ def _evaluate_all(plan: Plan, examination: Examination, request: CheckRequest) -
     if reads and (done := _finished(examination)) is not None:
         _take_problems(examination, done)
         log.info("bytes_read", values=done.values, seconds=round(done.seconds, 3), engine=done.engine)
-    examination.sessions.close()
+    examination.end()
     # What a tokenizer file holds is a matter of its container too, whether a gate asked for it or not.
     _ = examination.target.tokenizer
     outcomes = []
@@ -140,11 +142,8 @@ def evaluate(step: Step, examination: Examination, request: CheckRequest) -> See
             tally.take(comparison)
     except Skip as skip:
         verdict, cause, reason = Verdict.SKIPPED, skip.cause, skip.reason
-    except RuntimeFailure as failure:
-        verdict, cause, reason = _failed(failure)
-    except Exception as error:  # whatever it is, it is ours, and the other gates go on
-        verdict, reason = Verdict.ERROR, f"{type(error).__name__}: {error}"[:300]
-        _log_error(step, error)
+    except Exception as error:  # a runtime that failed, or ours: the other gates go on
+        verdict, cause, reason = _failed(step, error)
     if tally.violated:
         verdict, cause, reason = Verdict.FALSIFIED, None, _falsified(tally)
     elif verdict is Verdict.CORROBORATED and not tally.records:
@@ -157,14 +156,19 @@ def evaluate(step: Step, examination: Examination, request: CheckRequest) -> See
     return Seen(tally, verdict, cause, reason, counterexample, time.perf_counter() - clock)
 
 
-def _failed(failure: RuntimeFailure) -> tuple[Verdict, SkipCause | None, str]:
-    """A runtime that did not answer: what is not installed proves nothing, what died or hung falsifies."""
-    tail = f" · last words: {failure.tail.strip()[-160:]}" if failure.tail.strip() else ""
-    if isinstance(failure, NotInstalled):
-        return Verdict.SKIPPED, "missing_input", failure.reason
-    if isinstance(failure, TimedOut):
-        return Verdict.TIMEOUT, None, failure.reason + tail
-    return (Verdict.CRASHED if isinstance(failure, Crashed) else Verdict.FALSIFIED), None, failure.reason + tail
+def _failed(step: Step, error: Exception) -> tuple[Verdict, SkipCause | None, str]:
+    """A runtime that is not installed proves nothing, one that died or hung falsifies; anything else is our error."""
+    from model_contracts.runtimes.interface import Crashed, NotInstalled, RuntimeFailure, TimedOut
+
+    if not isinstance(error, RuntimeFailure):
+        _log_error(step, error)
+        return Verdict.ERROR, None, f"{type(error).__name__}: {error}"[:300]
+    tail = f" · last words: {error.tail.strip()[-160:]}" if error.tail.strip() else ""
+    if isinstance(error, NotInstalled):
+        return Verdict.SKIPPED, "missing_input", error.reason
+    if isinstance(error, TimedOut):
+        return Verdict.TIMEOUT, None, error.reason + tail
+    return (Verdict.CRASHED if isinstance(error, Crashed) else Verdict.FALSIFIED), None, error.reason + tail
 
 
 def _comparisons(step: Step, examination: Examination, trial: Trial) -> Iterable[Comparison]:
