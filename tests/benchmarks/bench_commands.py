@@ -31,7 +31,12 @@ def rows(model: Path, runs: int) -> Iterator[Row]:
         ours, theirs = side_by_side(command([contracts, "check", str(TINY), "-o", folder]), imports, 2 * runs)
         yield Row("contracts check, small file", "the same imports", ours, theirs, 1.5, "at most")
         light = command([sys.executable, "-c", LIGHT])
-        for words in (["evidence", "validate", f"{folder}/evidence.json"], ["list"], ["explain", "F-CONTRACT-I4-002"], ["--help"]):
+        for words in (
+            ["evidence", "validate", f"{folder}/evidence.json"],
+            ["list"],
+            ["explain", "F-CONTRACT-I4-002"],
+            ["--help"],
+        ):
             ours, theirs = side_by_side(command([contracts, *words]), light, 2 * runs)
             yield Row(f"contracts {' '.join(words[:2])}".replace(folder, ""), LIGHT, ours, theirs, 1.5, "at most")
 
