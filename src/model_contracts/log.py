@@ -8,25 +8,55 @@ from typing import Any, Literal
 Level = Literal["debug", "info", "warning", "error"]
 Form = Literal["console", "json"]
 
+_LEVELS: tuple[Level, ...] = ("debug", "info", "warning", "error")
+
 _settings: tuple[Level, Form] = ("warning", "console")
 _configured: tuple[Level, Form] | None = None
 
 
 def configure(level: Level = "warning", form: Form = "console") -> None:
-    """Send every event at `level` or above to stderr, one line each. Takes effect when a logger is next asked for."""
+    """Send every event at `level` or above to stderr, one line each. Takes effect with the next event."""
     global _settings  # noqa: PLW0603
     _settings = (level, form)
 
 
-def logger(**context: Any) -> Any:
-    """A logger with bound context. structlog is imported here, and not before anything is logged."""
-    global _configured  # noqa: PLW0603
-    import structlog
+class Logger:
+    """Events with bound context. structlog (a fifth of a small check) is imported when one of them is to be seen."""
 
-    if _configured != _settings:
-        _configure(*_settings)
-        _configured = _settings
-    return structlog.get_logger(**context)
+    def __init__(self, context: dict[str, Any]) -> None:
+        self._context = context
+
+    def debug(self, event: str, **facts: Any) -> None:
+        """A detail for whoever looks for a fault."""
+        self._say("debug", event, facts)
+
+    def info(self, event: str, **facts: Any) -> None:
+        """A step that was done."""
+        self._say("info", event, facts)
+
+    def warning(self, event: str, **facts: Any) -> None:
+        """Something a user may want to know."""
+        self._say("warning", event, facts)
+
+    def error(self, event: str, **facts: Any) -> None:
+        """Something that failed."""
+        self._say("error", event, facts)
+
+    def _say(self, level: Level, event: str, facts: dict[str, Any]) -> None:
+        global _configured  # noqa: PLW0603
+        if _LEVELS.index(level) < _LEVELS.index(_settings[0]):
+            return
+        import structlog
+
+        if _configured != _settings:
+            _configure(*_settings)
+            _configured = _settings
+        getattr(structlog.get_logger(**self._context), level)(event, **facts)
+
+
+def logger(**context: Any) -> Logger:
+    """A logger with bound context."""
+    return Logger(context)
 
 
 def _configure(level: Level, form: Form) -> None:
