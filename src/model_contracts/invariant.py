@@ -52,7 +52,7 @@ class Invariant(Definition):
     version: int = Field(1, ge=1, description="Raised when a verdict may change; part of the seed of generated inputs.")
     title: str
     statement: str = Field(description="What must hold, in a sentence a maintainer can act on.")
-    subject: Literal["artifact", "pair"]
+    subject: Literal["artifact", "pair", "qualification"]
     gates: tuple[Gate, ...] = Field(min_length=1)
     parameters: dict[str, JsonValue] = Field(default_factory=dict, description="Shared by every gate that knows them.")
     catches: tuple[str, ...] = Field((), description="Faults that shipped and that this sees, with their source.")

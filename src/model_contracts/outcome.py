@@ -99,6 +99,28 @@ class Host(Record):
     python: str
 
 
+#: What a cause is suspected to lie in.
+Component = Literal["source", "converter", "runtime", "checker", "environment"]
+
+
+class Cause(Record):
+    """What an outcome followed from: outcomes that share a key have one cause, however many gates it closed."""
+
+    key: str = Field(description="Stable over runs, e.g. `converter/tokenizer`.")
+    component: Component
+    statement: str = Field(description="What is wrong, in one sentence with its numbers.")
+    reproduction: str | None = Field(None, description="The smallest command that shows it.")
+
+
+class Scenario(Record):
+    """The circumstances of a gate of a qualification."""
+
+    format: str | None = None
+    modality: Literal["run", "chat", "serve"] | None = None
+    backend: Literal["cpu", "gpu"] | None = None
+    chain: tuple[str, ...] = Field((), description="Formats that the artifact went through, the source's first.")
+
+
 class Outcome(Record):
     """What happened to one clause on one subject: one record of evidence.json."""
 
@@ -118,6 +140,9 @@ class Outcome(Record):
         description="Violated ones first, then the closest; the rest is counted."
     )
     counterexample: Counterexample | None = None
+    scenario: Scenario | None = Field(None, description="Of a gate of a qualification.")
+    metrics: dict[str, float] = Field(default_factory=dict, description="Measured on the way; decide nothing.")
+    causes: tuple[Cause, ...] = Field((), description="Why it does not hold, as far as that is known.")
     duration: float = Field(ge=0, description="Seconds.")
     timestamp: str = Field(description="RFC 3339, UTC.")
     host: Host
@@ -158,6 +183,18 @@ class FileRecord(Record):
     digest: str | None = None
 
 
+class PlaybookRecord(Record):
+    """The playbook of a qualification, and whether it is the one that was locked."""
+
+    id: str
+    digest: str
+    lock: Literal["locked", "changed", "unlocked"] = Field(
+        description="Against the lock file: contracts qualify --lock."
+    )
+    system: str = Field(description="The system under test.")
+    failure: str = Field(description="What a gate that fails ends: stop-on-first, stop-on-must, collect-all.")
+
+
 class Run(Record):
     """run.json: what was run, on what, with which definitions, and what was decided."""
 
@@ -173,6 +210,7 @@ class Run(Record):
     environment: dict[str, str]
     host: Host
     not_evaluated: dict[str, str] = Field(description="Gate id to why it was left out of the plan.")
+    playbook: PlaybookRecord | None = Field(None, description="Of a qualification.")
     decision: Decision
 
 

@@ -15,6 +15,7 @@ from model_contracts.definitions.tree import MAX_BYTES, parse
 from model_contracts.definitions.typed import Text, build
 from model_contracts.family import Family, Recipes
 from model_contracts.invariant import Corpus, Definition, Invariant
+from model_contracts.playbook import Playbook, System, Tier
 from model_contracts.runtime import CommandRuntime
 
 D = TypeVar("D", bound=Definition)
@@ -27,6 +28,9 @@ KINDS: dict[shipped.Kind, type[Definition]] = {
     "converter": CommandConverter,
     "runtime": CommandRuntime,
     "corpus": Corpus,
+    "playbook": Playbook,
+    "tier": Tier,
+    "system": System,
 }
 Asked = tuple[str, int | None, int | None]
 

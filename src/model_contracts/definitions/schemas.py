@@ -15,12 +15,25 @@ from model_contracts.family import Family, Recipes
 from model_contracts.golden import Golden
 from model_contracts.invariant import Corpus, Invariant
 from model_contracts.outcome import Evidence, Run
+from model_contracts.playbook import Playbook, System, Tier
 from model_contracts.runtime import CommandRuntime
 
 Schema = dict[str, Any]
 Node = Any  # any part of a schema
 Name = Literal[
-    "invariant", "contract", "family", "recipes", "converter", "runtime", "corpus", "golden", "evidence", "run"
+    "invariant",
+    "contract",
+    "family",
+    "recipes",
+    "converter",
+    "runtime",
+    "corpus",
+    "playbook",
+    "tier",
+    "system",
+    "golden",
+    "evidence",
+    "run",
 ]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -34,6 +47,9 @@ _TYPES: dict[Name, tuple[Any, JsonSchemaMode, str]] = {
     "converter": (CommandConverter, "validation", "A program that converts models, and how it is asked to"),
     "runtime": (CommandRuntime, "validation", "A program that runs models, how it is asked, and where it answers"),
     "corpus": (Corpus, "validation", "Inputs of an invariant's properties that run before anything is generated"),
+    "playbook": (Playbook, "validation", "A model to be qualified, and the gates that decide"),
+    "tier": (Tier, "validation", "What a qualification of some depth looks at"),
+    "system": (System, "validation", "A converter and runtimes that are qualified together"),
     "golden": (Golden, "validation", "A golden file: what a model answered to stored prompts"),
     "evidence": (Evidence, "serialization", "evidence.json: the outcomes of a run"),
     "run": (Run, "serialization", "run.json: what was run, on what, and what was decided"),

@@ -8,7 +8,9 @@ from typing import Literal
 
 from model_contracts import resources
 
-Kind = Literal["invariant", "contract", "family", "recipes", "converter", "runtime", "corpus"]
+Kind = Literal[
+    "invariant", "contract", "family", "recipes", "converter", "runtime", "corpus", "playbook", "tier", "system"
+]
 
 _FOLDERS: dict[Kind, resources.Folder] = {
     "invariant": "invariants",
@@ -18,6 +20,18 @@ _FOLDERS: dict[Kind, resources.Folder] = {
     "converter": "contracts",
     "runtime": "contracts",
     "corpus": "invariants",
+    "playbook": "contracts",
+    "tier": "contracts",
+    "system": "contracts",
+}
+#: Folders of `contracts/`, the deeper ones first.
+_BELOW: dict[str, Kind] = {
+    "families/": "family",
+    "converters/": "converter",
+    "runtimes/": "runtime",
+    "qualification/tiers/": "tier",
+    "qualification/systems/": "system",
+    "qualification/": "playbook",
 }
 USER_FILE = "contracts.yaml"
 
@@ -34,12 +48,9 @@ def shipped_ids(kind: Kind) -> tuple[str, ...]:
 def _kind_of(folder: resources.Folder, name: str) -> Kind:
     if folder == "invariants":
         return "corpus" if name.startswith("corpus/") else "invariant"
-    if name.startswith("families/"):
-        return "family"
-    if name.startswith("converters/"):
-        return "converter"
-    if name.startswith("runtimes/"):
-        return "runtime"
+    for start, kind in _BELOW.items():
+        if name.startswith(start):
+            return kind
     return "recipes" if name == "recipes" else "contract"
 
 
