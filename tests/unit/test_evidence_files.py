@@ -9,7 +9,7 @@ from math import inf
 
 import pytest
 
-from model_contracts.engine import evidence
+from model_contracts.engine import bounded_json, evidence
 from model_contracts.engine.evidence import Unusable, read, validate_file, write
 from model_contracts.outcome import Counterexample, Place
 from support.outcomes import comparison, outcome, record
@@ -166,7 +166,7 @@ def test_what_is_no_evidence_is_said_in_one_line(tmp_path, data, message):
 
 
 def test_a_file_beyond_the_limit_or_absent_is_unusable(tmp_path, monkeypatch):
-    monkeypatch.setattr(evidence, "MAX_BYTES", 10)
+    monkeypatch.setattr(bounded_json, "MAX_BYTES", 10)
     file = tmp_path / "x.json"
     file.write_bytes(b"[" + b" " * 20 + b"]")
     with pytest.raises(Unusable, match="more than 10 bytes"):

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from model_contracts import resources
+from model_contracts.engine.bounded_json import Refused, cut, load, parse, read_bytes
+from model_contracts.engine.bounded_json import Unusable as Unusable
 
 if TYPE_CHECKING:  # validating a file needs the schemas and neither pydantic nor our types
     from jsonschema import Draft202012Validator
@@ -20,7 +22,6 @@ if TYPE_CHECKING:  # validating a file needs the schemas and neither pydantic no
     from model_contracts.outcome import Evidence, Outcome, Run
 
 EVIDENCE, RUN = "evidence.json", "run.json"
-MAX_BYTES = 64 << 20
 MAX_VIOLATIONS = 1000
 
 
@@ -33,14 +34,6 @@ class Violation:
 
     def __str__(self) -> str:
         return f"{self.pointer or '/'}: {self.message}"
-
-
-class Unusable(Exception):
-    """Evidence that cannot be written or read at all: one line that names the path."""
-
-
-class _Refused(Exception):
-    """JSON that is not looked at further."""
 
 
 def write(directory: Path, outcomes: Sequence[Outcome], run: Run) -> tuple[Path, Path]:
@@ -80,7 +73,7 @@ def read(directory: Path) -> tuple[Evidence, Run]:
     values = []
     for name in (EVIDENCE, RUN):
         path = directory / name
-        value = _parse_or_raise(path)
+        value = load(path)
         if found := next(iter(_violations(value)), None):
             raise Unusable(f"{path}: {found}")
         values.append(value)
@@ -97,10 +90,10 @@ def validate_file(path: Path) -> list[Violation]:
 
     Raises Unusable where the file cannot be read.
     """
-    data = _bytes(path)
+    data = read_bytes(path)
     try:
-        value = _parse(data)
-    except _Refused as refused:
+        value = parse(data)
+    except Refused as refused:
         return [Violation("", str(refused))]
     return list(islice(_violations(value), MAX_VIOLATIONS))
 
@@ -150,7 +143,7 @@ def _pointer(path: Iterable[str | int]) -> str:
 
 def _message(error: SchemaError) -> str:
     """`expected ..., found ...`, in one line."""
-    value, wanted = _cut(json.dumps(error.instance)), cast(Any, error.validator_value)
+    value, wanted = cut(json.dumps(error.instance)), cast(Any, error.validator_value)
     match error.validator:
         case "type":
             return f"expected {wanted if isinstance(wanted, str) else ' or '.join(wanted)}, found {value}"
@@ -167,7 +160,7 @@ def _message(error: SchemaError) -> str:
         case "pattern":
             return f"expected text that matches {wanted}, found {value}"
         case _:
-            return _cut(error.message)
+            return cut(error.message)
 
 
 def _types(alternatives: Iterable[Any]) -> str:
@@ -175,54 +168,6 @@ def _types(alternatives: Iterable[Any]) -> str:
         str(part.get("type", part.get("$ref", "").rpartition("/")[2] or part.get("enum"))) for part in alternatives
     ]
     return " or ".join(words)
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= 160 else f"{text[:159]}…"
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise Unusable(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
-    if len(data) > MAX_BYTES:
-        raise Unusable(f"{path}: more than {MAX_BYTES:,} bytes")
-    return data
-
-
-def _parse(data: bytes) -> object:
-    try:
-        return json.loads(data, object_pairs_hook=_object, parse_constant=_constant)
-    except json.JSONDecodeError as error:
-        raise _Refused(f"not JSON at line {error.lineno}, column {error.colno}: {error.msg}") from None
-    except UnicodeDecodeError as error:
-        raise _Refused(f"not UTF-8 at byte {error.start:,}") from None
-    except RecursionError:
-        raise _Refused("nested too deeply") from None
-    except ValueError as error:  # a number of more digits than Python converts
-        raise _Refused(f"not JSON that can be read: {_cut(str(error))}") from None
-
-
-def _parse_or_raise(path: Path) -> object:
-    try:
-        return _parse(_bytes(path))
-    except _Refused as refused:
-        raise Unusable(f"{path}: {refused}") from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        seen: set[str] = set()
-        again = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise _Refused(f"the key {_cut(json.dumps(again))} twice in one object")
-    return value
-
-
-def _constant(word: str) -> NoReturn:
-    raise _Refused(f"{word} is no JSON number")
 
 
 def _beside(directory: Path, name: str) -> Path:

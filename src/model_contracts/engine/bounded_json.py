@@ -1,0 +1,69 @@
+"""Owns JSON files of evidence as plain values: bounded in size, each key once, no number that JSON does not have."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+MAX_BYTES = 64 << 20
+
+
+class Unusable(Exception):
+    """Evidence that cannot be written or read at all: one line that names the path."""
+
+
+class Refused(Exception):
+    """JSON that is not looked at further: one line that says why."""
+
+
+def cut(text: str) -> str:
+    """`text`, at most 160 characters."""
+    return text if len(text) <= 160 else f"{text[:159]}…"
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file; Unusable where it cannot be read or holds more than 64 MiB."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise Unusable(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
+    if len(data) > MAX_BYTES:
+        raise Unusable(f"{path}: more than {MAX_BYTES:,} bytes")
+    return data
+
+
+def parse(data: bytes) -> object:
+    """The value of UTF-8 JSON; Refused says the place of what is wrong."""
+    try:
+        return json.loads(data, object_pairs_hook=_object, parse_constant=_constant)
+    except json.JSONDecodeError as error:
+        raise Refused(f"not JSON at line {error.lineno}, column {error.colno}: {error.msg}") from None
+    except UnicodeDecodeError as error:
+        raise Refused(f"not UTF-8 at byte {error.start:,}") from None
+    except RecursionError:
+        raise Refused("nested too deeply") from None
+    except ValueError as error:  # a number of more digits than Python converts
+        raise Refused(f"not JSON that can be read: {cut(str(error))}") from None
+
+
+def load(path: Path) -> object:
+    """The value of a file; Unusable where it cannot be read or is not JSON."""
+    try:
+        return parse(read_bytes(path))
+    except Refused as refused:
+        raise Unusable(f"{path}: {refused}") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        seen: set[str] = set()
+        again = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise Refused(f"the key {cut(json.dumps(again))} twice in one object")
+    return value
+
+
+def _constant(word: str) -> NoReturn:
+    raise Refused(f"{word} is no JSON number")
