@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from model_contracts import resources
+from model_contracts.engine import bounded_json
 from model_contracts.engine.bounded_json import Refused, cut, load, parse, read_bytes
-from model_contracts.engine.bounded_json import Unusable as Unusable
 
 if TYPE_CHECKING:  # validating a file needs the schemas and neither pydantic nor our types
     from jsonschema import Draft202012Validator
@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # validating a file needs the schemas and neither pydantic no
 
 EVIDENCE, RUN = "evidence.json", "run.json"
 MAX_VIOLATIONS = 1000
+Unusable = bounded_json.Unusable
 
 
 @dataclass(frozen=True, slots=True)
