@@ -13,7 +13,15 @@ from typing import Any
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Format
 from model_contracts.converters.gather import documents_of, with_tokenizer
-from model_contracts.converters.interface import ConversionRefused, Documents, Layout, Model, Progress, Written
+from model_contracts.converters.interface import (
+    ConversionRefused,
+    Documents,
+    Layout,
+    Model,
+    NotWritten,
+    Progress,
+    Written,
+)
 from model_contracts.converters.modelling import model_of
 from model_contracts.converters.staging import sidecar_name
 from model_contracts.converters.values import Stream
@@ -86,7 +94,7 @@ def _write(path: Path, model: Model, layout: Layout, allow_overflow: bool, progr
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise ConversionRefused(f"{path.name}: {(error.strerror or 'it cannot be written').lower()}") from None
+        raise NotWritten(f"{path.name}: {(error.strerror or 'it cannot be written').lower()}") from None
     return stream.overflowed
 
 

@@ -18,6 +18,10 @@ class ConversionRefused(Exception):
     """What was asked for cannot be written; one line that names the tensor, key or file and the way out."""
 
 
+class NotWritten(ConversionRefused):
+    """The disk did not take it (full, read-only, no permission): nothing is said of the model or the converter."""
+
+
 class ConverterUnavailable(ConversionRefused):
     """A command converter cannot answer here: its program is not installed, or says that it has no answer."""
 

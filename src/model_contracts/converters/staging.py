@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
-from model_contracts.converters.interface import ConversionRefused
+from model_contracts.converters.interface import ConversionRefused, NotWritten
 from model_contracts.paths import without_format_suffix
 
 
@@ -20,7 +20,7 @@ def staged(target: Path) -> Iterator[Path]:
     try:
         folder = Path(mkdtemp(prefix=".contracts-", dir=parent))
     except OSError as error:
-        raise ConversionRefused(f"{parent}: {(error.strerror or 'it cannot be written').lower()}") from None
+        raise NotWritten(f"{parent}: {(error.strerror or 'it cannot be written').lower()}") from None
     try:
         yield folder
     finally:
