@@ -19,7 +19,8 @@ FORBIDDEN = re.compile(r"(?<![a-z])(rule|policy|policies|validator|finding|manag
 #: Names that others gave, and the one proper name with such a word in it.
 FOREIGN = re.compile(
     r"model_validator|field_validator|[a-z_]*schema_validator|Draft202012Validator|jsonschema\.validators"
-    r"|error\.validator(_value)?|contextmanager|importlib\.util|golden[-_ ]rule",
+    r"|error\.validator(_value)?|contextmanager|importlib\.util|golden[-_ ]rule"
+    r"|failure_policy|Rules checked",
     re.I,
 )
 

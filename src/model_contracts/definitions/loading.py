@@ -17,6 +17,7 @@ from model_contracts.family import Family, Recipes
 from model_contracts.invariant import Corpus, Definition, Invariant
 from model_contracts.playbook import Playbook, System, Tier
 from model_contracts.runtime import CommandRuntime
+from model_contracts.sign import Sign
 
 D = TypeVar("D", bound=Definition)
 
@@ -31,6 +32,7 @@ KINDS: dict[shipped.Kind, type[Definition]] = {
     "playbook": Playbook,
     "tier": Tier,
     "system": System,
+    "audit": Sign,
 }
 Asked = tuple[str, int | None, int | None]
 

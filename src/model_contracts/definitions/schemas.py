@@ -12,11 +12,13 @@ from pydantic.json_schema import JsonSchemaMode
 from model_contracts.contract import Contract
 from model_contracts.converter import CommandConverter
 from model_contracts.family import Family, Recipes
+from model_contracts.founding import FoundingEvidence
 from model_contracts.golden import Golden
 from model_contracts.invariant import Corpus, Invariant
 from model_contracts.outcome import Evidence, Run
 from model_contracts.playbook import Playbook, System, Tier
 from model_contracts.runtime import CommandRuntime
+from model_contracts.sign import Sign
 
 Schema = dict[str, Any]
 Node = Any  # any part of a schema
@@ -31,8 +33,10 @@ Name = Literal[
     "playbook",
     "tier",
     "system",
+    "audit",
     "golden",
     "evidence",
+    "founding-evidence",
     "run",
 ]
 
@@ -50,8 +54,10 @@ _TYPES: dict[Name, tuple[Any, JsonSchemaMode, str]] = {
     "playbook": (Playbook, "validation", "A model to be qualified, and the gates that decide"),
     "tier": (Tier, "validation", "What a qualification of some depth looks at"),
     "system": (System, "validation", "A converter and runtimes that are qualified together"),
+    "audit": (Sign, "validation", "How a verdict looks that is worth nothing, and what a person is told of it"),
     "golden": (Golden, "validation", "A golden file: what a model answered to stored prompts"),
     "evidence": (Evidence, "serialization", "evidence.json: the outcomes of a run"),
+    "founding-evidence": (FoundingEvidence, "validation", "evidence.json of the founding system"),
     "run": (Run, "serialization", "run.json: what was run, on what, and what was decided"),
 }
 NAMES: tuple[Name, ...] = tuple(_TYPES)

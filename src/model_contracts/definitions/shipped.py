@@ -9,7 +9,17 @@ from typing import Literal
 from model_contracts import resources
 
 Kind = Literal[
-    "invariant", "contract", "family", "recipes", "converter", "runtime", "corpus", "playbook", "tier", "system"
+    "invariant",
+    "contract",
+    "family",
+    "recipes",
+    "converter",
+    "runtime",
+    "corpus",
+    "playbook",
+    "tier",
+    "system",
+    "audit",
 ]
 
 _FOLDERS: dict[Kind, resources.Folder] = {
@@ -23,9 +33,11 @@ _FOLDERS: dict[Kind, resources.Folder] = {
     "playbook": "contracts",
     "tier": "contracts",
     "system": "contracts",
+    "audit": "contracts",
 }
 #: Folders of `contracts/`, the deeper ones first.
 _BELOW: dict[str, Kind] = {
+    "audit/": "audit",
     "families/": "family",
     "converters/": "converter",
     "runtimes/": "runtime",
