@@ -54,11 +54,30 @@ class Way(Record):
         return self
 
 
-class Server(Record):
+class ServerRoute(Record):
+    """A route that takes questions in the form of OpenAI's."""
+
+    route: str = Field(pattern=r"^/")
+    streams: bool = Field(True, description="It answers `stream: true` with server-sent events.")
+
+
+class ServerRoutes(Record):
+    """The routes of a server that are asked as OpenAI's are; one that is not declared is not asked."""
+
+    completions: ServerRoute | None = Field(None, description="Takes `prompt` as it is, as /v1/completions does.")
+    chat: ServerRoute | None = Field(None, description="Takes `messages`, as /v1/chat/completions does.")
+
+
+class Server(ServerRoutes):
     """A server that the program starts on loopback."""
 
     arguments: tuple[str, ...]
     ready: str = Field(pattern=r"^/", description="A route that answers 200 once the model is loaded.")
+
+    @property
+    def routes(self) -> ServerRoutes:
+        """Where it is asked."""
+        return ServerRoutes(completions=self.completions, chat=self.chat)
 
 
 class Exits(Record):

@@ -138,6 +138,26 @@ def _serve_http(port: int) -> None:
     HTTPServer(("127.0.0.1", port), Handler).serve_forever()
 
 
+def _serve_no_one(port: int, way: str) -> None:
+    """A server that is never ready: no port, 503 for ever, silence, or something that is no HTTP."""
+    import socket
+
+    print("loading the model", flush=True)
+    if way == "closed":
+        _hang()
+    listening = socket.create_server(("127.0.0.1", port))
+    silent = []
+    while True:
+        caller, _ = listening.accept()
+        if way == "silent":
+            silent.append(caller)
+            continue
+        caller.recv(1 << 16)
+        says = {"503": b"HTTP/1.1 503 Loading\r\nContent-Length: 0\r\n\r\n", "noise": b"\x00\x01 hello\r\n\r\n"}
+        caller.sendall(says[way])
+        caller.close()
+
+
 def _program(mode: str, rest: list[str]) -> int:
     breaks = {"abort": _abort, "hang": _hang, "eat": _eat, "children": _leave_a_child}
     if mode in breaks:
@@ -157,6 +177,9 @@ def _program(mode: str, rest: list[str]) -> int:
         print(_logits(rest[0], drop=1))
     elif mode == "serve":
         _serve_http(int(rest[0]))
+    elif mode == "unready":
+        Path(rest[1]).write_text(str(os.getpid()))
+        _serve_no_one(int(rest[0]), rest[2])
     elif mode == "pid":
         Path(rest[0]).write_text(str(os.getpid()))
         _hang()

@@ -9,6 +9,7 @@ import json
 import shutil
 import socket
 import time
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ import numpy as np
 from model_contracts.formats.opening import open_artifact
 from model_contracts.runtime import PLACE, CommandRuntime, Way
 from model_contracts.runtimes.answers import pointed, read
-from model_contracts.runtimes.interface import Crashed, NotInstalled, Refused, WrongAnswer
+from model_contracts.runtimes.interface import Crashed, NotInstalled, Refused, TimedOut, WrongAnswer
 from model_contracts.runtimes.loopback import post
 from model_contracts.runtimes.processes import signal_name
 from model_contracts.runtimes.program import Program
 
-_POLL = 0.02
+#: Seconds between two looks at a server that starts, and that one look may take at the most.
+_POLL, _MOST_SILENT = 0.02, 600.0
 
 
 def serve(definition: str, path: str) -> Served:
@@ -55,7 +57,9 @@ class Served:
 
     def about(self) -> dict[str, Any]:
         """What can be asked; nobody says how wide its vocabulary is."""
-        return {"questions": self.QUESTIONS, "ways": list(self._runtime.complete), "program": self._program}
+        told = {"questions": self.QUESTIONS, "ways": list(self._runtime.complete), "program": self._program}
+        server = self._runtime.server
+        return told if server is None else told | {"routes": server.routes.model_dump()}
 
     def tokens(self, text: str, add_special: bool) -> Any:
         """Token ids."""
@@ -99,8 +103,11 @@ class Served:
             told["prompt_tokens"] = len(told["prompt"])
         return told
 
-    def address(self) -> str:
-        """Its server, once it is ready."""
+    def address(self, seconds: float | None = None) -> str:
+        """Its server, once it is ready. Raises TimedOut when it is not within `seconds`; it is ended then.
+
+        Where no time is given, the time of the question is watched from outside.
+        """
         server = self._runtime.server
         assert server is not None
         if self._server is not None and self._server.poll() is None:
@@ -108,15 +115,28 @@ class Served:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = int(probe.getsockname()[1])
+        until = time.monotonic() + (seconds or inf)
         self._server = Program([self._program, *self._words(server.arguments, {})])
-        url = f"http://127.0.0.1:{self._port}"
+        url, said = f"http://127.0.0.1:{self._port}", ""
         while self._server.poll() is None:
             try:
-                post(url + server.ready, None, expect_json=False)
+                post(
+                    url + server.ready, None, max(_POLL, min(until - time.monotonic(), _MOST_SILENT)), expect_json=False
+                )
                 return url
-            except (Crashed, Refused):
-                time.sleep(_POLL)
+            except (Crashed, Refused, WrongAnswer) as failure:
+                said = failure.reason
+            if time.monotonic() >= until:
+                self.close()
+                reason = f"the server of {self._runtime.program} was not ready within {seconds:g} s: {said}"
+                raise TimedOut(reason, self._server.tail)
+            time.sleep(_POLL)
         raise self._ended(self._server)
+
+    def close(self) -> None:
+        """End its server."""
+        if self._server is not None:
+            self._server.end()
 
     def _ask(self, way: Way, **values: Any) -> dict[str, Any]:
         if way.arguments is None:

@@ -10,6 +10,8 @@ from typing import Literal, Protocol, Self
 
 import numpy as np
 
+from model_contracts.runtime import ServerRoutes
+
 Capability = Literal["tokenize", "detokenize", "logits", "hidden_states", "generate", "chat", "serve"]
 LogProbabilities = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
@@ -180,7 +182,15 @@ class Serving(Session, Protocol):
     """A session with a server on loopback."""
 
     def address(self) -> str:
-        """`http://127.0.0.1:PORT`, started when first asked for; it ends with the session."""
+        """`http://127.0.0.1:PORT`, started when first asked for; it ends with the session.
+
+        Raises TimedOut where it is not ready within `Limits.start_seconds`.
+        """
+        ...
+
+    @property
+    def routes(self) -> ServerRoutes:
+        """Where it is asked (see `asking.serve_exchange`)."""
         ...
 
 

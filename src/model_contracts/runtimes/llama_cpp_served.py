@@ -96,7 +96,7 @@ class Served:
             body["tools"] = tools
         return str(post(f"{self.address()}/apply-template", json.dumps(body).encode())["prompt"])
 
-    def address(self) -> str:
+    def address(self, seconds: float | None = None) -> str:
         """llama.cpp's server, on a free port of loopback."""
         if self._server is None:
             import xllamacpp

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -26,8 +27,10 @@ def post(url: str, body: bytes | None, seconds: float = 600.0, *, expect_json: b
     except urllib.error.HTTPError as error:
         said = error.read(2000).decode("utf-8", "replace")
         raise Refused(f"the server answers {error.code} to {_route(url)}", said) from None
-    except (urllib.error.URLError, OSError) as error:
+    except (urllib.error.URLError, OSError, http.client.IncompleteRead) as error:
         raise Crashed(f"the server does not answer {_route(url)}: {error}") from None
+    except http.client.HTTPException as error:
+        raise WrongAnswer(f"the server answers {_route(url)} with what is no HTTP: {type(error).__name__}") from None
     if len(data) > _MOST:
         raise WrongAnswer(f"the server answers {_route(url)} with more than {_MOST:,} bytes")
     if not expect_json:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import os
 import signal
 import subprocess
 import sys
 import threading
 from typing import Any
 
+from model_contracts.runtimes import processes
 from model_contracts.runtimes.interface import NotInstalled
 
 #: Bytes of what a program prints that are kept; one that goes on is ended.
@@ -54,6 +57,13 @@ class Program:
         for reader in self._readers:
             reader.join(1.0)
         return code
+
+    def end(self) -> None:
+        """Kill it and all that it started."""
+        for process in list(processes.descendants(self._process.pid)) if self.poll() is None else ():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(process, signal.SIGKILL)
+        self.wait()
 
     @property
     def output(self) -> str:

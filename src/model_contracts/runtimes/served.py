@@ -2,6 +2,7 @@
 
 Such a module has `serve(**arguments)`, which loads an artifact and gives an object. `QUESTIONS` lists its methods that
 give one answer (a value, or a value and arrays), `STREAMS` those that give many: they take `emit` as first argument.
+One that started something (a server) has `close`, which ends it before another artifact takes its place.
 """
 
 from __future__ import annotations
@@ -103,6 +104,8 @@ def main(words: list[str]) -> None:
         line.stop.clear()
         try:
             if message.kind == "open":
+                if hasattr(served, "close"):
+                    served.close()
                 served = None  # the one before goes first: two may be more than there is room for
                 served = import_module(module).serve(**message.value)
                 line.say("answer", served.about())

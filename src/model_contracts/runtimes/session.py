@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from model_contracts.runtime import ServerRoutes
 from model_contracts.runtimes.child import Child
 from model_contracts.runtimes.frames import Message
 from model_contracts.runtimes.interface import (
@@ -22,6 +23,10 @@ from model_contracts.runtimes.interface import (
 
 #: How far the probabilities of a whole row may be from 1.
 _MASS = 1e-3
+#: The routes of a server that declares none of its own: those of our runtimes are named after OpenAI's.
+OPENAI = {"completions": {"route": "/v1/completions"}, "chat": {"route": "/v1/chat/completions"}}
+#: Seconds that a child has, behind a limit that it keeps itself, to say so: then it is ended from outside.
+_LATE = 2.0
 
 
 class ChildSession:
@@ -144,7 +149,13 @@ class ChildSession:
 
     def address(self) -> str:
         """See Serving."""
-        return str(self._ask("address").value)
+        seconds = self._limits.start_seconds
+        return str(self._ask("address", _within=seconds + _LATE, seconds=seconds).value)
+
+    @property
+    def routes(self) -> ServerRoutes:
+        """See Serving."""
+        return ServerRoutes.model_validate(self.about.get("routes") or OPENAI)
 
     def close(self) -> None:
         """See Session."""
@@ -158,10 +169,10 @@ class ChildSession:
     ) -> None:
         self.close()
 
-    def _ask(self, question: str, **arguments: Any) -> Message:
+    def _ask(self, question: str, _within: float | None = None, **arguments: Any) -> Message:
         if question not in self.about.get("questions", ()):
             raise Refused(f"{self.name} cannot be asked for {question}")
-        return self._child.ask(question, arguments)
+        return self._child.ask(question, arguments, seconds=_within)
 
     def _ids(self, ids: Any, owed: Any) -> list[int]:
         if not isinstance(ids, list) or any(type(token) is not int or token < 0 for token in ids):

@@ -12,7 +12,7 @@ import pytest
 from model_contracts.definitions.errors import DefinitionError
 from model_contracts.definitions.loading import load
 from model_contracts.runtime import CommandRuntime, Exits, Reads, Server, Way
-from model_contracts.runtimes import names, runtime
+from model_contracts.runtimes import names, processes, runtime
 from model_contracts.runtimes.command import Command
 from model_contracts.runtimes.interface import (
     Crashed,
@@ -27,6 +27,11 @@ from support.shared_models import DATA
 
 FAKE = str(Path(__file__).resolve().parents[2] / "support" / "runtimes_fake.py")
 MODEL = DATA / "tiny-llama-Q8_0.gguf"
+#: The fake's server, its process told.
+SERVES = (
+    "import os, pathlib, runpy, sys; fake, port, told = sys.argv[1:]; pathlib.Path(told).write_text(str(os.getpid()));"
+    "runpy.run_path(fake)['_serve_http'](int(port))"
+)
 LIMITS = Limits(seconds=20, start_seconds=20, memory_mb=400)
 
 
@@ -162,6 +167,47 @@ def test_a_server_is_started_once_and_asked(session):
 def test_a_server_that_dies_is_a_crash(session):
     assert failure(session, "die").signal == signal.SIGABRT
     assert session.tokens("one") == [3], "and another one is started for the next question"
+
+
+@pytest.mark.parametrize(
+    ("way", "said"),
+    [
+        ("closed", "does not answer /health: .*refused"),
+        ("503", "answers 503 to /health"),
+        ("silent", "does not answer /health: timed out"),
+        ("noise", "what is no HTTP"),
+    ],
+)
+def test_a_server_that_is_never_ready_is_timed_out_and_gone(tmp_path, way, said):
+    written = tmp_path / "pid"
+    server = Server(arguments=(FAKE, "unready", "{port}", str(written), way), ready="/health")
+    limits = Limits(seconds=20, start_seconds=0.5, memory_mb=400)
+    with Command(definition(server=server)).open(MODEL, limits) as opened:
+        with pytest.raises(TimedOut, match=f"was not ready within 0.5 s: .*{said}") as caught:
+            opened.address()
+        assert not processes.alive(int(written.read_text()))
+        assert caught.value.tail == "loading the model"
+        assert opened.complete("x", 4, way="banner").text == "forty two", "and what needs no server goes on"
+
+
+def test_a_server_ends_with_its_session_and_when_another_artifact_takes_its_place(tmp_path):
+    written = tmp_path / "pid"
+    server = Server(arguments=("-c", SERVES, FAKE, "{port}", str(written)), ready="/health")
+    with Command(definition(server=server)).open(MODEL, LIMITS) as opened:
+        opened.address()
+        first = int(written.read_text())
+        assert processes.alive(first)
+        opened.reopen(MODEL)
+        assert not processes.alive(first)
+        opened.address()
+    assert not processes.alive(int(written.read_text()))
+
+
+def test_routes_that_are_declared_are_told(session):
+    assert session.routes.completions is None
+    apr = load(CommandRuntime, "runtimes/apr").server
+    assert apr is not None and apr.routes.chat is not None
+    assert (apr.routes.chat.route, apr.routes.chat.streams) == ("/v1/chat/completions", True)
 
 
 def test_what_is_not_installed_says_how_to_get_it():
