@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from model_contracts.runtimes import runtime
-from model_contracts.runtimes.interface import Limits, Refused
+from model_contracts.runtimes.interface import Crashed, Limits, Refused
 from support.command import contracts
-from support.shared_models import APR_FILES, DATA, MODELS, needs_apr_files, needs_models
+from support.shared_models import APR_FILES, DATA, MODELS, needs_apr_files, needs_models, shared
 
 LIMITS = Limits(seconds=60, start_seconds=120)
 TEXTS = (
@@ -177,3 +177,28 @@ def test_llama_cpp_serves_on_loopback():
 
         body = json.dumps({"content": TEXTS[0]}).encode()
         assert post(f"{session.address()}/tokenize", body)["tokens"] == session.tokens(TEXTS[0])
+
+
+@needs("transformers")
+@pytest.mark.parametrize("name", ["tiny-qwen2", "tiny-llama-Q8_0.gguf", "q.apr"])
+def test_transformers_serves_whatever_it_loaded_and_the_server_before_it_is_gone(torch_session, name):
+    from model_contracts.runtimes.loopback import post
+
+    torch_session.reopen(shared(APR_FILES / name) if name.endswith(".apr") else DATA / name)
+    address = torch_session.address()
+    asked = {"prompt": TEXTS[0], "max_tokens": 6}
+    told = post(f"{address}/v1/completions", json.dumps(asked).encode())
+    tokens = torch_session.tokens(TEXTS[0], add_special=True)
+    made = torch_session.generate(tokens, 6)
+    assert told["choices"][0]["text"] == torch_session.text(made)
+    assert told["usage"] == {"prompt_tokens": len(tokens), "completion_tokens": 6, "total_tokens": len(tokens) + 6}
+    chat = json.dumps({"messages": MESSAGES, "max_tokens": 2}).encode()
+    if name.endswith(".apr"):
+        with pytest.raises(Refused, match="answers 501"):  # it carries no template
+            post(f"{address}/v1/chat/completions", chat)
+    else:
+        told = post(f"{address}/v1/chat/completions", chat)
+        assert told["usage"]["prompt_tokens"] == len(torch_session.tokens(torch_session.render(MESSAGES)))
+    torch_session.reopen(DATA / "tiny-llama")
+    with pytest.raises(Crashed, match="does not answer /health"):
+        post(f"{address}/health", None)

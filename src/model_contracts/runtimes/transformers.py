@@ -9,7 +9,7 @@ from model_contracts.runtimes.interface import Capability, Installed, Limits, No
 from model_contracts.runtimes.session import ChildSession, absolute
 
 CAPABILITIES: frozenset[Capability] = frozenset(
-    {"tokenize", "detokenize", "logits", "hidden_states", "generate", "chat"}
+    {"tokenize", "detokenize", "logits", "hidden_states", "generate", "chat", "serve"}
 )
 
 
@@ -31,7 +31,7 @@ class Transformers:
         )
 
     def open(self, path: Path, limits: Limits) -> ChildSession:
-        """See Runtime; the session also has `rows` and `hidden_states`."""
+        """See Runtime; the session also has `rows`, `hidden_states` and `address`."""
         here = self.installed()
         if not here.available:
             raise NotInstalled(f"transformers or torch is not installed: {here.how_to_get}")

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from model_contracts.anatomy.special_ids import by_name
 from model_contracts.artifact import Artifact
 from model_contracts.formats.opening import open_artifact
 from model_contracts.runtimes import templates
-from model_contracts.runtimes.interface import Refused, piece_length
+from model_contracts.runtimes.interface import Refused, WrongAnswer, piece_length
 from model_contracts.runtimes.served import Emit
 from model_contracts.runtimes.tokenizers import Encoder, encoder
 from model_contracts.runtimes.transformers_loading import load
+
+if TYPE_CHECKING:
+    from model_contracts.runtimes.transformers_server import Server
 
 #: Modules whose output says nothing of its own: the head is asked as logits, the others are shared or hold no weights.
 _NOT_SHOWN = ("lm_head", "rotary_emb", "act_fn")
@@ -30,19 +34,23 @@ def serve(path: str) -> Served:
 class Served:
     """One model, and what it is asked."""
 
-    QUESTIONS = ("tokens", "text", "logits", "generate", "render")
+    QUESTIONS = ("tokens", "text", "logits", "generate", "render", "address")
     STREAMS = ("rows", "hidden_states")
 
     def __init__(self, artifact: Artifact, model: Any) -> None:
         self._artifact, self._model = artifact, model
         self._width = int(model.get_output_embeddings().weight.shape[0])
         self._own_encoder: Encoder | None = None
+        self._server: Server | None = None
+        self.context: int | None = getattr(model.config, "max_position_embeddings", None)
+        #: Held by whoever generates: one generation at a time, whoever asked for it.
+        self.lock = threading.Lock()
 
     def about(self) -> dict[str, Any]:
         """What was loaded."""
         return {
             "vocabulary": self._width,
-            "context": getattr(self._model.config, "max_position_embeddings", None),
+            "context": self.context,
             "questions": self.QUESTIONS,
             "class": type(self._model).__name__,
         }
@@ -100,19 +108,39 @@ class Served:
 
     def generate(self, tokens: list[int], count: int) -> list[int]:
         """The likeliest token, again and again, until one ends the text (which is left out)."""
+        with self.lock:
+            return list(self.greedy(tokens, count))
+
+    def greedy(self, tokens: list[int], count: int) -> Iterator[int]:
+        """The tokens of `generate`, each as soon as it is known; the caller holds `lock`."""
         import torch
 
+        torch.set_grad_enabled(False)  # it is a setting of the thread, and a server has threads of its own
         self._check(tokens)
-        ends, made, cache = self._ends(), list[int](), None
-        ids = torch.tensor([tokens])
-        while len(made) < count:
+        ends, cache, ids = self._ends(), None, torch.tensor([tokens])
+        for _ in range(count):
             answer = self._model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
-            cache, best = answer.past_key_values, int(answer.logits[0, -1].argmax())
-            if best in ends:
-                break
-            made.append(best)
-            ids = torch.tensor([[best]])
-        return made
+            cache = answer.past_key_values
+            most, best = answer.logits[0, -1].max(dim=-1)
+            if torch.isnan(most):  # one NaN is the largest of all
+                raise WrongAnswer("transformers gave NaN among the logits that choose the next token")
+            if int(best) in ends:
+                return
+            yield int(best)
+            ids = best.reshape(1, 1)
+
+    def address(self, seconds: float | None = None) -> str:
+        """A server of our own on loopback (transformers' takes a framework, and loads no .apr); it is ready at once."""
+        if self._server is None:
+            from model_contracts.runtimes.transformers_server import Server
+
+            self._server = Server(self)
+        return self._server.address
+
+    def close(self) -> None:
+        """Serve nobody any more: another artifact takes this one's place."""
+        if self._server is not None:
+            self._server.close()
 
     def render(self, messages: list[Any], add_generation_prompt: bool, tools: list[Any] | None) -> str:
         """The chat template's prompt."""
