@@ -76,6 +76,8 @@ class Examination:
     request: Claim | None = None
     #: What a model answered, where the target is held to it.
     golden: Golden | None = None
+    #: Runtimes that other examinations use too; they are ended by whoever opened them.
+    shared: Sessions | None = None
     _pass: Callable[[], Sweep] | None = field(default=None, repr=False)
     _sweep: Sweep | None = field(default=None, repr=False)
 
@@ -84,11 +86,11 @@ class Examination:
         """The runtimes of a run, opened when first asked for."""
         from model_contracts.inference.sessions import Sessions
 
-        return Sessions()
+        return self.shared or Sessions()
 
     def end(self) -> None:
-        """End the runtimes that were opened."""
-        if "sessions" in self.__dict__:
+        """End the runtimes that were opened for this examination alone."""
+        if "sessions" in self.__dict__ and self.shared is None:
             self.sessions.close()
 
     @cached_property

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model_contracts.anatomy.claims import UnknownRecipe, requested
@@ -15,6 +14,7 @@ from model_contracts.artifact import Artifact
 from model_contracts.checks import AFTER_THE_PASS, KINDS, READS_VALUES
 from model_contracts.checks.interface import Examination, Skip
 from model_contracts.definitions import load_corpus, load_families, load_recipes
+from model_contracts.engine.conclude import conclude
 from model_contracts.engine.environment import host
 from model_contracts.engine.golden_files import read
 from model_contracts.engine.plan import CheckRequest, Plan, Step, UsageError, plan
@@ -33,8 +33,6 @@ from model_contracts.outcome import (
     Outcome,
     Place,
     Run,
-    SkipCause,
-    Verdict,
 )
 
 if TYPE_CHECKING:
@@ -47,12 +45,12 @@ def check(request: CheckRequest) -> tuple[Evidence, Run]:
     plans = [plan(request, path) for path in request.paths]
     golden = read(request.golden) if request.golden is not None else None
     source = _source(request)
-    examinations = [_examination(request, open_artifact(path), source, golden) for path in request.paths]
+    examinations = [examination_of(request, open_artifact(path), source, golden) for path in request.paths]
     outcomes: list[Outcome] = []
     records: list[ArtifactRecord] = []
     held = (f"held to {request.golden}, {golden.digests.content}",) if golden is not None else ()
     for planned, examination in zip(plans, examinations, strict=True):
-        outcomes += _evaluate_all(planned, examination, request)
+        outcomes += examine(planned, examination, request)
         records.append(artifact_record(examination.target, examination, (*planned.notes, *held)))
     if source is not None:
         records.append(artifact_record(source, examinations[0], ()))
@@ -70,9 +68,10 @@ def _source(request: CheckRequest) -> Artifact | None:
     return with_tokenizer(source, request.tokenizer)[0]
 
 
-def _examination(
+def examination_of(
     request: CheckRequest, target: Artifact, source: Artifact | None, golden: Golden | None
 ) -> Examination:
+    """What the checks of one path share. Raises UsageError for a recipe that nobody knows."""
     recipes = load_recipes()
     try:
         asked = requested(request.dtype, recipes) if request.dtype is not None else None
@@ -82,7 +81,7 @@ def _examination(
     return Examination(target, source, load_families(), recipes, sweeper, asked, golden=golden)
 
 
-def _evaluate_all(plan: Plan, examination: Examination, request: CheckRequest) -> list[Outcome]:
+def examine(plan: Plan, examination: Examination, request: CheckRequest) -> list[Outcome]:
     """The outcomes in the order of the plan. Gates that read no value are evaluated while the bytes are read."""
     reads = any(step.gate.check in READS_VALUES for step in plan.steps) and bool(examination.target.containers)
     seen: dict[str, Seen] = {}
@@ -132,43 +131,18 @@ def _take_problems(examination: Examination, done: Sweep) -> None:
 
 
 def evaluate(step: Step, examination: Examination, request: CheckRequest) -> Seen:
-    """Evaluate one step. Nothing compared is Skipped; an exception of ours is Error, never a verdict on the file."""
+    """Evaluate one step."""
     clock, tally, trial = time.perf_counter(), Tally(), _trial(step, request)
-    verdict, cause = Verdict.CORROBORATED, None
-    reason = ""
-    try:
+
+    def comparisons() -> Iterable[Comparison]:
         _refuse_unreadable(step, examination)
-        for comparison in _comparisons(step, examination, trial):
-            tally.take(comparison)
-    except Skip as skip:
-        verdict, cause, reason = Verdict.SKIPPED, skip.cause, skip.reason
-    except Exception as error:  # a runtime that failed, or ours: the other gates go on
-        verdict, cause, reason = _failed(step, error)
-    if tally.violated:
-        verdict, cause, reason = Verdict.FALSIFIED, None, _falsified(tally)
-    elif verdict is Verdict.CORROBORATED and not tally.records:
-        verdict, cause, reason = Verdict.SKIPPED, "nothing_compared", "nothing was compared"
-    elif verdict is Verdict.CORROBORATED:
-        reason = f"{step.gate.title}: {tally.compared:,} compared"
+        return _comparisons(step, examination, trial)
+
+    verdict, cause, reason = conclude(comparisons, tally, step.gate)
     counterexample = trial.counterexample
     if counterexample is not None:
         counterexample = counterexample.model_copy(update={"files": beside(examination)})
     return Seen(tally, verdict, cause, reason, counterexample, time.perf_counter() - clock)
-
-
-def _failed(step: Step, error: Exception) -> tuple[Verdict, SkipCause | None, str]:
-    """A runtime that is not installed proves nothing, one that died or hung falsifies; anything else is our error."""
-    from model_contracts.runtimes.interface import Crashed, NotInstalled, RuntimeFailure, TimedOut
-
-    if not isinstance(error, RuntimeFailure):
-        _log_error(step, error)
-        return Verdict.ERROR, None, f"{type(error).__name__}: {error}"[:300]
-    tail = f" · last words: {error.tail.strip()[-160:]}" if error.tail.strip() else ""
-    if isinstance(error, NotInstalled):
-        return Verdict.SKIPPED, "missing_input", error.reason
-    if isinstance(error, TimedOut):
-        return Verdict.TIMEOUT, None, error.reason + tail
-    return (Verdict.CRASHED if isinstance(error, Crashed) else Verdict.FALSIFIED), None, error.reason + tail
 
 
 def _comparisons(step: Step, examination: Examination, trial: Trial) -> Iterable[Comparison]:
@@ -184,19 +158,6 @@ def _refuse_unreadable(step: Step, examination: Examination) -> None:
     source = examination.source
     if step.invariant.subject == "pair" and source is not None and not source.readable:
         raise Skip("unreadable", f"the source could not be read: contracts check {source.path} says why")
-
-
-def _falsified(tally: Tally) -> str:
-    first = tally.violations[0]
-    place = f" at {first.place}" if str(first.place) else ""
-    text = f"{first.measure}{place}: expected {_short(first.expected)}, observed {_short(first.observed)}"
-    rest = tally.violated - 1
-    return text + (f" (and {rest:,} more of {tally.records:,} comparisons)" if rest else "")
-
-
-def _short(value: object) -> str:
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def _outcome(step: Step, examination: Examination, seen: Seen) -> Outcome:
@@ -234,16 +195,6 @@ def _seed(step: Step, request: CheckRequest) -> int:
     from zlib import crc32
 
     return crc32(f"{step.invariant.id}:{step.invariant.version}".encode())
-
-
-def _log_error(step: Step, error: Exception) -> None:
-    log = logger(gate=step.gate.id)
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    at = f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else "unknown"
-    log.error("check_failed", error=repr(error)[:300], at=at)
-    log.debug("check_failed_traceback", exc_info=error)
 
 
 def _now() -> str:
