@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from model_contracts.outcome import ArtifactRecord, Comparison, Evidence, Outcome, Run, Subject, Verdict
-from model_contracts.terminal import Colour, Pen, number, plural, safe, wrap
+from model_contracts.outcome import Comparison, Evidence, Outcome, Run, Subject, Verdict
+from model_contracts.reporters.lines import BAD, artifact, directory, last, mark, notes, numbers, severity, word
+from model_contracts.terminal import Pen, plural, safe, wrap
 
 WORST = 5
-_COLOURS: dict[int, Colour] = {0: "green", 1: "red", 3: "yellow", 4: "red", 2: "yellow"}
-_BAD = (Verdict.FALSIFIED, Verdict.CRASHED, Verdict.TIMEOUT)
 
 
 def report(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
@@ -23,28 +22,23 @@ def report(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
             lines += _gate(outcome, column, pen, width)
         lines.append("")
     for record in () if outcomes else run.artifacts:
-        lines += [*_record(record, "", pen, width), ""]
-    lines += [*_left_out(run, pen, width), *_notes(run, pen, width), *_more(outcomes, run, pen)]
-    lines += _last(outcomes, run, pen, width)
+        lines += [*artifact(record, "", pen, width), ""]
+    lines += [*_left_out(run, pen, width), *notes(run, pen, width), *_more(outcomes, run, pen)]
+    lines += last(outcomes, run, pen, width)
     return "\n".join(lines) + "\n"
 
 
 def _verdict(outcomes: Evidence, run: Run, pen: Pen) -> str:
     words = {
         "kept": sum(o.outcome is Verdict.CORROBORATED for o in outcomes),
-        "falsified": sum(o.outcome in _BAD and o.force == "must" for o in outcomes),
-        "warned": sum(o.outcome in _BAD and o.force == "should" for o in outcomes),
+        "falsified": sum(o.outcome in BAD and o.force == "must" for o in outcomes),
+        "warned": sum(o.outcome in BAD and o.force == "should" for o in outcomes),
         "not proven": sum(o.outcome is Verdict.SKIPPED and o.skip_cause != "not_owed" for o in outcomes),
         "not owed": sum(o.skip_cause == "not_owed" for o in outcomes),
         "in error": sum(o.outcome is Verdict.ERROR for o in outcomes),
     }
     counted = ", ".join(f"{count} {word}" for word, count in words.items() if count)
-    return f"{_word(run, pen)}  {plural(len(outcomes), 'gate')}{': ' if counted else ''}{counted}"
-
-
-def _word(run: Run, pen: Pen) -> str:
-    decision = run.decision
-    return pen("bold", pen(_COLOURS[decision.exit_code], decision.word.upper()))
+    return f"{word(run, pen)}  {plural(len(outcomes), 'gate')}{': ' if counted else ''}{counted}"
 
 
 def _by_subject(outcomes: Evidence) -> Iterable[list[Outcome]]:
@@ -68,41 +62,16 @@ def _subject(subject: Subject, label: str, run: Run, pen: Pen, width: int) -> It
     if record is None:
         yield f"{label}{pen('bold', safe(subject.name))}  {subject.format}"
     else:
-        yield from _record(record, label, pen, width)
-
-
-def _record(record: ArtifactRecord, label: str, pen: Pen, width: int) -> Iterator[str]:
-    size = sum(file.size for file in record.files)
-    digests = [file.digest for file in record.files if file.digest]
-    digest = f" · {_short_digest(digests[0])}" if len(record.files) == 1 and digests else ""
-    what = f"{record.format} · {plural(len(record.files), 'file')} · {size:,} bytes{digest}"
-    name = safe(record.name)
-    for index, line in enumerate(wrap(f"{label}{name}  {what}", width, rest="  ")):
-        yield line.replace(name, pen("bold", name), 1) if index == 0 else line
-    if record.sidecars:
-        yield from wrap(f"took {', '.join(safe(name) for name in record.sidecars.values())}", width, "  ")
-
-
-def _short_digest(digest: str) -> str:
-    kind, _, value = digest.partition(":")
-    return f"{kind}:{value[:16]}"
+        yield from artifact(record, label, pen, width)
 
 
 def _gate(outcome: Outcome, column: int, pen: Pen, width: int) -> Iterator[str]:
-    mark, colour = _mark(outcome)
-    head = f"  {mark} {outcome.gate_id:<{column}}  "
+    sign, colour = mark(outcome)
+    head = f"  {sign} {outcome.gate_id:<{column}}  "
     for index, line in enumerate(wrap(_said(outcome), width, head)):
-        yield line.replace(f" {mark} ", f" {pen(colour, mark)} ", 1) if index == 0 else line
-    if outcome.outcome in _BAD:
+        yield line.replace(f" {sign} ", f" {pen(colour, sign)} ", 1) if index == 0 else line
+    if outcome.outcome in BAD:
         yield from _worst(outcome, pen, width)
-
-
-def _mark(outcome: Outcome) -> tuple[str, Colour]:
-    if outcome.outcome is Verdict.CORROBORATED:
-        return "✓", "green"
-    if outcome.outcome is Verdict.SKIPPED:
-        return "–", "dim" if outcome.skip_cause == "not_owed" else "yellow"
-    return ("!", "yellow") if outcome.force == "should" or outcome.outcome is Verdict.ERROR else ("✗", "red")
 
 
 def _said(outcome: Outcome) -> str:
@@ -124,16 +93,16 @@ def _said(outcome: Outcome) -> str:
 def _worst(outcome: Outcome, pen: Pen, width: int) -> Iterator[str]:
     """The violated comparisons, furthest beyond its tolerance first, under their places; those alike are one."""
     groups: dict[tuple[str, str], list[Comparison]] = {}
-    for comparison in sorted((c for c in outcome.comparisons if not c.holds), key=_severity):
-        groups.setdefault((_numbers(comparison), comparison.note or ""), []).append(comparison)
+    for comparison in sorted((c for c in outcome.comparisons if not c.holds), key=severity):
+        groups.setdefault((numbers(comparison), comparison.note or ""), []).append(comparison)
     place = None
-    for (numbers, note), alike in list(groups.items())[:WORST]:
+    for (said, note), alike in list(groups.items())[:WORST]:
         others = f" and {plural(len(alike) - 1, 'place')} more" if len(alike) > 1 else ""
         if (at := safe(str(alike[0].place)) + others) != place:
             place = at
             if at:
                 yield f"      {pen('bold', at)}"
-        yield from wrap(numbers, width, "        ")
+        yield from wrap(said, width, "        ")
         if note:
             yield from wrap(safe(note), width, "        → ")
     rest = outcome.violated - sum(len(alike) for alike in list(groups.values())[:WORST])
@@ -141,20 +110,6 @@ def _worst(outcome: Outcome, pen: Pen, width: int) -> Iterator[str]:
         yield f"      and {rest:,} more"
     if outcome.counterexample is not None:
         yield from wrap(f"counterexample: {safe(outcome.counterexample.description)}", width, "      ")
-
-
-def _severity(comparison: Comparison) -> float:
-    passing, tolerance = comparison.smallest_passing_tolerance, comparison.tolerance
-    return -(passing / tolerance) if passing is not None and tolerance else 0.0
-
-
-def _numbers(comparison: Comparison) -> str:
-    text = f"{safe(comparison.measure)}: expected {number(comparison.expected)}, observed {number(comparison.observed)}"
-    if comparison.tolerance is not None:
-        text += f", tolerance {number(comparison.tolerance)}"
-    if comparison.smallest_passing_tolerance is not None:
-        text += f", would pass at {number(comparison.smallest_passing_tolerance)}"
-    return text + (f" [{safe(comparison.bound_from)}]" if comparison.bound_from else "")
 
 
 def _left_out(run: Run, pen: Pen, width: int) -> Iterator[str]:
@@ -169,42 +124,12 @@ def _left_out(run: Run, pen: Pen, width: int) -> Iterator[str]:
     yield ""
 
 
-def _notes(run: Run, pen: Pen, width: int) -> Iterator[str]:
-    notes = [(record.name, note) for record in run.artifacts for note in record.notes]
-    if not notes:
-        return
-    yield pen("bold", "Notes")
-    for name, note in dict.fromkeys(notes):
-        yield from wrap(f"{safe(name)}: {safe(note)}" if len(run.artifacts) > 1 else safe(note), width, "  · ")
-    yield ""
-
-
 def _more(outcomes: Evidence, run: Run, pen: Pen) -> Iterator[str]:
     shown = next((o.gate_id for o in outcomes if o.gate_id in run.decision.decided_by), None)
-    warned = next((o.gate_id for o in outcomes if o.outcome in _BAD), shown)
-    directory = _directory(run.command)
+    warned = next((o.gate_id for o in outcomes if o.outcome in BAD), shown)
+    kept = directory(run.command)
     yield pen("bold", "More")
     if gate := warned or shown:
         yield f"  contracts explain {gate}"
-    yield f"  contracts report {safe(directory)}" if directory else "  -o DIR keeps the evidence; contracts report DIR"
+    yield f"  contracts report {safe(kept)}" if kept else "  -o DIR keeps the evidence; contracts report DIR"
     yield ""
-
-
-def _directory(command: tuple[str, ...]) -> str | None:
-    """The directory that the command kept its evidence in."""
-    for index, word in enumerate(command):
-        if word in ("-o", "--output") and index + 1 < len(command):
-            return command[index + 1]
-        if word.startswith("--output="):
-            return word.removeprefix("--output=")
-    return None
-
-
-def _last(outcomes: Evidence, run: Run, pen: Pen, width: int) -> Iterator[str]:
-    decision = run.decision
-    compared = sum(outcome.compared for outcome in outcomes)
-    seed = "" if run.seed is None else f" · seed {run.seed}"
-    figures = f"exit {decision.exit_code} · {compared:,} compared · {run.duration:.2f} s{seed}"
-    if decision.exit_code and decision.decided_by:
-        yield from wrap(f"decided by {', '.join(decision.decided_by)}", width)
-    yield f"{_word(run, pen)}  {figures}"

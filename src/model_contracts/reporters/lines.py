@@ -1,0 +1,94 @@
+"""Owns the lines that more than one report is made of: marks, numbers, artifacts, notes, and the decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from model_contracts.outcome import ArtifactRecord, Comparison, Evidence, Outcome, Run, Verdict
+from model_contracts.terminal import Colour, Pen, number, plural, safe, wrap
+
+_COLOURS: dict[int, Colour] = {0: "green", 1: "red", 3: "yellow", 4: "red", 2: "yellow"}
+#: What a subject did that does not hold; `Error` is the checker's own.
+BAD = (Verdict.FALSIFIED, Verdict.CRASHED, Verdict.TIMEOUT)
+
+
+def word(run: Run, pen: Pen) -> str:
+    """The decision in one word: KEPT, FALSIFIED …"""
+    decision = run.decision
+    return pen("bold", pen(_COLOURS[decision.exit_code], decision.word.upper()))
+
+
+def mark(outcome: Outcome) -> tuple[str, Colour]:
+    """The sign that stands before a gate."""
+    if outcome.outcome is Verdict.CORROBORATED:
+        return "✓", "green"
+    if outcome.outcome is Verdict.SKIPPED:
+        return "–", "dim" if outcome.skip_cause == "not_owed" else "yellow"
+    return ("!", "yellow") if outcome.force == "should" or outcome.outcome is Verdict.ERROR else ("✗", "red")
+
+
+def artifact(record: ArtifactRecord, label: str, pen: Pen, width: int) -> Iterator[str]:
+    """An artifact with its format, files, bytes and digest, and what was taken from beside it."""
+    size = sum(file.size for file in record.files)
+    digests = [file.digest for file in record.files if file.digest]
+    digest = f" · {short_digest(digests[0])}" if len(record.files) == 1 and digests else ""
+    what = f"{record.format} · {plural(len(record.files), 'file')} · {size:,} bytes{digest}"
+    name = safe(record.name)
+    for index, line in enumerate(wrap(f"{label}{name}  {what}", width, rest="  ")):
+        yield line.replace(name, pen("bold", name), 1) if index == 0 else line
+    if record.sidecars:
+        yield from wrap(f"took {', '.join(safe(name) for name in record.sidecars.values())}", width, "  ")
+
+
+def short_digest(digest: str) -> str:
+    """The kind and the first sixteen digits."""
+    kind, _, value = safe(digest).partition(":")
+    return f"{kind}:{value[:16]}"
+
+
+def severity(comparison: Comparison) -> float:
+    """How far beyond its tolerance, furthest first when sorted."""
+    passing, tolerance = comparison.smallest_passing_tolerance, comparison.tolerance
+    return -(passing / tolerance) if passing is not None and tolerance else 0.0
+
+
+def numbers(comparison: Comparison) -> str:
+    """Expected against observed, with the bound and where it came from."""
+    text = f"{safe(comparison.measure)}: expected {number(comparison.expected)}, observed {number(comparison.observed)}"
+    if comparison.tolerance is not None:
+        text += f", tolerance {number(comparison.tolerance)}"
+    if comparison.smallest_passing_tolerance is not None:
+        text += f", would pass at {number(comparison.smallest_passing_tolerance)}"
+    return text + (f" [{safe(comparison.bound_from)}]" if comparison.bound_from else "")
+
+
+def notes(run: Run, pen: Pen, width: int) -> Iterator[str]:
+    """Facts about the artifacts that are said and are no failures."""
+    said = [(record.name, note) for record in run.artifacts for note in record.notes]
+    if not said:
+        return
+    yield pen("bold", "Notes")
+    for name, note in dict.fromkeys(said):
+        yield from wrap(f"{safe(name)}: {safe(note)}" if len(run.artifacts) > 1 else safe(note), width, "  · ")
+    yield ""
+
+
+def directory(command: tuple[str, ...]) -> str | None:
+    """The directory that the command kept its evidence in."""
+    for index, part in enumerate(command):
+        if part in ("-o", "--output") and index + 1 < len(command):
+            return command[index + 1]
+        if part.startswith("--output="):
+            return part.removeprefix("--output=")
+    return None
+
+
+def last(outcomes: Evidence, run: Run, pen: Pen, width: int) -> Iterator[str]:
+    """The gates that decided, and the decision."""
+    decision = run.decision
+    compared = sum(outcome.compared for outcome in outcomes)
+    seed = "" if run.seed is None else f" · seed {run.seed}"
+    figures = f"exit {decision.exit_code} · {compared:,} compared · {run.duration:.2f} s{seed}"
+    if decision.exit_code and decision.decided_by:
+        yield from wrap(f"decided by {', '.join(decision.decided_by)}", width)
+    yield f"{word(run, pen)}  {figures}"
