@@ -1,8 +1,8 @@
-"""Owns text that is safe and pleasant on a terminal: escapes, colours, wrapping, numbers."""
+"""Owns text that is safe and pleasant on a terminal: escapes, colours, wrapping, columns, numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Literal
@@ -69,3 +69,24 @@ def number(value: object) -> str:
 def plural(count: int, word: str) -> str:
     """`1 gate`, `2 gates`."""
     return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def columns(rows: Sequence[Sequence[str]], right: Sequence[bool] = ()) -> list[str]:
+    """Rows as aligned columns, the first row being the heading; `right` says which columns align to the right."""
+    if not rows:
+        return []
+    sides = [*right, *[False] * (len(rows[0]) - len(right))]
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.rjust(wide) if side else cell.ljust(wide) for cell, wide, side in zip(row, widths, sides, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def items(parts: Iterable[str], width: int, first: str = "", *, lead: str = "", between: str = ", ") -> Iterator[str]:
+    """`lead` and `parts` as `wrap` has them, no part broken in two."""
+    whole = (part.replace(" ", "\xa0") for part in parts)
+    for line in wrap(lead + between.join(whole), width, first):
+        yield line.replace("\xa0", " ")

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from model_contracts.cli.output import colour, width
-from model_contracts.cli.output import columns as aligned
 from model_contracts.definitions.errors import DefinitionError, nearest
 from model_contracts.definitions.outline import Outline, outlines
 from model_contracts.definitions.shipped import shipped_ids
 from model_contracts.terminal import Pen, wrap
+from model_contracts.terminal import columns as aligned
 
 _EXIT = (
     "A must that is Falsified, Crashed or out of time exits 1; one that could not be evaluated exits 3, unless the "

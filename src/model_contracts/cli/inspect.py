@@ -11,10 +11,10 @@ from typing import Any
 
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Tensor, Tokenizer
-from model_contracts.cli.output import colour, columns, width
+from model_contracts.cli.output import colour, width
 from model_contracts.definitions import load_families
 from model_contracts.formats.opening import open_artifact
-from model_contracts.terminal import Pen, number, plural, safe, wrap
+from model_contracts.terminal import Pen, columns, number, plural, safe, wrap
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

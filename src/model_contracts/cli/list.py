@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from model_contracts.cli.output import columns
 from model_contracts.definitions.outline import outlines
+from model_contracts.terminal import columns
 
 Rows = list[tuple[str, ...]]
 

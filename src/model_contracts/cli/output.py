@@ -7,6 +7,8 @@ import shutil
 import sys
 from collections.abc import Sequence
 
+from model_contracts.terminal import columns
+
 
 def width() -> int:
     """Columns of the terminal; 100 where there is none."""
@@ -16,20 +18,6 @@ def width() -> int:
 def colour(no_color: bool = False) -> bool:
     """Whether stdout wants ANSI colours (a terminal, and neither `--no-color` nor NO_COLOR)."""
     return sys.stdout.isatty() and not no_color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def columns(rows: Sequence[Sequence[str]], right: Sequence[bool] = ()) -> list[str]:
-    """Rows as aligned columns, the first row being the heading; `right` says which columns align to the right."""
-    if not rows:
-        return []
-    sides = [*right, *[False] * (len(rows[0]) - len(right))]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
-    return [
-        "  ".join(
-            cell.rjust(wide) if side else cell.ljust(wide) for cell, wide, side in zip(row, widths, sides, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
 
 
 def table(rows: Sequence[Sequence[str]], right: Sequence[bool] = (), *, no_color: bool = False) -> None:

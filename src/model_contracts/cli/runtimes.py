@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from model_contracts.cli.output import columns
 from model_contracts.runtimes import names, runtime
 from model_contracts.runtimes.interface import Installed
+from model_contracts.terminal import columns
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from model_contracts.reporters import json, text
+from model_contracts.outcome import Evidence, Run
+from model_contracts.reporters import json, qualification, text
 from model_contracts.reporters.interface import Reporter
 
+
+def _people(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
+    """A run with a playbook begins with its causes."""
+    report: Reporter = text.report if run.playbook is None else qualification.report
+    return report(outcomes, run, width=width, color=color)
+
+
 REPORTERS: dict[str, Reporter] = {
-    "text": text.report,
+    "text": _people,
     "json": json.report,
 }

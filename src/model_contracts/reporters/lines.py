@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from model_contracts.outcome import ArtifactRecord, Comparison, Evidence, Outcome, Run, Verdict
 from model_contracts.terminal import Colour, Pen, number, plural, safe, wrap
@@ -10,6 +10,8 @@ from model_contracts.terminal import Colour, Pen, number, plural, safe, wrap
 _COLOURS: dict[int, Colour] = {0: "green", 1: "red", 3: "yellow", 4: "red", 2: "yellow"}
 #: What a subject did that does not hold; `Error` is the checker's own.
 BAD = (Verdict.FALSIFIED, Verdict.CRASHED, Verdict.TIMEOUT)
+#: Columns of a chain of formats, beyond which safetensors is called st.
+CHAIN = 21
 
 
 def word(run: Run, pen: Pen) -> str:
@@ -44,6 +46,34 @@ def short_digest(digest: str) -> str:
     """The kind and the first sixteen digits."""
     kind, _, value = safe(digest).partition(":")
     return f"{kind}:{value[:16]}"
+
+
+def circumstances(outcome: Outcome) -> str:
+    """`gguf run/cpu`, or the formats that it went through: `safetensors→gguf`; empty outside a qualification."""
+    scenario = outcome.scenario
+    if scenario is None:
+        return ""
+    asked = "/".join(part for part in (scenario.modality, scenario.backend) if part)
+    if len(scenario.chain) > 1 and not asked:
+        chain = "→".join(scenario.chain)
+        # A round trip goes through five formats, and a table has a hundred columns.
+        return safe(chain if len(chain) <= CHAIN else chain.replace("safetensors", "st"))
+    return safe(" ".join(part for part in (scenario.format or "".join(scenario.chain), asked) if part))
+
+
+def compact(outcomes: Iterable[Outcome]) -> list[str]:
+    """Gates with the formats they were held in: `F-A1-001 gguf`, `F-A3-001 apr gguf`; a gate's id says the rest."""
+    gates: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        formats = gates.setdefault(outcome.gate_id, [])
+        scenario = outcome.scenario
+        if scenario is not None and scenario.format and not len(scenario.chain) > 1:
+            formats.append(safe(scenario.format))
+    shown = {
+        gate: [f"{name} ({formats.count(name)})" if formats.count(name) > 1 else name for name in formats]
+        for gate, formats in gates.items()
+    }
+    return [" ".join((gate, *dict.fromkeys(formats))) for gate, formats in shown.items()]
 
 
 def severity(comparison: Comparison) -> float:

@@ -1,0 +1,145 @@
+"""Owns the diagnosis of a run: outcomes that do not hold under what they followed from, and the smallest command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from model_contracts.outcome import Cause, Comparison, Evidence, Outcome, Run, Verdict
+from model_contracts.reporters.lines import BAD, severity
+from model_contracts.terminal import plural
+
+#: Options of a command that a reproduction of one gate says for itself, or has no use for.
+_WITH_VALUE = ("-o", "--output", "--format", "--only", "--skip", "--failure-policy")
+_JOINED = tuple(f"{name}=" for name in _WITH_VALUE if name.startswith("--"))
+_ALONE = ("--plan", "--resume", "--no-color")
+
+
+@dataclass(frozen=True, slots=True)
+class CauseGroup:
+    """One cause with everything that did not hold for it, in the order of the run."""
+
+    key: str
+    #: As `Cause.component`; `unknown` where no outcome says.
+    component: str
+    statement: str
+    #: The smallest command that shows it, where the evidence has one.
+    reproduction: str | None
+    outcomes: tuple[Outcome, ...]
+    #: Skipped for the same cause: not evaluated, and not counted among what does not hold.
+    followed: tuple[Outcome, ...] = ()
+
+    @property
+    def must(self) -> bool:
+        """Whether a gate that must hold is among them."""
+        return any(outcome.force == "must" for outcome in self.outcomes)
+
+    @property
+    def shown(self) -> tuple[Outcome, Comparison | None]:
+        """The outcome that shows the cause best, and its violated comparison furthest beyond its tolerance.
+
+        One that must hold, that has no other cause beside this one, and that compared something comes first.
+        """
+        best = min(
+            self.outcomes,
+            key=lambda o: (violations(o) == (), o.force != "must", len(o.causes) > 1),
+        )
+        return best, next(iter(violations(best)), None)
+
+
+def fails(outcome: Outcome) -> bool:
+    """Whether it was evaluated and does not hold, or could not be for a failure of the checker's own."""
+    return outcome.outcome in BAD or outcome.outcome is Verdict.ERROR
+
+
+def violations(outcome: Outcome) -> tuple[Comparison, ...]:
+    """The violated comparisons that are listed, furthest beyond their tolerance first."""
+    return tuple(sorted((c for c in outcome.comparisons if not c.holds), key=severity))
+
+
+def causes(outcomes: Iterable[Outcome]) -> tuple[CauseGroup, ...]:
+    """Causes of what does not hold: those that a `must` followed from first, then those with more gates.
+
+    An outcome with two causes stands under both; one without any under its own gate.
+    """
+    under: dict[str, list[Outcome]] = {}
+    followed: dict[str, list[Outcome]] = {}
+    named: dict[str, Cause] = {}
+    for outcome in outcomes:
+        if fails(outcome):
+            for key in dict.fromkeys(cause.key for cause in outcome.causes) or (f"gate/{outcome.gate_id}",):
+                under.setdefault(key, []).append(outcome)
+        elif outcome.outcome is Verdict.SKIPPED:
+            for key in dict.fromkeys(cause.key for cause in outcome.causes):
+                followed.setdefault(key, []).append(outcome)
+        for cause in outcome.causes:
+            first = named.setdefault(cause.key, cause)
+            if first.reproduction is None and cause.reproduction is not None:
+                named[cause.key] = first.model_copy(update={"reproduction": cause.reproduction})
+    groups = [_group(key, group, named.get(key), followed.get(key, [])) for key, group in under.items()]
+    return tuple(sorted(groups, key=lambda group: (not group.must, -len(group.outcomes))))
+
+
+def _group(key: str, outcomes: list[Outcome], cause: Cause | None, followed: list[Outcome]) -> CauseGroup:
+    if cause is not None:
+        return CauseGroup(key, cause.component, cause.statement, cause.reproduction, tuple(outcomes), tuple(followed))
+    return CauseGroup(key, _component(outcomes), _statement(outcomes), None, tuple(outcomes))
+
+
+def _component(outcomes: list[Outcome]) -> str:
+    """An error is the checker's own; of the rest nothing is known."""
+    return "checker" if all(outcome.outcome is Verdict.ERROR for outcome in outcomes) else "unknown"
+
+
+def _statement(outcomes: list[Outcome]) -> str:
+    """What is wrong where nobody said: the worst comparison's note, or the gate's title and how much of it fails."""
+    worst = next((outcome for outcome in outcomes if violations(outcome)), outcomes[0])
+    if not violations(worst):
+        return f"{worst.outcome.value.lower()}: {worst.reason}"
+    count = sum(outcome.violated for outcome in outcomes)
+    compared = sum(outcome.compared for outcome in outcomes)
+    verb = "does" if count == 1 else "do"
+    return f"{worst.title}: {plural(count, 'comparison')} {verb} not hold ({compared:,} compared)"
+
+
+def tally(outcomes: Evidence, groups: tuple[CauseGroup, ...]) -> str:
+    """`29 of 45 hold; 3 causes`: what was skipped is among the 45 and never among the 29."""
+    kept = sum(outcome.outcome is Verdict.CORROBORATED for outcome in outcomes)
+    why = f"; {plural(len(groups), 'cause')}" if groups else ""
+    return f"{kept:,} of {len(outcomes):,} hold{why}"
+
+
+def counts(outcomes: Evidence) -> tuple[str, str]:
+    """What does not hold by force, and what was skipped by whether it was owed; each empty where there is none."""
+    must = sum(outcome.outcome in BAD and outcome.force == "must" for outcome in outcomes)
+    should = sum(outcome.outcome in BAD and outcome.force == "should" for outcome in outcomes)
+    error = sum(outcome.outcome is Verdict.ERROR for outcome in outcomes)
+    skipped = [outcome for outcome in outcomes if outcome.outcome is Verdict.SKIPPED]
+    owed = sum(outcome.skip_cause != "not_owed" for outcome in skipped)
+    words = ((must, "that must"), (should, "that should"), (error, "in error"))
+    red = ", ".join(f"{count:,} {word}" for count, word in words if count)
+    halves = ((owed, "not proven"), (len(skipped) - owed, "not owed"))
+    grey = ", ".join(f"{count:,} {word}" for count, word in halves if count)
+    return (
+        f"{must + should + error:,} {'does' if must + should + error == 1 else 'do'} not hold ({red})" if red else "",
+        f"{len(skipped):,} skipped ({grey})" if grey else "",
+    )
+
+
+def reproduction(group: CauseGroup, run: Run) -> str:
+    """The command that shows a cause: as the evidence says, or the run's own, narrowed to the first gate."""
+    from shlex import join
+
+    if group.reproduction is not None:
+        return group.reproduction
+    words = list(run.command)
+    if not {"check", "qualify"} & set(words[1:3]):
+        return join(words)
+    kept: list[str] = []
+    while words:
+        word = words.pop(0)
+        if word in _WITH_VALUE:
+            words[:1] = []
+        elif word not in _ALONE and not word.startswith(_JOINED):
+            kept.append(word)
+    return join([*kept, "--only", group.shown[0].gate_id])

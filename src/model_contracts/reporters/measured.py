@@ -1,0 +1,107 @@
+"""Owns two tables of a qualification: where the time went by gate, and what was measured on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from model_contracts.outcome import Evidence, Outcome, Run
+from model_contracts.reporters.lines import circumstances
+from model_contracts.terminal import Pen, columns, number, plural, safe
+
+#: Rows of the table of time, and columns of its bar.
+ROWS, BAR = 10, 24
+#: How a metric is headed; others stand under their own names.
+_HEADS = {
+    "tokens_per_second": "tokens/s",
+    "seconds_to_first_token": "first token s",
+    "peak_memory_mb": "memory MB",
+    "memory_mb": "memory MB",
+}
+#: What may follow a metric's name: the ends of its spread, or its half.
+_SPREADS = ("_min", "_max", "_spread")
+MOST = 6
+
+
+def time(outcomes: Evidence, run: Run, pen: Pen) -> Iterator[str]:
+    """Seconds by gate, largest first, with the share of the whole.
+
+    The whole is the run's duration; where gates ran side by side they took more than that, and the whole is their sum.
+    """
+    spent: dict[str, float] = {}
+    for outcome in outcomes:
+        spent[outcome.gate_id] = spent.get(outcome.gate_id, 0.0) + outcome.duration
+    gates = sum(spent.values())
+    whole = max(gates, run.duration)
+    if not whole > 0:
+        return
+    rows = sorted(spent.items(), key=lambda row: -row[1])
+    shown = [(gate, seconds) for gate, seconds in rows[:ROWS] if seconds >= whole / 1000]
+    if rest := rows[len(shown) :]:
+        shown.append((plural(len(rest), "gate") + " more", sum(seconds for _, seconds in rest)))
+    if whole - gates > whole / 1000:
+        shown.append(("between gates", whole - gates))
+    beside = f", {gates:,.1f} s of gates side by side" if gates > run.duration * 1.001 else ""
+    yield pen("bold", f"Where the time went  {run.duration:,.1f} s{beside}")
+    cells = [
+        (name, f"{seconds:,.2f} s", f"{seconds / whole:.1%}", "█" * round(BAR * seconds / whole))
+        for name, seconds in shown
+    ]
+    yield from (f"  {line}" for line in columns(cells, (False, True, True)))
+    yield ""
+
+
+def metrics(outcomes: Evidence, pen: Pen) -> Iterator[str]:
+    """What was measured, a row for each scenario, a column for each metric."""
+    rows = _rows(outcomes)
+    names = list(dict.fromkeys(name for _, row in rows for name in row if not _is_spread(name, row)))
+    names.sort(key=lambda name: [*_HEADS, name].index(name))
+    if not names:
+        return
+    yield pen("bold", "Measured")
+    cells = [["scenario", *(_HEADS.get(name, safe(name.replace("_", " "))) for name in names[:MOST]), "by"]]
+    for seen, row in rows:
+        where = circumstances(seen[0]) or safe(seen[0].subject.name)
+        by = seen[0].gate_id + (f" +{len(seen) - 1}" if len(seen) > 1 else "")
+        cells.append([where, *(_cell(name, row) for name in names[:MOST]), by])
+    lines = columns(cells, (False, *(True for _ in names[:MOST])))
+    yield f"  {pen('dim', lines[0])}"
+    yield from (f"  {line}" for line in lines[1:])
+    if len(names) > MOST:
+        yield f"  {plural(len(names) - MOST, 'metric')} more in evidence.json"
+    yield ""
+
+
+def _rows(outcomes: Evidence) -> list[tuple[list[Outcome], dict[str, float]]]:
+    """Metrics of one scenario and subject in one row, unless two gates measured the same."""
+    rows: dict[tuple[str, str, int], tuple[list[Outcome], dict[str, float]]] = {}
+    for outcome in outcomes:
+        if not outcome.metrics:
+            continue
+        turn = 0
+        while True:
+            key = (circumstances(outcome), outcome.subject.name, turn)
+            seen, row = rows.setdefault(key, ([], {}))
+            if not row.keys() & outcome.metrics.keys():
+                break
+            turn += 1
+        seen.append(outcome)
+        row.update(outcome.metrics)
+    return list(rows.values())
+
+
+def _is_spread(name: str, row: dict[str, float]) -> bool:
+    return any(name.endswith(end) and name.removesuffix(end) in row for end in _SPREADS)
+
+
+def _cell(name: str, row: dict[str, float]) -> str:
+    if name not in row:
+        return "–"
+    low, high, half = (row.get(name + end) for end in _SPREADS)
+    if low is not None and high is not None:
+        return f"{_short(row[name])} ({_short(low)}-{_short(high)})"
+    return _short(row[name]) + (f" ± {_short(half)}" if half is not None else "")
+
+
+def _short(value: float) -> str:
+    """Three digits are what a measured time is worth."""
+    return f"{value:,.0f}" if abs(value) >= 100 else number(float(f"{value:.3g}"))
