@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from model_contracts.runtimes import runtime
+from model_contracts.runtimes.asking import serve_exchange
 from model_contracts.runtimes.interface import Limits, NotInstalled, Refused
 from support import apr_serving
 from support.shared_models import APR_FILES, MODELS, needs_apr_files
@@ -64,3 +65,18 @@ def test_a_question_that_was_not_recorded_has_no_answer(apr):
             session.complete("a prompt that nobody asked", 8)
         with pytest.raises(Refused, match="answers 501 to /tokenize"):
             session.tokens("a text that nobody asked")
+
+
+def test_its_server_answers_completion_and_chat_and_what_was_not_recorded_is_refused(apr):
+    with apr.open(MODELS / "tiny-qwen2", LIMITS) as session:
+        chat = [{"role": "user", "content": PROMPT}]
+        told = serve_exchange(session.address(), PROMPT, chat, 16, 20.0, session.routes)
+    assert told.completion.text.startswith(", 000000")
+    assert (told.completion.prompt_tokens, told.completion.completion_tokens) == (9, 16)
+    assert (told.chat.prompt_tokens, told.chat.completion_tokens) == (20, 16)
+    assert [(one.question, one.answer.text) for one in told.at_once] == [
+        ("completion", told.completion.text),
+        ("chat", told.chat.text),
+    ]
+    for answer in (told.completion_streamed, told.chat_streamed):
+        assert (type(answer), answer.reason.endswith(": not recorded")) == (Refused, True)

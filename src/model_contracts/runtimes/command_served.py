@@ -106,12 +106,15 @@ class Served:
     def address(self, seconds: float | None = None) -> str:
         """Its server, once it is ready. Raises TimedOut when it is not within `seconds`; it is ended then.
 
-        Where no time is given, the time of the question is watched from outside.
+        Where no time is given, the time of the question is watched from outside. One that died since it was ready is
+        told once, as the Crashed that it was; the next question starts another.
         """
         server = self._runtime.server
         assert server is not None
-        if self._server is not None and self._server.poll() is None:
-            return f"http://127.0.0.1:{self._port}"
+        if self._server is not None:
+            if self._server.poll() is None:
+                return f"http://127.0.0.1:{self._port}"
+            raise self._dead(self._server)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = int(probe.getsockname()[1])
@@ -129,9 +132,10 @@ class Served:
             if time.monotonic() >= until:
                 self.close()
                 reason = f"the server of {self._runtime.program} was not ready within {seconds:g} s: {said}"
-                raise TimedOut(reason, self._server.tail)
+                tail, self._server = self._server.tail, None
+                raise TimedOut(reason, tail)
             time.sleep(_POLL)
-        raise self._ended(self._server)
+        raise self._dead(self._server)
 
     def close(self) -> None:
         """End its server."""
@@ -156,8 +160,7 @@ class Served:
         try:
             answer = post(url, body)
         except Crashed:
-            self._server.wait()
-            raise self._ended(self._server) from None
+            raise self._dead(self._server) from None
         return pointed(self._runtime.program, way.reads, answer) | {"tail": self._server.tail}
 
     def _words(self, words: tuple[str, ...], values: dict[str, Any]) -> list[str]:
@@ -174,6 +177,10 @@ class Served:
             whole = PLACE.fullmatch(value)
             return values[whole[1]] if whole and whole[1] in values else self._words((value,), values)[0]
         return value
+
+    def _dead(self, server: Program) -> Exception:
+        self._server = None
+        return self._ended(server)
 
     def _ended(self, program: Program) -> Exception:
         """What an exit that is not 0 means."""

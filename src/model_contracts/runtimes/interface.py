@@ -184,7 +184,8 @@ class Serving(Session, Protocol):
     def address(self) -> str:
         """`http://127.0.0.1:PORT`, started when first asked for; it ends with the session.
 
-        Raises TimedOut where it is not ready within `Limits.start_seconds`.
+        Raises TimedOut where it is not ready within `Limits.start_seconds`, and Crashed where it died since it was
+        last asked for (so it says, behind an answer that broke off, of what the server died).
         """
         ...
 

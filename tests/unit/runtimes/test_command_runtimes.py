@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
@@ -181,13 +182,26 @@ def test_a_server_that_dies_is_a_crash(session):
 def test_a_server_that_is_never_ready_is_timed_out_and_gone(tmp_path, way, said):
     written = tmp_path / "pid"
     server = Server(arguments=(FAKE, "unready", "{port}", str(written), way), ready="/health")
-    limits = Limits(seconds=20, start_seconds=0.5, memory_mb=400)
-    with Command(definition(server=server)).open(MODEL, limits) as opened:
+    with Command(definition(server=server)).open(MODEL, LIMITS) as opened:
+        opened._limits = Limits(start_seconds=0.5)  # of the server alone: Python itself may take as long to start
         with pytest.raises(TimedOut, match=f"was not ready within 0.5 s: .*{said}") as caught:
             opened.address()
         assert not processes.alive(int(written.read_text()))
         assert caught.value.tail == "loading the model"
         assert opened.complete("x", 4, way="banner").text == "forty two", "and what needs no server goes on"
+
+
+def test_a_server_that_died_between_two_questions_is_told_once_with_its_signal(tmp_path):
+    written = tmp_path / "pid"
+    server = Server(arguments=("-c", SERVES, FAKE, "{port}", str(written)), ready="/health")
+    with Command(definition(server=server)).open(MODEL, LIMITS) as opened:
+        opened.address()
+        os.kill(int(written.read_text()), signal.SIGKILL)
+        opened.complete("x", 4, way="banner")
+        with pytest.raises(Crashed, match="was ended by SIGKILL"):
+            while True:  # a kill may take a moment
+                opened.address()
+        assert opened.tokens("one") == [3], "and another one is started for the next question"
 
 
 def test_a_server_ends_with_its_session_and_when_another_artifact_takes_its_place(tmp_path):
