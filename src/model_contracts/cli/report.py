@@ -8,6 +8,7 @@ from pathlib import Path
 
 from model_contracts.cli.output import colour, width
 from model_contracts.engine.evidence import read
+from model_contracts.outcome import Evidence, Run
 from model_contracts.reporters import REPORTERS
 
 
@@ -15,12 +16,28 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("directory", metavar="DIR", type=Path, help="where `contracts check -o DIR` kept its evidence")
     parser.add_argument("--format", choices=tuple(REPORTERS), default="text", help="how the report is written")
+    parser.add_argument("--against", metavar="OLD_DIR", type=Path, help="say what changed since the run kept there")
     parser.add_argument("--no-color", action="store_true", help="no colours")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """The exit code that the check decided."""
     outcomes, record = read(arguments.directory)
+    if arguments.against is not None:
+        _compare(arguments, outcomes, record)
+        return int(record.decision.exit_code)
     report = REPORTERS[arguments.format]
     sys.stdout.write(report(outcomes, record, width=width(), color=colour(arguments.no_color)))
     return int(record.decision.exit_code)
+
+
+def _compare(arguments: argparse.Namespace, outcomes: Evidence, record: Run) -> None:
+    from model_contracts.reporters.difference import difference
+    from model_contracts.reporters.difference_report import DIFFERENCES
+
+    if arguments.format not in DIFFERENCES:
+        from model_contracts.engine.plan import UsageError
+
+        raise UsageError(f"--against is written as {' or '.join(DIFFERENCES)}, not as {arguments.format}")
+    told = difference(read(arguments.against), (outcomes, record))
+    sys.stdout.write(DIFFERENCES[arguments.format](told, width=width(), color=colour(arguments.no_color)))
