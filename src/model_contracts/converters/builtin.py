@@ -71,7 +71,9 @@ def convert(
         files += _documents(place, weights.name, documents, template_in_config(documents))
     held = Counter(tensor.dtype for tensor in model.tensors if not tensor.placeholder)
     taken = _taken(source, artifact)
-    return Written(tuple(files), format, len(model.tensors), held, chosen.origin, taken, (*notes, *said))
+    return Written(
+        tuple(files), format, len(model.tensors), held, chosen.origin, taken, (*notes, *said), source=artifact
+    )
 
 
 def _taken(source: Artifact, artifact: Artifact) -> Path | None:

@@ -16,10 +16,10 @@ from model_contracts.converters import carried
 from model_contracts.converters.configuration import config_of
 from model_contracts.converters.interface import ConversionRefused, Documents
 from model_contracts.converters.tokenizer_rebuilt import arrays_of_tokenizer, rebuilt, rebuilt_config
-from model_contracts.formats.documents import NotJson, parse, read_whole
+from model_contracts.formats.documents import Hook, NotJson, collector_paused, parse, read_whole
 from model_contracts.formats.interface import Unreadable
 from model_contracts.formats.source import FileBytes
-from model_contracts.formats.tokenizer_json import DOCUMENT_BOUNDS, FILE_BOUND, tokenizer_of
+from model_contracts.formats.tokenizer_json import DOCUMENT_BOUNDS, FILE_BOUND, distinct, tokenizer_of
 from model_contracts.ledger import Ledger
 from model_contracts.paths import without_format_suffix
 
@@ -45,8 +45,7 @@ def with_tokenizer(artifact: Artifact, given: Path | None) -> Chosen:
             raise ConversionRefused(f"--tokenizer {given}: there is no such file")
         return _taken(artifact, path, f"{path}, as --tokenizer says")
     if (sidecar := artifact.sidecars.get("tokenizer")) is not None:
-        document = _object(sidecar.path)
-        tokenizer = _of(document, sidecar.path, artifact.tokenizer_config)
+        document, tokenizer = _read(sidecar.path, artifact.tokenizer_config, artifact.ledger)
         own = replace(artifact, read_tokenizer=partial(_give, tokenizer))
         return Chosen(own, f"the source's own ({sidecar.path.name})", document)
     if artifact.tokenizer is not None:
@@ -62,13 +61,24 @@ def with_tokenizer(artifact: Artifact, given: Path | None) -> Chosen:
     )
 
 
-def _of(document: dict[str, Any], path: Path, config: Mapping[str, Any] | None) -> Tokenizer:
-    ledger = Ledger()
-    tokenizer = tokenizer_of(document, path, ledger, config)
+def _read(path: Path, config: Mapping[str, Any] | None, ledger: Ledger) -> tuple[dict[str, Any], Tokenizer]:
+    """A tokenizer.json as it is written again, and the tokenizer that a check reads from it; parsed once."""
+    repeated = False
+
+    def members(pairs: list[tuple[str, Any]]) -> Any:
+        nonlocal repeated
+        found = distinct(pairs)
+        repeated = repeated or type(found) is not dict
+        return found
+
+    with collector_paused():
+        document = _parsed(path, members)
+    tokenizer = tokenizer_of(document, path, own := Ledger(), config)
     if tokenizer is None:
-        _, refused = next(iter(ledger.violations))
+        _, refused = next(iter(own.violations))
         raise ConversionRefused(f"{path}: expected {refused.expected}, found {refused.observed}")
-    return tokenizer
+    ledger.merge(own)
+    return (_object(path) if repeated else document), tokenizer
 
 
 def siblings(weights: Path) -> tuple[Path, ...]:
@@ -86,13 +96,13 @@ def _taken(artifact: Artifact, path: Path, origin: str) -> Chosen:
     settings, template = (path.parent / f"{prefix}{name}" for name in ("tokenizer_config.json", "chat_template.jinja"))
     config = _object(settings) if settings.is_file() else None
     text = template.read_text("utf-8", "replace") if template.is_file() else (config or {}).get("chat_template")
-    document = _object(path)
+    document, tokenizer = _read(path, config, Ledger())
     taken = replace(
         artifact,
         sidecars={**artifact.sidecars, "tokenizer": Sidecar("tokenizer", path, "given or found for the conversion")},
         tokenizer_config=config if config is not None else artifact.tokenizer_config,
         chat_template=artifact.chat_template or (text if isinstance(text, str) else None),
-        read_tokenizer=partial(_give, _of(document, path, config)),
+        read_tokenizer=partial(_give, tokenizer),
     )
     return Chosen(taken, origin, document)
 
@@ -174,13 +184,17 @@ def _types(metadata: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _object(path: Path) -> dict[str, Any]:
+    value = _parsed(path)
+    if not isinstance(value, dict):
+        raise ConversionRefused(f"{path}: expected a JSON object, found {type(value).__name__}")
+    return value
+
+
+def _parsed(path: Path, hook: Hook | None = None) -> Any:
     try:
         with FileBytes(path) as source:
-            value = parse(read_whole(source, FILE_BOUND), bounds=DOCUMENT_BOUNDS)
+            return parse(read_whole(source, FILE_BOUND), hook, DOCUMENT_BOUNDS)
     except NotJson as refused:
         raise ConversionRefused(f"{path}: expected {refused.expected}, found {refused.observed}") from None
     except Unreadable as refused:
         raise ConversionRefused(str(refused)) from None
-    if not isinstance(value, dict):
-        raise ConversionRefused(f"{path}: expected a JSON object, found {type(value).__name__}")
-    return value

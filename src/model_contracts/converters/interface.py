@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from model_contracts.artifact import Format, Tensor
+from model_contracts.artifact import Artifact, Format, Tensor
 from model_contracts.dtypes import DTYPES
 from model_contracts.kernels.interface import RowPermutation
 
@@ -142,3 +142,5 @@ class Written:
     tokenizer_file: Path | None = None
     notes: tuple[str, ...] = ()
     converter: str = "builtin"
+    #: The source as it was read, with the tokenizer that was taken; None where the converter read it itself.
+    source: Artifact | None = field(default=None, repr=False)

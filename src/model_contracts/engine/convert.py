@@ -124,6 +124,7 @@ def _checked(request: ConvertRequest, output: Path, written: Written) -> tuple[E
         CheckRequest(
             paths=(output,),
             against=request.source,
+            source=written.source,
             contract="conversion",
             dtype=request.dtype,
             tokenizer=written.tokenizer_file,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from model_contracts.artifact import Artifact
 from model_contracts.checks import KINDS
 from model_contracts.checks.interface import Where
 from model_contracts.contract import Clause, Contract
@@ -33,6 +34,8 @@ class CheckRequest:
 
     paths: tuple[Path, ...]
     against: Path | None = None
+    #: `against` as it was opened already, with the tokenizer it is held to.
+    source: Artifact | None = None
     #: What a model answered, as `contracts golden record` wrote it.
     golden: Path | None = None
     contract: str | None = None

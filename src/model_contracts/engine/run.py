@@ -58,8 +58,8 @@ def check(request: CheckRequest) -> tuple[Evidence, Run]:
 
 
 def _source(request: CheckRequest) -> Artifact | None:
-    if request.against is None:
-        return None
+    if request.against is None or request.source is not None:
+        return request.source
     source = open_artifact(request.against)
     if request.tokenizer is None:
         return source

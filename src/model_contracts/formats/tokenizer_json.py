@@ -35,6 +35,11 @@ class _Members(list[tuple[str, Any]]):
 def _members(pairs: Pairs) -> dict[str, Any] | _Members:
     if len(pairs) > _LARGE:
         return _Members(pairs)
+    return distinct(pairs)
+
+
+def distinct(pairs: Pairs) -> dict[str, Any] | _Members:
+    """An object of a document that is kept too: plain, unless a key stands in it twice (`tokenizer_of` sees that)."""
     members = dict(pairs)
     return members if len(members) == len(pairs) else _Members(pairs)
 
