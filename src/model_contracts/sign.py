@@ -6,6 +6,8 @@ to the text it looks at: no expressions, and no pattern that could backtrack.
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -18,6 +20,12 @@ FieldPath = Annotated[str, Field(pattern=r"^[a-z_]+(\.([a-z_]+|\*))*$", max_leng
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 #: The forms of a condition: each condition has one of them.
 FORMS = ("equals", "differs", "blank", "contains", "ends_with", "line_like", "only_lines_like", "name_cut_after")
+
+
+@cache
+def literal(pattern: str) -> str:
+    """The longest text of a pattern that stands for itself: what a line lacks it in need not be looked at."""
+    return max(re.split(r"[*?]|\[[^]]*\]", pattern), key=len)
 
 
 class Condition(Record):
@@ -43,6 +51,8 @@ class Condition(Record):
     def _one_form(self) -> Condition:
         if len(self.forms()) != 1:
             raise ValueError(f"exactly one of {', '.join(FORMS)}")
+        if not all(literal(pattern) for pattern in self.line_like):
+            raise ValueError("a line with some text of its own, beside what `*`, `?` and `[…]` stand for")
         return self
 
     def forms(self) -> list[str]:

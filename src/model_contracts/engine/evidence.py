@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from model_contracts import resources
 from model_contracts.engine import bounded_json
 from model_contracts.engine.bounded_json import Refused, cut, load, parse, read_bytes
+from model_contracts.engine.forms import Form, records_of
 
 if TYPE_CHECKING:  # validating a file needs the schemas and neither pydantic nor our types
     from jsonschema import Draft202012Validator
@@ -47,7 +48,7 @@ def write(directory: Path, outcomes: Sequence[Outcome], run: Run) -> tuple[Path,
 
     evidence, record = written(tuple(outcomes), run)
     for value, pointer in ((evidence, EVIDENCE), (record, RUN)):
-        if found := next(iter(_violations(value)), None):
+        if found := next(iter(violations(value)), None):
             raise Unusable(f"{pointer} is not written: {found}")
     new: list[tuple[Path, Path]] = []
     try:
@@ -75,7 +76,7 @@ def read(directory: Path) -> tuple[Evidence, Run]:
     for name in (EVIDENCE, RUN):
         path = directory / name
         value = load(path)
-        if found := next(iter(_violations(value)), None):
+        if found := next(iter(violations(value)), None):
             raise Unusable(f"{path}: {found}")
         values.append(value)
     if not isinstance(values[0], list) or not isinstance(values[1], dict):
@@ -91,16 +92,26 @@ def validate_file(path: Path) -> list[Violation]:
 
     Raises Unusable where the file cannot be read.
     """
+    return validated(path)[1]
+
+
+def validated(path: Path) -> tuple[Form, list[Violation]]:
+    """Whose evidence a file is, by its form, and every violation of that form (at most 1,000)."""
     data = read_bytes(path)
     try:
         value = parse(data)
     except Refused as refused:
-        return [Violation("", str(refused))]
-    return list(islice(_violations(value), MAX_VIOLATIONS))
+        return "ours", [Violation("", str(refused))]
+    records = records_of(value)
+    return records.form if records else "ours", list(islice(violations(value), MAX_VIOLATIONS))
 
 
-def _violations(value: object) -> Iterator[Violation]:
-    if isinstance(value, list):
+def violations(value: object) -> Iterator[Violation]:
+    """The ways in which a value is not what the schema of its form says."""
+    records = records_of(value)
+    if records is not None and records.form == "founding":
+        yield from _against("founding-evidence", records.items, records.base)
+    elif isinstance(value, list):
         yield from _against("evidence", value, "")
         yield from _coherence(value, "")
     elif isinstance(value, dict) and value.keys() == {"run", "evidence"}:
