@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from model_contracts.cli.founding import reported
 from model_contracts.cli.output import colour, width
 from model_contracts.engine.evidence import read
 from model_contracts.outcome import Evidence, Run
@@ -14,7 +15,9 @@ from model_contracts.reporters import REPORTERS
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("directory", metavar="DIR", type=Path, help="where `contracts check -o DIR` kept its evidence")
+    parser.add_argument(
+        "directory", metavar="DIR", type=Path, help="where `-o DIR` kept evidence; or a founding system's file"
+    )
     parser.add_argument("--format", choices=tuple(REPORTERS), default="text", help="how the report is written")
     parser.add_argument("--against", metavar="OLD_DIR", type=Path, help="say what changed since the run kept there")
     parser.add_argument("--no-color", action="store_true", help="no colours")
@@ -22,6 +25,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """The exit code that the check decided."""
+    if (code := reported(arguments)) is not None:
+        return code
     outcomes, record = read(arguments.directory)
     if arguments.against is not None:
         _compare(arguments, outcomes, record)

@@ -11,14 +11,6 @@ from model_contracts.engine.forms import records_of
 from model_contracts.founding import FoundingEvidence
 
 
-def found(path: Path) -> Path | None:
-    """The file at a path that may hold such evidence: a file, or the evidence.json of a directory without a run."""
-    if path.is_file():
-        return path
-    alone = path / evidence.EVIDENCE
-    return alone if alone.is_file() and not (path / evidence.RUN).exists() else None
-
-
 def read(path: Path) -> FoundingEvidence | None:
     """The records of a file; None where it is not the founding system's.
 
