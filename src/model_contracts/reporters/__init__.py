@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from model_contracts.outcome import Evidence, Run
-from model_contracts.reporters import json, qualification, text
+from model_contracts.reporters import issue, json, qualification, text
 from model_contracts.reporters.interface import Reporter
 
 
@@ -16,4 +16,5 @@ def _people(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
 REPORTERS: dict[str, Reporter] = {
     "text": _people,
     "json": json.report,
+    "issue": issue.report,
 }

@@ -128,6 +128,7 @@ def counts(outcomes: Evidence) -> tuple[str, str]:
 
 def reproduction(group: CauseGroup, run: Run) -> str:
     """The command that shows a cause: as the evidence says, or the run's own, narrowed to the first gate."""
+    import re
     from shlex import join
 
     if group.reproduction is not None:
@@ -140,6 +141,6 @@ def reproduction(group: CauseGroup, run: Run) -> str:
         word = words.pop(0)
         if word in _WITH_VALUE:
             words[:1] = []
-        elif word not in _ALONE and not word.startswith(_JOINED):
+        elif word not in _ALONE and not word.startswith(_JOINED) and not re.match("-o.", word):
             kept.append(word)
     return join([*kept, "--only", group.shown[0].gate_id])

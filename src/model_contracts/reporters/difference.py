@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -69,11 +70,10 @@ def _key(outcome: Outcome) -> tuple[object, ...]:
 def _numbered(items: Iterable[tuple[tuple[object, ...], Thing]]) -> dict[tuple[object, ...], Thing]:
     """By key and its how-manieth: two subjects of one name are told apart by the order of the run."""
     found: dict[tuple[object, ...], Thing] = {}
+    turns: Counter[tuple[object, ...]] = Counter()
     for key, item in items:
-        turn = 0
-        while (*key, turn) in found:
-            turn += 1
-        found[*key, turn] = item
+        found[*key, turns[key]] = item
+        turns[key] += 1
     return found
 
 

@@ -93,7 +93,7 @@ def _section(title: str, rows: list[tuple[Outcome, str]], many: bool, pen: Pen, 
     first, second = max(len(outcome.gate_id) for outcome, _ in rows), max(map(len, where))
     for (outcome, said), place in zip(rows, where, strict=True):
         sign, colour = mark(outcome)
-        head = f"  {sign} {outcome.gate_id:<{first}}  " + (f"{place:<{second}}  " if second else "")
+        head = f"  {sign} {safe(outcome.gate_id):<{first}}  " + (f"{place:<{second}}  " if second else "")
         for at, line in enumerate(wrap(said, width, head)):
             yield line.replace(f" {sign} ", f" {pen(colour, sign)} ", 1) if at == 0 else line
     yield ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from model_contracts.outcome import ArtifactRecord, Comparison, Evidence, Outcome, Run, Verdict
@@ -61,7 +62,7 @@ def circumstances(outcome: Outcome) -> str:
     return safe(" ".join(part for part in (scenario.format or "".join(scenario.chain), asked) if part))
 
 
-def compact(outcomes: Iterable[Outcome]) -> list[str]:
+def compact(outcomes: Iterable[Outcome]) -> Iterator[str]:
     """Gates with the formats they were held in: `F-A1-001 gguf`, `F-A3-001 apr gguf`; a gate's id says the rest."""
     gates: dict[str, list[str]] = {}
     for outcome in outcomes:
@@ -69,11 +70,9 @@ def compact(outcomes: Iterable[Outcome]) -> list[str]:
         scenario = outcome.scenario
         if scenario is not None and scenario.format and not len(scenario.chain) > 1:
             formats.append(safe(scenario.format))
-    shown = {
-        gate: [f"{name} ({formats.count(name)})" if formats.count(name) > 1 else name for name in formats]
-        for gate, formats in gates.items()
-    }
-    return [" ".join((gate, *dict.fromkeys(formats))) for gate, formats in shown.items()]
+    for gate, formats in gates.items():
+        often = Counter(formats)
+        yield " ".join((safe(gate), *(f"{name} ({many})" if many > 1 else name for name, many in often.items())))
 
 
 def severity(comparison: Comparison) -> float:
@@ -120,5 +119,19 @@ def last(outcomes: Evidence, run: Run, pen: Pen, width: int) -> Iterator[str]:
     seed = "" if run.seed is None else f" · seed {run.seed}"
     figures = f"exit {decision.exit_code} · {compared:,} compared · {run.duration:.2f} s{seed}"
     if decision.exit_code and decision.decided_by:
-        yield from wrap(f"decided by {', '.join(decision.decided_by)}", width)
+        yield from wrap(f"decided by {', '.join(safe(gate) for gate in decision.decided_by)}", width)
     yield f"{word(run, pen)}  {figures}"
+
+
+def left_out(outcomes: Evidence, run: Run) -> list[tuple[str, list[str]]]:
+    """Reasons with the gates that each kept from being evaluated; of these none is counted as holding."""
+    reasons: dict[str, list[Outcome]] = {}
+    for owed in (True, False):
+        for outcome in outcomes:
+            if outcome.outcome is Verdict.SKIPPED and (outcome.skip_cause != "not_owed") is owed:
+                said = f"{'not proven' if owed else 'not owed'}: {safe(outcome.reason)}"
+                reasons.setdefault(said, []).append(outcome)
+    planned: dict[str, list[str]] = {}
+    for gate, reason in run.not_evaluated.items():
+        planned.setdefault(safe(reason), []).append(safe(gate))
+    return [*((said, list(compact(group))) for said, group in reasons.items()), *planned.items()]

@@ -43,7 +43,7 @@ def time(outcomes: Evidence, run: Run, pen: Pen) -> Iterator[str]:
     beside = f", {gates:,.1f} s of gates side by side" if gates > run.duration * 1.001 else ""
     yield pen("bold", f"Where the time went  {run.duration:,.1f} s{beside}")
     cells = [
-        (name, f"{seconds:,.2f} s", f"{seconds / whole:.1%}", "█" * round(BAR * seconds / whole))
+        (safe(name), f"{seconds:,.2f} s", f"{seconds / whole:.1%}", "█" * round(BAR * seconds / whole))
         for name, seconds in shown
     ]
     yield from (f"  {line}" for line in columns(cells, (False, True, True)))
@@ -61,7 +61,7 @@ def metrics(outcomes: Evidence, pen: Pen) -> Iterator[str]:
     cells = [["scenario", *(_HEADS.get(name, safe(name.replace("_", " "))) for name in names[:MOST]), "by"]]
     for seen, row in rows:
         where = circumstances(seen[0]) or safe(seen[0].subject.name)
-        by = seen[0].gate_id + (f" +{len(seen) - 1}" if len(seen) > 1 else "")
+        by = safe(seen[0].gate_id) + (f" +{len(seen) - 1}" if len(seen) > 1 else "")
         cells.append([where, *(_cell(name, row) for name in names[:MOST]), by])
     lines = columns(cells, (False, *(True for _ in names[:MOST])))
     yield f"  {pen('dim', lines[0])}"
@@ -73,20 +73,18 @@ def metrics(outcomes: Evidence, pen: Pen) -> Iterator[str]:
 
 def _rows(outcomes: Evidence) -> list[tuple[list[Outcome], dict[str, float]]]:
     """Metrics of one scenario and subject in one row, unless two gates measured the same."""
-    rows: dict[tuple[str, str, int], tuple[list[Outcome], dict[str, float]]] = {}
+    rows: list[tuple[list[Outcome], dict[str, float]]] = []
+    latest: dict[tuple[str, str], tuple[list[Outcome], dict[str, float]]] = {}
     for outcome in outcomes:
         if not outcome.metrics:
             continue
-        turn = 0
-        while True:
-            key = (circumstances(outcome), outcome.subject.name, turn)
-            seen, row = rows.setdefault(key, ([], {}))
-            if not row.keys() & outcome.metrics.keys():
-                break
-            turn += 1
-        seen.append(outcome)
-        row.update(outcome.metrics)
-    return list(rows.values())
+        key = (circumstances(outcome), outcome.subject.name)
+        if key not in latest or latest[key][1].keys() & outcome.metrics.keys():
+            latest[key] = ([], {})
+            rows.append(latest[key])
+        latest[key][0].append(outcome)
+        latest[key][1].update(outcome.metrics)
+    return rows
 
 
 def _is_spread(name: str, row: dict[str, float]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from model_contracts.outcome import Comparison, Evidence, Outcome, Run, Verdict
@@ -13,6 +14,7 @@ from model_contracts.reporters.lines import (
     compact,
     directory,
     last,
+    left_out,
     mark,
     notes,
     numbers,
@@ -65,9 +67,9 @@ def _cause(index: int, group: CauseGroup, run: Run, pen: Pen, width: int) -> Ite
     weight = "" if group.must else " (warnings only)"
     parts = {
         "suspected": [group.component + weight],
-        f"gates{many}": compact(group.outcomes),
-        "not reached": compact(group.followed),
-        "seen by": [f"{outcome.gate_id} {circumstances(outcome)}".strip()],
+        f"gates{many}": list(compact(group.outcomes)),
+        "not reached": list(compact(group.followed)),
+        "seen by": [f"{safe(outcome.gate_id)} {circumstances(outcome)}".strip()],
     }
     for label, said in parts.items():
         if said:
@@ -108,8 +110,9 @@ def _gates(outcomes: Evidence, groups: tuple[CauseGroup, ...], pen: Pen, width: 
     for number, group in enumerate(groups, 1):
         for outcome in group.outcomes:
             because.setdefault(outcome.id, []).append(number)
-    where = [(outcome.gate_id, circumstances(outcome)) for outcome in rows]
+    where = [(safe(outcome.gate_id), circumstances(outcome)) for outcome in rows]
     first, second = (max(len(cell) for cell in column) for column in zip(*where, strict=True))
+    often = Counter(where)
     family = None
     yield pen("bold", "Gates")
     for outcome, (gate, scenario) in zip(rows, where, strict=True):
@@ -117,7 +120,7 @@ def _gates(outcomes: Evidence, groups: tuple[CauseGroup, ...], pen: Pen, width: 
             yield ""
         family = now
         sign, colour = mark(outcome)
-        name = f"{safe(outcome.subject.name)}: " if where.count((gate, scenario)) > 1 else ""
+        name = f"{safe(outcome.subject.name)}: " if often[gate, scenario] > 1 else ""
         head = f"  {sign} {gate:<{first}}  {scenario:<{second}}  "
         for at, line in enumerate(wrap(name + _said(outcome, because.get(outcome.id, [])), width, head)):
             yield line.replace(f" {sign} ", f" {pen(colour, sign)} ", 1) if at == 0 else line
@@ -160,26 +163,12 @@ def not_evaluated(outcomes: Evidence, run: Run, pen: Pen, width: int) -> Iterato
         yield from (pen("bold", "Not evaluated"), *lines, "")
 
 
-def left_out(outcomes: Evidence, run: Run) -> list[tuple[str, list[str]]]:
-    """Reasons with the gates that each kept from being evaluated; of these none is counted as holding."""
-    reasons: dict[str, list[Outcome]] = {}
-    for owed in (True, False):
-        for outcome in outcomes:
-            if outcome.outcome is Verdict.SKIPPED and (outcome.skip_cause != "not_owed") is owed:
-                said = f"{'not proven' if owed else 'not owed'}: {safe(outcome.reason)}"
-                reasons.setdefault(said, []).append(outcome)
-    planned: dict[str, list[str]] = {}
-    for gate, reason in run.not_evaluated.items():
-        planned.setdefault(safe(reason), []).append(safe(gate))
-    return [*((said, compact(group)) for said, group in reasons.items()), *planned.items()]
-
-
 def _more(groups: tuple[CauseGroup, ...], run: Run, pen: Pen) -> Iterator[str]:
     kept = directory(run.command)
     named = safe(kept) if kept else "DIR"
     yield pen("bold", "More")
     if groups:
-        yield f"  contracts explain {groups[0].shown[0].gate_id}"
+        yield f"  contracts explain {safe(groups[0].shown[0].gate_id)}"
         yield f"  contracts report {named} --format issue"
     yield f"  contracts report {named} --against OLD_DIR"
     yield ""
