@@ -1,4 +1,4 @@
-"""Owns `contracts explain`: what a gate, invariant or contract holds, where that is written, what it catches."""
+"""Owns `contracts explain`: what a gate, invariant, contract or sign holds, where that is written, what it catches."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from model_contracts.cli.output import colour, width
+from model_contracts.cli.signs import explained
 from model_contracts.definitions.errors import DefinitionError, nearest
 from model_contracts.definitions.outline import Outline, outlines
 from model_contracts.definitions.shipped import shipped_ids
@@ -22,7 +23,7 @@ _EXIT = (
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("name", metavar="GATE|ID", help="a gate, the start of one, an invariant or a contract")
+    parser.add_argument("name", metavar="GATE|ID", help="a gate, the start of one, an invariant, a contract or a sign")
     parser.add_argument("--no-color", action="store_true", help="no colours")
 
 
@@ -39,6 +40,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _explained(name: str, pen: Pen, columns: int) -> Iterator[str]:
     if name in shipped_ids("contract"):
         yield from _contract(name, pen, columns)
+        return
+    if lines := list(explained(name, pen, columns)):
+        yield from lines
         return
     chosen = list(_chosen(name))
     for at, (invariant, gates) in enumerate(chosen):
@@ -149,6 +153,6 @@ def _contract(name: str, pen: Pen, columns: int) -> Iterator[str]:
 
 def _unknown(name: str) -> DefinitionError:
     known = [gate["id"] for invariant in outlines("invariant") for gate in invariant.get("gates")]
-    known += [*shipped_ids("invariant"), *shipped_ids("contract")]
-    expected = "a gate, an invariant or a contract (contracts list)"
+    known += [*shipped_ids("invariant"), *shipped_ids("contract"), *shipped_ids("audit")]
+    expected = "a gate, an invariant, a contract or a sign of an audit (contracts list)"
     return DefinitionError("explain", None, None, expected, f"{name!r}{nearest(name, known)}")

@@ -53,6 +53,13 @@ def _converters() -> Rows:
     return [("id", "title"), ours, *((one.id, one.get("title")) for one in outlines("converter"))]
 
 
+def _audit() -> Rows:
+    return [
+        ("id", "verdict", "title"),
+        *((sign.id, sign.get("verdict"), sign.get("title")) for sign in outlines("audit")),
+    ]
+
+
 def _gates() -> Rows:
     found = [(gate, i.get("subject")) for i in outlines("invariant") for gate in i.get("gates")]
     rows = sorted((gate["id"], subject, gate["check"], gate["title"]) for gate, subject in found)
@@ -74,5 +81,6 @@ _LISTS: dict[str, Callable[[], Rows]] = {
     "families": _families,
     "converters": _converters,
     "gates": _gates,
+    "audit": _audit,
     "kinds": _kinds,
 }
