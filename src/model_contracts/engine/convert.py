@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from model_contracts.artifact import Artifact
+from model_contracts.checks.interface import Sweeper
 from model_contracts.converters import builtin, command
 from model_contracts.converters.interface import Progress, Written
 from model_contracts.converters.staging import falsified, publish, refuse_existing, staged
@@ -15,6 +17,7 @@ from model_contracts.definitions import load_converter, shipped_ids
 from model_contracts.engine.plan import CheckRequest
 from model_contracts.engine.run import check as run_check
 from model_contracts.formats.opening import open_artifact
+from model_contracts.kernels.apart import ahead
 from model_contracts.outcome import FALSIFIED, Evidence, Run
 
 
@@ -78,12 +81,12 @@ def run(request: ConvertRequest) -> Conversion:
     started = time.perf_counter()
     source = open_artifact(request.source)
     refuse_existing(request.source, request.target, force=request.force)
-    with staged(request.target) as folder:
+    with staged(request.target) as folder, _ready_to_check(request, source) as sweeper:
         written = _written(request, source, folder)
         seconds = time.perf_counter() - started
         output = folder / request.target.name
         files = {path.name: path.stat().st_size for path in written.files}
-        evidence, record = _checked(request, output, written) if request.check else ((), None)
+        evidence, record = _checked(request, output, written, sweeper) if request.check else ((), None)
         target: Path | None = request.target
         if record is not None and record.decision.exit_code == FALSIFIED:
             target = _set_aside(request, output) if request.keep else None
@@ -118,13 +121,21 @@ def _known(name: str) -> str:
     return f"converters/{name}" if f"converters/{name}" in shipped_ids("converter") else name
 
 
-def _checked(request: ConvertRequest, output: Path, written: Written) -> tuple[Evidence, Run]:
+def _ready_to_check(request: ConvertRequest, source: Artifact) -> AbstractContextManager[Sweeper | None]:
+    """The pass of the check, which gets ready on another core while tokenizer and header are made."""
+    if not request.check or not source.readable:
+        return nullcontext()
+    return ahead(tuple(source.tensors.values()), source.files, request.progress)
+
+
+def _checked(request: ConvertRequest, output: Path, written: Written, sweeper: Sweeper | None) -> tuple[Evidence, Run]:
     """Hold the output to the contract of conversions, under the name that it will have."""
     return run_check(
         CheckRequest(
             paths=(output,),
             against=request.source,
             source=written.source,
+            sweeper=sweeper,
             contract="conversion",
             dtype=request.dtype,
             tokenizer=written.tokenizer_file,

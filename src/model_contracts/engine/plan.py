@@ -9,7 +9,7 @@ from pathlib import Path
 
 from model_contracts.artifact import Artifact
 from model_contracts.checks import KINDS
-from model_contracts.checks.interface import Where
+from model_contracts.checks.interface import Sweeper, Where
 from model_contracts.contract import Clause, Contract
 from model_contracts.definitions import (
     DefinitionError,
@@ -36,6 +36,8 @@ class CheckRequest:
     against: Path | None = None
     #: `against` as it was opened already, with the tokenizer it is held to.
     source: Artifact | None = None
+    #: What starts the pass over the bytes, where that is there already.
+    sweeper: Sweeper | None = None
     #: What a model answered, as `contracts golden record` wrote it.
     golden: Path | None = None
     contract: str | None = None

@@ -77,7 +77,7 @@ def examination_of(
         asked = requested(request.dtype, recipes) if request.dtype is not None else None
     except UnknownRecipe as error:
         raise UsageError(str(error)) from None
-    sweeper = partial(start, progress=request.progress)
+    sweeper = request.sweeper or partial(start, progress=request.progress)
     return Examination(target, source, load_families(), recipes, sweeper, asked, golden=golden)
 
 
