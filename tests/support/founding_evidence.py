@@ -96,6 +96,7 @@ DISHONEST: list[tuple[str, Record]] = [
         "audit/error-taken-for-success",
         record("F-CONV-SafeTensors-Apr", reason="Inference error on the converted model, accepted as a pass"),
     ),
+    ("audit/error-taken-for-success", record("F-CONV-A-S", output="identical output: error: no tokenizer")),
     ("audit/error-taken-for-success", record("F-CONV-RT-001", exit_code=8, stderr="broken\n")),
     (
         "audit/path-cut-at-a-dot",
@@ -156,6 +157,7 @@ HONEST: list[Record] = [
     record("F-CONV-S-A", output="The converted file answers: 2 + 2 equals 4.", stderr="no inference error\n"),
     record("F-CONV-S-A", stderr="[PMAT-172] ERROR: no tokenizer embedded, the one beside the file is used\n"),
     record("F-CONV-S-A", exit_code=None, output="8766c13775f9b3b7"),
+    record("F-CONV-S-A", output="290 tensors, max relative error: 1e-7"),
     record("F-A1-001", output="An inference error is a wrong conclusion."),
     record("F-CONV-S-A", "Falsified", reason="Inference failed: exit 8", exit_code=8),
     record("F-CONV-G-A", "Falsified", reason=f"File not found: /w/gguf/{MODEL}.apr", exit_code=3),

@@ -10,7 +10,7 @@ from model_contracts.definitions.outline import Outline, outlines
 from model_contracts.terminal import Pen, wrap
 
 _VERDICTS = {"green": "a green line that proves nothing", "red": "a red line that is the checker's own fault"}
-_EVIDENCE = {"ours": "our evidence", "founding": "the founding system's"}
+_EVIDENCE = {"ours": "our evidence", "founding": "the founding system's evidence"}
 
 
 def explained(name: str, pen: Pen, columns: int) -> Iterator[str]:
