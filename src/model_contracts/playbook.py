@@ -61,6 +61,9 @@ class GateChoice(Record):
 
     gates: tuple[GatePattern, ...] = Field(min_length=1, description="Ids; * matches.")
     force: Force | Literal["left-out"] = "must"
+    on: Literal["source", "every-format"] = Field(
+        "source", description="Gates of one artifact: the source alone, or what each format was made to as well."
+    )
     reason: str | None = Field(None, description="Why they are left out, or only a should.")
 
 

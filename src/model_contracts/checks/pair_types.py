@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from model_contracts.anatomy.claims import Claim, expected_types
@@ -33,13 +34,22 @@ def _expected(
 ) -> tuple[str, ...]:
     source = pairing.source.dtype
     if intent is None or intent.recipe is None:
-        # GGUF keeps vectors in float32 whatever the matrices are (llama.cpp's converter).
-        vectors = ("F32",) if examination.target.format == "gguf" and len(pairing.target.shape) < 2 else ()
+        vectors = _of_vectors(examination) if len(pairing.target.shape) < 2 else ()
         return tuple(dict.fromkeys((source, *vectors)))
     types = expected_types(intent.recipe, examination.recipes, canonical, pairing.target)
     if examination.target.format == "safetensors" and len(pairing.target.shape) < 2:
         types = tuple(dict.fromkeys((*intent.recipe.types, source)))
     return types
+
+
+def _of_vectors(examination: Examination) -> tuple[str, ...]:
+    """GGUF keeps vectors in float32 whatever the matrices are (llama.cpp's converter); out of it they may go back."""
+    if examination.target.format == "gguf":
+        return ("F32",)
+    if examination.source is None or examination.source.format != "gguf":
+        return ()
+    matrices = Counter(tensor.dtype for tensor in examination.source.tensors.values() if len(tensor.shape) > 1)
+    return tuple(dtype for dtype, _ in matrices.most_common(1))
 
 
 def _what_happened(pairing: Pairing, intent: Claim | None) -> str:

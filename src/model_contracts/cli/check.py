@@ -57,8 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
         contract=arguments.contract,
         dtype=arguments.dtype,
         tokenizer=arguments.tokenizer,
-        only=_split(arguments.only),
-        skip=_split(arguments.skip),
+        only=split(arguments.only),
+        skip=split(arguments.skip),
         seed=arguments.seed,
         max_examples=arguments.max_examples,
         time_budget=arguments.time_budget,
@@ -82,13 +82,13 @@ def _check(request: CheckRequest, arguments: argparse.Namespace) -> int:
         outcomes, record = check(replace(request, progress=callback))
     code = int(record.decision.exit_code)
     if arguments.output is not None:
-        code = _keep(arguments.output, outcomes, record, code)
+        code = keep(arguments.output, outcomes, record, code)
     report = REPORTERS[arguments.format]
     sys.stdout.write(report(outcomes, record, width=width(), color=colour(arguments.no_color)))
     return code
 
 
-def _keep(directory: Path, outcomes: Evidence, record: Run, code: int) -> int:
+def keep(directory: Path, outcomes: Evidence, record: Run, code: int) -> int:
     """Write the evidence; where it cannot be written the report is still printed, and a falsified file stays so."""
     from model_contracts.engine.evidence import Unusable, write
 
@@ -113,7 +113,8 @@ def _planned(request: CheckRequest, path: Path) -> Iterable[str]:
         yield f"  note: {safe(note)}"
 
 
-def _split(values: list[str]) -> tuple[str, ...]:
+def split(values: list[str]) -> tuple[str, ...]:
+    """Gates that were given one by one or with commas between them."""
     return tuple(gate for value in values for gate in value.split(",") if gate)
 
 

@@ -21,6 +21,13 @@ _EXIT = (
 )
 
 
+_SUBJECTS = {
+    "artifact": "one artifact",
+    "pair": "an artifact and its source (--against SOURCE)",
+    "qualification": "a model in all its formats (contracts qualify PLAYBOOK)",
+}
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("name", metavar="GATE|ID", help="a gate, the start of one, an invariant, a contract or a sign")
@@ -71,8 +78,7 @@ def _chosen(name: str) -> Iterator[tuple[Outline, list[int]]]:
 def _invariant(invariant: Outline, gates: list[int], pen: Pen, columns: int) -> Iterator[str]:
     yield f"{pen('bold', invariant.id)}  {invariant.get('title')}  {pen('dim', invariant.where('id'))}"
     yield from wrap(" ".join(invariant.get("statement").split()), columns, "  ")
-    pair = invariant.get("subject") == "pair"
-    yield f"  Held against: {'an artifact and its source (--against SOURCE)' if pair else 'one artifact'}"
+    yield f"  Held against: {_SUBJECTS[invariant.get('subject')]}"
     if clauses := ", ".join(_clauses(invariant.id)):
         yield f"  In contracts: {clauses}"
     for at in gates:

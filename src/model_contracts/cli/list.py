@@ -60,6 +60,15 @@ def _audit() -> Rows:
     ]
 
 
+def _playbooks() -> Rows:
+    rows = [(playbook.id, playbook.get("tier", "mvp"), playbook.get("title")) for playbook in outlines("playbook")]
+    return [("id", "tier", "title"), *rows]
+
+
+def _systems() -> Rows:
+    return [("id", "title"), *((system.id, system.get("title")) for system in outlines("system"))]
+
+
 def _gates() -> Rows:
     found = [(gate, i.get("subject")) for i in outlines("invariant") for gate in i.get("gates")]
     rows = sorted((gate["id"], subject, gate["check"], gate["title"]) for gate, subject in found)
@@ -69,9 +78,11 @@ def _gates() -> Rows:
 def _kinds() -> Rows:
     from model_contracts.checks import KINDS
     from model_contracts.engine.properties import PROPERTIES
+    from model_contracts.qualification.gates import GATES
 
     types = {name: kind.parameters for name, kind in KINDS.items()}
     types |= {name: kind.parameters for name, kind in PROPERTIES.items()}
+    types |= {name: kind.parameters for name, kind in GATES.items()}
     return [("kind", "parameters"), *((name, ", ".join(found.model_fields)) for name, found in sorted(types.items()))]
 
 
@@ -80,6 +91,8 @@ _LISTS: dict[str, Callable[[], Rows]] = {
     "contracts": _contracts,
     "families": _families,
     "converters": _converters,
+    "playbooks": _playbooks,
+    "systems": _systems,
     "gates": _gates,
     "audit": _audit,
     "kinds": _kinds,

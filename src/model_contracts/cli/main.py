@@ -13,6 +13,7 @@ from importlib import import_module
 #: Only the module that was asked for is imported.
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("model_contracts.cli.check", "hold model files to a contract"),
+    "qualify": ("model_contracts.cli.qualify", "run a playbook: formats, modalities, conversions, gate by gate"),
     "convert": ("model_contracts.cli.convert", "convert a model to another format and check the result"),
     "golden": ("model_contracts.cli.golden", "record what a model answers, to hold others to it"),
     "inspect": ("model_contracts.cli.inspect", "say what a model file is"),
@@ -75,7 +76,7 @@ def _run(words: list[str]) -> int:
     if module is None or arguments.command != command:
         parser.print_help()
         return 2
-    if arguments.command in ("check", "convert", "inspect", "stats"):
+    if arguments.command in ("check", "qualify", "convert", "inspect", "stats"):
         from model_contracts import log
 
         log.configure("debug" if arguments.verbose else "warning", arguments.log_format)

@@ -123,7 +123,7 @@ def _planned(view: View, documents: Documents, format: Format, types: Types, tie
             order=_order(view, canonical, tensor, format),
         )
         planned.append(_with_rows(found) if format == "apr" else found)
-    if format == "safetensors" and types.label is None:
+    if format != "gguf" and types.label is None:
         planned = _restored(planned, documents)
     if format == "apr" and tied:
         embedding = next(tensor for tensor in planned if tensor.canonical == _EMBEDDING)

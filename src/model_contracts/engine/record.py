@@ -14,16 +14,17 @@ def subject_of(step: Step, examination: Examination) -> Subject:
     """What a step was held against: the target, and the source where the invariant is about a pair."""
     against = None
     if step.invariant.subject == "pair" and examination.source is not None:
-        against = _named(examination.source, examination)
-    return _named(examination.target, examination, against)
+        against = named(examination.source, examination)
+    return named(examination.target, examination, against)
 
 
-def _named(artifact: Artifact, examination: Examination, against: Subject | None = None) -> Subject:
+def named(artifact: Artifact, examination: Examination | None, against: Subject | None = None) -> Subject:
+    """An artifact as outcomes name it; its digest is there if its bytes were read."""
     return Subject(
         name=artifact.name,
         path=str(artifact.path),
         format=artifact.kind,
-        digest=_digest(artifact, examination),
+        digest=_digest(artifact, examination) if examination is not None else None,
         against=against,
     )
 

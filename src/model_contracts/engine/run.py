@@ -100,7 +100,7 @@ def examine(plan: Plan, examination: Examination, request: CheckRequest) -> list
     outcomes = []
     for step in plan.steps:
         found = seen.get(step.gate.id) or evaluate(step, examination, request)
-        outcomes.append(_outcome(step, examination, found))
+        outcomes.append(outcome_of(step, examination, found))
         log.info("gate_evaluated", gate=step.gate.id, outcome=found.verdict.value, compared=found.tally.compared)
     return outcomes
 
@@ -160,7 +160,8 @@ def _refuse_unreadable(step: Step, examination: Examination) -> None:
         raise Skip("unreadable", f"the source could not be read: contracts check {source.path} says why")
 
 
-def _outcome(step: Step, examination: Examination, seen: Seen) -> Outcome:
+def outcome_of(step: Step, examination: Examination, seen: Seen) -> Outcome:
+    """What a step saw, as evidence holds it."""
     return Outcome(
         id=uuid.uuid4().hex,
         gate_id=step.gate.id,

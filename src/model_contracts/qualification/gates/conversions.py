@@ -1,0 +1,59 @@
+"""Kinds `conversion` and `round_trip`: what a conversion, and the end of a chain of them, owes what it began with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from model_contracts.outcome import Comparison, Record, Scenario
+from model_contracts.playbook import ContainerFormat
+from model_contracts.qualification import products
+from model_contracts.qualification.gates.probes import same_answers
+from model_contracts.qualification.gates.products import examined, made
+from model_contracts.qualification.interface import Chain, GateKind, Seeing, Step
+from model_contracts.qualification.matrix import Settled
+from model_contracts.qualification.workshop import Workshop
+
+
+class OneChain(Record):
+    """The formats of a chain of conversions, the first as it was made of the source."""
+
+    chain: tuple[ContainerFormat, ...] = Field(min_length=2)
+
+
+def _where(settled: Settled, parameters: OneChain) -> Iterator[tuple[Scenario, tuple[Chain, ...]]]:
+    if set(parameters.chain) <= set(settled.every_format):
+        chain = settled.chain(parameters.chain)
+        yield Scenario(format=chain[-1], chain=chain), (chain, chain[:-1], settled.base(parameters.chain[0]))
+
+
+def conversion(workshop: Workshop, step: Step, parameters: OneChain, seeing: Seeing) -> Iterator[Comparison]:
+    """Compare one conversion's end with its beginning: the contract of conversions, then what both answer."""
+    chain = step.chains[0]
+    seeing.subject, seeing.against = chain, chain[:-1]
+    yield from made(workshop, chain)
+    yield from examined(workshop.product(chain).outcomes)
+    yield from same_answers(workshop, chain[:-1], chain)
+
+
+def round_trip(workshop: Workshop, step: Step, parameters: OneChain, seeing: Seeing) -> Iterator[Comparison]:
+    """Compare the end of a chain with the artifact that it began with, under the contract of conversions."""
+    chain, begin = step.chains[0], step.chains[2]
+    seeing.subject, seeing.against = chain, begin
+    artifact = yield from made(workshop, chain)
+    before = workshop.artifact(begin)
+    yield from examined(products.hold(workshop.settled, artifact, before, chain).outcomes)
+
+
+def answers_kept(workshop: Workshop, step: Step, parameters: OneChain, seeing: Seeing) -> Iterator[Comparison]:
+    """Compare what a conversion's end answers with what its beginning answers."""
+    chain = step.chains[0]
+    seeing.subject, seeing.against = chain, chain[:-1]
+    yield from made(workshop, chain)
+    yield from same_answers(workshop, chain[:-1], chain)
+
+
+CONVERSION = GateKind(OneChain, conversion, _where)
+ROUND_TRIP = GateKind(OneChain, round_trip, _where)
+SAME_ANSWERS = GateKind(OneChain, answers_kept, _where)

@@ -1,0 +1,70 @@
+"""Owns what gates say of a conversion: that it left an artifact, and what its examination concluded."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+
+from model_contracts.artifact import Artifact
+from model_contracts.checks.interface import Skip, missing_input
+from model_contracts.outcome import Comparison, Evidence, Place, Verdict
+from model_contracts.qualification.interface import Chain
+from model_contracts.qualification.workshop import Workshop
+
+_BAD = (Verdict.FALSIFIED, Verdict.CRASHED, Verdict.TIMEOUT)
+#: Violated comparisons of one gate of an examination that are repeated by the gate of the conversion.
+_REPEATED = 3
+
+
+class Unwritable(Exception):
+    """The machine did not take what was to be written; nothing is said of the converter."""
+
+
+def made(workshop: Workshop, chain: Chain) -> Generator[Comparison, None, Artifact]:
+    """Compare a conversion's end with an artifact, and return it.
+
+    Raises Skip where the artifact before it is missing or the converter is not here, Unwritable where the disk is full.
+    """
+    product = workshop.product(chain)
+    if product.artifact is not None:
+        return product.artifact
+    failure = product.failure
+    assert failure is not None
+    if workshop.product(chain[:-1]).artifact is None or failure.verdict is Verdict.SKIPPED:
+        raise missing_input(f"there is no {'>'.join(chain)}: {failure.reason}")
+    if failure.verdict is Verdict.ERROR:
+        raise Unwritable(failure.reason)
+    yield Comparison(
+        measure="conversion",
+        place=Place(key=">".join(chain[-2:])),
+        expected="an artifact",
+        observed=failure.reason,
+        holds=False,
+    )
+    raise missing_input(failure.reason)
+
+
+def examined(outcomes: Evidence) -> Iterator[Comparison]:
+    """Compare every gate that an artifact owes with Corroborated. Raises Skip where one could not be proven."""
+    unproven = []
+    for outcome in outcomes:
+        if outcome.force != "must" or outcome.skip_cause == "not_owed":
+            continue
+        if outcome.outcome is Verdict.SKIPPED:
+            unproven.append(outcome)
+            continue
+        if outcome.outcome in _BAD and outcome.violated:
+            yield from [comparison for comparison in outcome.comparisons if not comparison.holds][:_REPEATED]
+        yield Comparison(
+            measure="gate",
+            place=Place(key=outcome.gate_id),
+            expected=Verdict.CORROBORATED.value,
+            observed=outcome.outcome.value,
+            holds=outcome.outcome is Verdict.CORROBORATED,
+            count=max(outcome.compared, 1),
+            note=outcome.reason[:300],
+        )
+    if unproven:
+        raise Skip(
+            unproven[0].skip_cause or "missing_input",
+            f"{', '.join(outcome.gate_id for outcome in unproven)}: {unproven[0].reason}",
+        )

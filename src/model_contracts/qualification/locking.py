@@ -1,0 +1,58 @@
+"""Owns the lock of a playbook: its digest in a file beside it, so that evidence says when the playbook was changed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Literal
+
+from model_contracts.definitions import load
+from model_contracts.engine.evidence import Unusable
+from model_contracts.playbook import Playbook
+
+Lock = Literal["locked", "changed", "unlocked"]
+NAME = "playbooks.lock"
+_MOST = 1 << 20
+
+
+def lock(name: str) -> str:
+    """Record a playbook's digest beside it, those of other playbooks kept; what was done, in a line."""
+    path = Path(name)
+    digest, place = _digest(load(Playbook, path)), path.parent / NAME
+    entries = _entries(place)
+    before = entries.get(path.name)
+    text = json.dumps(dict(sorted((entries | {path.name: digest}).items())), indent=2) + "\n"
+    new = place.with_name(f".{NAME}.{os.urandom(6).hex()}")
+    try:
+        new.write_text(text, encoding="utf-8")
+        new.replace(place)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise Unusable(f"{place}: {(error.strerror or 'cannot be written').lower()}") from None
+    said = "locked" if before is None else "locked as before" if before == digest else f"locked anew, it was {before}"
+    return f"{place}: {path.name} {digest}, {said}"
+
+
+def state(path: Path, playbook: Playbook) -> Lock:
+    """Whether a playbook is the one that was locked."""
+    known = _entries(path.parent / NAME).get(path.name)
+    return "unlocked" if known is None else "locked" if known == _digest(playbook) else "changed"
+
+
+def _entries(place: Path) -> dict[str, str]:
+    try:
+        with place.open("rb") as file:
+            value = json.loads(file.read(_MOST))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise Unusable(f"{place}: expected the digests of playbooks, found what cannot be read: {error}") from None
+    if not isinstance(value, dict) or not all(isinstance(digest, str) for digest in value.values()):
+        raise Unusable(f"{place}: expected an object of playbook names and digests, found another form")
+    return value
+
+
+def _digest(playbook: Playbook) -> str:
+    assert playbook._origin is not None
+    return playbook._origin.digest

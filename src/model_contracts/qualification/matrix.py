@@ -1,0 +1,91 @@
+"""Owns what a playbook asks once its tier has filled in what it leaves out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from model_contracts.definitions import load
+from model_contracts.playbook import (
+    Backend,
+    ContainerFormat,
+    GateChoice,
+    Limits,
+    Measured,
+    Modality,
+    OnFailure,
+    OracleChoice,
+    Playbook,
+    PlaybookModel,
+    System,
+    Tier,
+)
+from model_contracts.qualification.interface import Chain
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A playbook with every key, and the system under test."""
+
+    playbook: Playbook
+    system: System
+    #: Format of the source: every chain of artifacts begins with it.
+    source: ContainerFormat
+    model: PlaybookModel
+    dtype: str | None
+    formats: tuple[ContainerFormat, ...]
+    quantisations: tuple[str, ...]
+    modalities: tuple[Modality, ...]
+    backends: tuple[Backend, ...]
+    prompts: tuple[str, ...]
+    tokens: int
+    oracles: tuple[OracleChoice, ...]
+    seed: int
+    limits: Limits
+    measured: Measured
+    failure: OnFailure
+    gates: tuple[GateChoice, ...]
+    #: Whether the machine's GPU, if it has one, may be asked.
+    gpu: bool = True
+
+    @property
+    def every_format(self) -> tuple[ContainerFormat, ...]:
+        """The playbook's formats, the source's own first."""
+        return (self.source, *(format for format in self.formats if format != self.source))
+
+    def base(self, format: ContainerFormat) -> Chain:
+        """The chain that makes a format of the source: the source itself, or one conversion."""
+        return (self.source,) if format == self.source else (self.source, format)
+
+    def chain(self, formats: tuple[ContainerFormat, ...]) -> Chain:
+        """A chain of conversions that begins with a format, as the chain of what it is made of."""
+        return (*self.base(formats[0]), *formats[1:])
+
+
+def settle(playbook: Playbook, source: ContainerFormat, *, system: str | None, gpu: bool, **over: Any) -> Settled:
+    """The playbook over its tier; `over` replaces keys (`failure`). Raises DefinitionError for an unknown system."""
+    tier = load(Tier, f"qualification/tiers/{playbook.tier}")
+    keys = ("formats", "quantisations", "modalities", "backends", "prompts", "tokens", "oracles", "seed", "limits")
+    chosen: dict[str, Any] = {}
+    for key in (*keys, "measured", "failure"):
+        own = getattr(playbook, key)
+        chosen[key] = getattr(tier, key) if own is None else own
+    chosen |= {key: value for key, value in over.items() if value is not None}
+    named = system or playbook.system
+    return Settled(
+        playbook=playbook,
+        system=load(System, Path(named) if named.endswith((".yaml", ".yml")) else _known(named)),
+        source=source,
+        model=playbook.model,
+        dtype=playbook.dtype,
+        # A playbook's own choices come after its tier's: the last that names a gate decides.
+        gates=(*(tier.gates or ()), *(playbook.gates or ())),
+        gpu=gpu,
+        **chosen,
+    )
+
+
+def _known(name: str) -> str:
+    """The id of a system that was named without its folder: `apr` is `qualification/systems/apr`."""
+    return name if "/" in name else f"qualification/systems/{name}"

@@ -1,0 +1,29 @@
+"""Owns opening a playbook: a shipped one by id, a file, or a file of the founding system."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from model_contracts.definitions import load, shipped_ids
+from model_contracts.playbook import Playbook
+from model_contracts.qualification.locking import Lock, state
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A playbook, whether it is the one that was locked, and what of it is not evaluated."""
+
+    playbook: Playbook
+    lock: Lock
+    not_evaluated: tuple[tuple[str, str], ...] = ()
+
+
+def opened(name: str) -> Opened:
+    """The playbook of that id or path. Raises DefinitionError."""
+    if name in shipped_ids("playbook"):
+        return Opened(load(Playbook, name), "unlocked")
+    if f"qualification/{name}" in shipped_ids("playbook"):
+        return Opened(load(Playbook, f"qualification/{name}"), "unlocked")
+    playbook = load(Playbook, Path(name) if "/" in name or Path(name).is_file() else name)
+    return Opened(playbook, state(Path(name), playbook))

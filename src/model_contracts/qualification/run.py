@@ -1,0 +1,250 @@
+"""Owns a qualification: step by step in the order of the plan, each outcome journalled, then evidence of all."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from model_contracts.artifact import Artifact
+from model_contracts.engine.conclude import conclude
+from model_contracts.engine.decide import decide
+from model_contracts.engine.environment import environment, host
+from model_contracts.engine.plan import UsageError
+from model_contracts.engine.record import artifact_record, named
+from model_contracts.engine.seen import Tally
+from model_contracts.formats.opening import open_artifact
+from model_contracts.log import logger
+from model_contracts.outcome import (
+    ArtifactRecord,
+    Comparison,
+    Evidence,
+    Outcome,
+    PlaybookRecord,
+    Run,
+    Subject,
+    Verdict,
+)
+from model_contracts.playbook import OnFailure, Playbook
+from model_contracts.qualification import diagnosis, products
+from model_contracts.qualification.gates import GATES
+from model_contracts.qualification.gates.borrowed import borrowed
+from model_contracts.qualification.interface import Chain, Seeing, Step
+from model_contracts.qualification.journal import NAME, Journal
+from model_contracts.qualification.locking import Lock
+from model_contracts.qualification.matrix import Settled, settle
+from model_contracts.qualification.plan import Planned, plan
+from model_contracts.qualification.workshop import Workshop
+
+_BAD = (Verdict.FALSIFIED, Verdict.CRASHED, Verdict.TIMEOUT, Verdict.ERROR)
+
+
+@dataclass(frozen=True, slots=True)
+class QualifyRequest:
+    """What `contracts qualify` is asked."""
+
+    playbook: Playbook
+    #: How the playbook was named, for commands that run a gate again.
+    named: str
+    model_path: Path
+    output: Path
+    system: str | None = None
+    gpu: bool = True
+    workers: int = 1
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    failure: OnFailure | None = None
+    resume: bool = False
+    #: Take nothing away: every artifact that was made stays in the workspace.
+    keep: bool = False
+    lock: Lock = "unlocked"
+    #: What of a playbook of the founding system is not evaluated, and why.
+    not_evaluated: tuple[tuple[str, str], ...] = ()
+    command: tuple[str, ...] = ()
+    #: Told of each step before it is evaluated: its number, how many there are, its key.
+    tell: Callable[[int, int, str], None] | None = None
+
+
+def prepared(request: QualifyRequest) -> tuple[Artifact, Settled, Planned]:
+    """The source, what is asked of it, and the steps. Raises UsageError, DefinitionError, Unreadable."""
+    source = open_artifact(request.model_path)
+    settled = settle(request.playbook, source.format, system=request.system, gpu=request.gpu, failure=request.failure)
+    return source, settled, plan(settled, request.only, request.skip)
+
+
+def qualify(request: QualifyRequest) -> tuple[Evidence, Run]:
+    """Evaluate a playbook. Raises UsageError and Unusable; what a gate meets is an outcome."""
+    started, clock = _now(), time.perf_counter()
+    source, settled, planned = prepared(request)
+    root = request.output / "workspace"
+    if root.exists() and not request.resume:
+        raise UsageError(
+            f"{request.output} holds an earlier qualification: --resume goes on with it, or give another -o"
+        )
+    root.mkdir(parents=True, exist_ok=True)
+    journal = Journal(request.output / NAME, _stands_on(request, settled, source), resume=request.resume)
+    with Workshop(settled, source, root, request.workers) as workshop:
+        workshop.prepare(dict.fromkeys(chain for step in planned.steps for chain in step.chains if len(chain) > 1))
+        stopped = _evaluate_all(request, planned, workshop, journal)
+    outcomes = tuple(journal.outcomes[step.key] for step in planned.steps if step.key in journal.outcomes)
+    left_out = planned.not_evaluated | stopped | dict(request.not_evaluated)
+    run = _record(request, settled, planned, outcomes, left_out, tuple(journal.artifacts.values()))
+    return outcomes, run.model_copy(update={"started": started, "duration": time.perf_counter() - clock})
+
+
+def _evaluate_all(request: QualifyRequest, planned: Planned, workshop: Workshop, journal: Journal) -> dict[str, str]:
+    """Every step that the journal does not hold; gates that were not reached, and why."""
+    steps, failure = planned.steps, workshop.settled.failure
+    for at, step in enumerate(steps):
+        outcome = journal.outcomes.get(step.key)
+        if outcome is None:
+            if request.tell is not None:
+                request.tell(at, len(steps), step.key)
+            outcome = _evaluate(step, workshop, request)
+            for record in _records(workshop, step):
+                journal.know(record)
+            journal.keep(step.key, outcome)
+            logger(gate=step.gate.id).info("gate_evaluated", step=step.key, outcome=outcome.outcome.value)
+        if not request.keep:
+            for chain in _last_seen(steps, at):
+                workshop.release(chain)
+        if outcome.outcome in _BAD and (
+            failure == "stop-on-first" or (failure == "stop-on-must" and step.force == "must")
+        ):
+            why = f"not reached: {failure} at {step.key}"
+            return {later.key: why for later in steps[at + 1 :] if later.key not in journal.outcomes}
+    return {}
+
+
+def _last_seen(steps: tuple[Step, ...], at: int) -> Iterator[Chain]:
+    """Chains that no later step looks at, nor anything that is made of them."""
+    later = {chain[:end] for step in steps[at + 1 :] for chain in step.chains for end in range(1, len(chain) + 1)}
+    for chain in steps[at].chains:
+        yield from (chain[:end] for end in range(len(chain), 1, -1) if chain[:end] not in later)
+
+
+def _evaluate(step: Step, workshop: Workshop, request: QualifyRequest) -> Outcome:
+    clock, tally, seeing = time.perf_counter(), Tally(), Seeing(subject=step.chains[0] if step.chains else None)
+
+    def comparisons() -> Iterator[Comparison]:
+        kind = GATES.get(step.gate.check)
+        return kind.run(workshop, step, step.parameters, seeing) if kind else borrowed(workshop, step, seeing)
+
+    verdict, skipped, reason = conclude(comparisons, tally, step.gate)
+    outcome = Outcome(
+        id=uuid.uuid4().hex,
+        gate_id=step.gate.id,
+        title=step.gate.title,
+        outcome=verdict,
+        reason=reason,
+        invariant=step.invariant.id,
+        contract=workshop.settled.playbook.id,
+        force=step.force,
+        skip_cause=skipped,
+        subject=_subject(workshop, seeing),
+        compared=tally.compared,
+        violated=tally.violated,
+        comparisons=tally.kept,
+        scenario=step.scenario,
+        metrics=seeing.metrics,
+        duration=time.perf_counter() - clock,
+        timestamp=_now(),
+        host=host(),
+    )
+    if seeing.concluded is not None and not tally.violated:
+        taken = {"force": step.force, "contract": workshop.settled.playbook.id, "scenario": step.scenario}
+        outcome = seeing.concluded.model_copy(update=taken | {"id": outcome.id, "duration": outcome.duration})
+    return diagnosis.diagnosed(outcome, step, workshop, request)
+
+
+def _subject(workshop: Workshop, seeing: Seeing) -> Subject:
+    chain = seeing.subject or workshop.settled.base(workshop.settled.source)
+    against = _named(workshop, seeing.against, None) if seeing.against is not None else None
+    return _named(workshop, chain, against)
+
+
+def _named(workshop: Workshop, chain: Chain, against: Subject | None) -> Subject:
+    product = workshop.known(chain)
+    if product is None or product.artifact is None:
+        path = products.place(workshop.root, workshop.settled, chain)
+        return Subject(name=path.name, path=str(path), format=chain[-1], digest=None, against=against)
+    examination = workshop.examination if len(chain) == 1 else product.examination
+    return named(product.artifact, examination, against)
+
+
+def _records(workshop: Workshop, step: Step) -> Iterator[ArtifactRecord]:
+    """The source and each format as it was made of it: what a reader looks for. Chains are named in the outcomes."""
+    for chain in step.chains:
+        product = workshop.known(chain) if len(chain) < 3 else None
+        if product is None or product.artifact is None:
+            continue
+        examination = workshop.examination if len(chain) == 1 else product.examination
+        if examination is not None:
+            yield artifact_record(product.artifact, examination, ())
+
+
+def _stands_on(request: QualifyRequest, settled: Settled, source: Artifact) -> dict[str, str]:
+    """What must be the same for outcomes of an earlier run to be used again."""
+    from model_contracts import __version__
+
+    files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in source.files]
+    return {
+        "tool": __version__,
+        "playbook": _digest(settled.playbook),
+        "system": _digest(settled.system),
+        "source": f"{source.path} {files}",
+        "gpu": str(request.gpu),
+    }
+
+
+def _digest(definition: object) -> str:
+    origin = getattr(definition, "_origin", None)
+    return str(origin.digest) if origin is not None else ""
+
+
+def _record(
+    request: QualifyRequest,
+    settled: Settled,
+    planned: Planned,
+    outcomes: Evidence,
+    left_out: dict[str, str],
+    artifacts: tuple[ArtifactRecord, ...],
+) -> Run:
+    from blake3 import blake3
+
+    from model_contracts import __version__
+
+    definitions = planned.definitions | {
+        settled.playbook.id: _digest(settled.playbook),
+        settled.system.id: _digest(settled.system),
+    }
+    joined = "\n".join(f"{name} {digest}" for name, digest in sorted(definitions.items()))
+    return Run(
+        tool="model-contracts",
+        version=__version__,
+        command=request.command,
+        seed=settled.seed,
+        started=_now(),
+        duration=0.0,
+        definitions=definitions,
+        definitions_digest="blake3:" + blake3(joined.encode()).hexdigest(),
+        artifacts=artifacts,
+        environment=environment(),
+        host=host(),
+        not_evaluated=left_out,
+        playbook=PlaybookRecord(
+            id=settled.playbook.id,
+            digest=_digest(settled.playbook),
+            lock=request.lock,
+            system=settled.system.id,
+            failure=settled.failure,
+        ),
+        decision=decide(outcomes),
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,200 @@
+"""Owns the workshop of a qualification: the source, what the converter under test makes of it, the runtimes.
+
+Each artifact is made once, whoever asks for it; each runtime holds as few artifacts as the gates allow.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, cast
+
+from model_contracts.artifact import Artifact
+from model_contracts.checks.interface import Examination, missing_input
+from model_contracts.engine.plan import CheckRequest, plan
+from model_contracts.engine.run import examination_of, examine
+from model_contracts.formats.opening import open_artifact
+from model_contracts.inference.sessions import Sessions
+from model_contracts.outcome import Cause, Evidence
+from model_contracts.qualification import causes, products
+from model_contracts.qualification.interface import Chain
+from model_contracts.qualification.matrix import Settled
+from model_contracts.qualification.products import Product
+from model_contracts.runtimes import runtime
+from model_contracts.runtimes.interface import Limits, WholeRows
+
+if TYPE_CHECKING:
+    from model_contracts.qualification.gates.measured import Timings
+    from model_contracts.qualification.gates.probes import Answer
+    from model_contracts.runtimes.session import ChildSession
+
+#: Artifacts that one runtime holds at a time: a pair is the most that a gate compares.
+_HELD = 2
+
+
+@dataclass
+class Benches(Sessions):
+    """Sessions that are few: the one that was asked longest ago makes room, and its process is used again."""
+
+    def get(self, path: Path, name: str) -> WholeRows:
+        """See Sessions."""
+        key = (path, name)
+        if key in self._open:
+            self._open[key] = self._open.pop(key)  # the most recent stands last
+            return self._open[key]
+        held = [other for other in self._open if other[1] == name]
+        if len(held) < _HELD:
+            return super().get(path, name)
+        session = cast("ChildSession", self._open.pop(held[0]))
+        try:
+            session.reopen(path)
+        except BaseException:
+            session.close()
+            raise
+        self._open[key] = cast("WholeRows", session)
+        return self._open[key]
+
+    def drop(self, path: Path) -> None:
+        """End the sessions of an artifact."""
+        for key in [key for key in self._open if key[0] == path]:
+            self._open.pop(key).close()
+
+
+@dataclass
+class Workshop:
+    """What the gates of one qualification share."""
+
+    settled: Settled
+    source: Artifact
+    #: `DIR/workspace`.
+    root: Path
+    workers: int = 1
+    sessions: Benches = field(init=False)
+    #: What each artifact made of the probes, and its timings: asked once.
+    answered: dict[Chain, dict[str, Answer]] = field(default_factory=dict)
+    timings: dict[Chain, Timings] = field(default_factory=dict)
+    #: Keys of causes that were seen on an artifact that nothing is wrong with.
+    blamed: set[str] = field(default_factory=set)
+    _products: dict[Chain, Future[Product]] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+    _pool: ThreadPoolExecutor | None = None
+
+    def __post_init__(self) -> None:
+        limits = self.settled.limits
+        self.sessions = Benches(Limits(limits.answer_seconds, limits.start_seconds, limits.memory_mb))
+        if self.workers > 1:
+            self._pool = ThreadPoolExecutor(self.workers - 1, "prepares")
+
+    def prepare(self, chains: Iterable[Chain]) -> None:
+        """Have artifacts made in the background, where there are workers for it."""
+        if self._pool is not None:
+            for chain in chains:
+                self._pool.submit(self.product, chain)
+
+    def product(self, chain: Chain) -> Product:
+        """What a chain of conversions ends in; made when first asked for. Of the source: itself."""
+        with self._lock:
+            future = self._products.get(chain)
+            mine = future is None
+            if future is None:
+                future = self._products[chain] = Future()
+        if mine:
+            try:
+                future.set_result(self._made(chain))
+            except BaseException as error:
+                future.set_exception(error)
+        return future.result()
+
+    def known(self, chain: Chain) -> Product | None:
+        """A product, if it has been made."""
+        future = self._products.get(chain)
+        if len(chain) == 1:
+            return self.product(chain)
+        return future.result() if future is not None and future.done() and not future.exception() else None
+
+    @cached_property
+    def examination(self) -> Examination:
+        """The source alone, with what its checks share."""
+        return examination_of(self._request, self.source, None, None)
+
+    @cached_property
+    def examined(self) -> Evidence:
+        """What the source owes by itself."""
+        return tuple(examine(plan(self._request, self.source.path), self.examination, self._request))
+
+    @property
+    def _request(self) -> CheckRequest:
+        return CheckRequest(paths=(self.source.path,), contract="default")
+
+    def artifact(self, chain: Chain) -> Artifact:
+        """The artifact at the end of a chain; raises Skip where there is none, or none before it."""
+        product = self.product(chain)
+        if product.artifact is None:
+            reason = product.failure.reason if product.failure is not None else "it was not made"
+            raise missing_input(f"there is no {'>'.join(chain)}: {reason}")
+        return product.artifact
+
+    def causes(self, chain: Chain) -> tuple[Cause, ...]:
+        """What went wrong on the way to an artifact, the first conversion first."""
+        return causes.merged(*(self.product(chain[:end]).causes for end in range(2, len(chain) + 1)))
+
+    def session(self, chain: Chain) -> ChildSession:
+        """The artifact on the runtime of its format. Raises Skip where there is none, RuntimeFailure where it fails."""
+        return cast("ChildSession", self.sessions.get(self.artifact(chain).path, self.runtime(chain)))
+
+    def runtime(self, chain: Chain) -> str:
+        """The name of the runtime that runs what a chain ends in; raises Skip where the system has none."""
+        name = self.settled.system.runtimes.get(chain[-1])
+        if name is None:
+            raise missing_input(f"{self.settled.system.title} runs no {chain[-1]}")
+        return name
+
+    def available(self, chain: Chain) -> None:
+        """Raises NotInstalled where the runtime of a format is not there."""
+        here = runtime(self.runtime(chain)).installed()
+        if not here.available:
+            raise missing_input(f"{here.runtime} is not installed: {here.how_to_get}")
+
+    def release(self, chain: Chain) -> None:
+        """Take away an artifact that no gate will look at; one that shows a cause stays for whoever reproduces it."""
+        future = self._products.get(chain)
+        if len(chain) < 2 or future is None or not future.done() or future.exception() is not None:
+            return
+        product = future.result()
+        below = [f.result() for c, f in self._products.items() if c[:-1] == chain and f.done() and not f.exception()]
+        if product.artifact is None or product.causes or any(child.causes for child in below):
+            return
+        self.sessions.drop(product.artifact.path)
+        path = product.artifact.path
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """End every runtime and every worker."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        self.sessions.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _made(self, chain: Chain) -> Product:
+        if len(chain) == 1:
+            return Product(chain, self.source)
+        before = self.product(chain[:-1])
+        if before.artifact is None:
+            return Product(chain, None, failure=before.failure)
+        target = products.place(self.root, self.settled, chain)
+        if target.exists():  # an earlier run was ended after it was published whole
+            return products.hold(self.settled, open_artifact(target), before.artifact, chain)
+        return products.make(self.settled, before.artifact, chain, target)
