@@ -38,13 +38,19 @@ class CauseGroup:
     def shown(self) -> tuple[Outcome, Comparison | None]:
         """The outcome that shows the cause best, and its violated comparison furthest beyond its tolerance.
 
-        One that must hold, that has no other cause beside this one, and that compared something comes first.
+        One that compared something, that must hold, that measured what the statement speaks of, and that has no other
+        cause beside this one comes first.
         """
         best = min(
             self.outcomes,
-            key=lambda o: (violations(o) == (), o.force != "must", len(o.causes) > 1),
+            key=lambda o: (not violations(o), o.force != "must", self._told(o) is None, len(o.causes) > 1),
         )
-        return best, next(iter(violations(best)), None)
+        return best, self._told(best) or next(iter(violations(best)), None)
+
+    def _told(self, outcome: Outcome) -> Comparison | None:
+        """The violated comparison that the statement speaks of."""
+        words = set(self.statement.replace(":", " ").split())
+        return next((comparison for comparison in violations(outcome) if comparison.measure in words), None)
 
 
 def fails(outcome: Outcome) -> bool:

@@ -63,12 +63,12 @@ def circumstances(outcome: Outcome) -> str:
 
 
 def compact(outcomes: Iterable[Outcome]) -> Iterator[str]:
-    """Gates with the formats they were held in: `F-A1-001 gguf`, `F-A3-001 apr gguf`; a gate's id says the rest."""
+    """Gates with the formats they were held in: `F-A1-001 gguf`, `F-A3-001 apr gguf`; its id says the rest."""
     gates: dict[str, list[str]] = {}
     for outcome in outcomes:
         formats = gates.setdefault(outcome.gate_id, [])
         scenario = outcome.scenario
-        if scenario is not None and scenario.format and not len(scenario.chain) > 1:
+        if scenario is not None and scenario.format:
             formats.append(safe(scenario.format))
     for gate, formats in gates.items():
         often = Counter(formats)

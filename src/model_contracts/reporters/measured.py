@@ -17,9 +17,9 @@ _HEADS = {
     "peak_memory_mb": "memory MB",
     "memory_mb": "memory MB",
 }
-#: What may follow a metric's name: the ends of its spread, or its half.
+#: What may follow a metric's name: the ends of its spread, or its half. How often it was measured is in the evidence.
 _SPREADS = ("_min", "_max", "_spread")
-MOST = 6
+_Row = tuple[list[Outcome], dict[str, float]]
 
 
 def time(outcomes: Evidence, run: Run, pen: Pen) -> Iterator[str]:
@@ -36,8 +36,9 @@ def time(outcomes: Evidence, run: Run, pen: Pen) -> Iterator[str]:
         return
     rows = sorted(spent.items(), key=lambda row: -row[1])
     shown = [(gate, seconds) for gate, seconds in rows[:ROWS] if seconds >= whole / 1000]
-    if rest := rows[len(shown) :]:
-        shown.append((plural(len(rest), "gate") + " more", sum(seconds for _, seconds in rest)))
+    rest = rows[len(shown) :]
+    if (left := sum(seconds for _, seconds in rest)) > whole / 1000:
+        shown.append((plural(len(rest), "gate") + " more", left))
     if whole - gates > whole / 1000:
         shown.append(("between gates", whole - gates))
     beside = f", {gates:,.1f} s of gates side by side" if gates > run.duration * 1.001 else ""
@@ -50,31 +51,40 @@ def time(outcomes: Evidence, run: Run, pen: Pen) -> Iterator[str]:
     yield ""
 
 
-def metrics(outcomes: Evidence, pen: Pen) -> Iterator[str]:
-    """What was measured, a row for each scenario, a column for each metric."""
+def metrics(outcomes: Evidence, pen: Pen, width: int) -> Iterator[str]:
+    """What was measured: a row for each scenario, a column for each metric, as many as fit the width."""
     rows = _rows(outcomes)
     names = list(dict.fromkeys(name for _, row in rows for name in row if not _is_spread(name, row)))
     names.sort(key=lambda name: [*_HEADS, name].index(name))
     if not names:
         return
     yield pen("bold", "Measured")
-    cells = [["scenario", *(_HEADS.get(name, safe(name.replace("_", " "))) for name in names[:MOST]), "by"]]
-    for seen, row in rows:
-        where = circumstances(seen[0]) or safe(seen[0].subject.name)
-        by = safe(seen[0].gate_id) + (f" +{len(seen) - 1}" if len(seen) > 1 else "")
-        cells.append([where, *(_cell(name, row) for name in names[:MOST]), by])
-    lines = columns(cells, (False, *(True for _ in names[:MOST])))
+    fit = len(names)
+    while len((lines := _columns(rows, names[:fit]))[0]) + 2 > width and fit > 1:
+        fit -= 1
     yield f"  {pen('dim', lines[0])}"
     yield from (f"  {line}" for line in lines[1:])
-    if len(names) > MOST:
-        yield f"  {plural(len(names) - MOST, 'metric')} more in evidence.json"
+    if fit < len(names):
+        yield f"  {plural(len(names) - fit, 'metric')} more in evidence.json"
     yield ""
 
 
-def _rows(outcomes: Evidence) -> list[tuple[list[Outcome], dict[str, float]]]:
+def _columns(rows: list[_Row], names: list[str]) -> list[str]:
+    """Aligned lines of the rows that have one of the metrics, under their heads."""
+    cells = [["scenario", *(_HEADS.get(name, safe(name.replace("_", " "))) for name in names), "by"]]
+    for seen, row in rows:
+        if not row.keys() & set(names):
+            continue
+        where = circumstances(seen[0]) or safe(seen[0].subject.name)
+        by = safe(seen[0].gate_id) + (f" +{len(seen) - 1}" if len(seen) > 1 else "")
+        cells.append([where, *(_cell(name, row) for name in names), by])
+    return columns(cells, (False, *(True for _ in names)))
+
+
+def _rows(outcomes: Evidence) -> list[_Row]:
     """Metrics of one scenario and subject in one row, unless two gates measured the same."""
-    rows: list[tuple[list[Outcome], dict[str, float]]] = []
-    latest: dict[tuple[str, str], tuple[list[Outcome], dict[str, float]]] = {}
+    rows: list[_Row] = []
+    latest: dict[tuple[str, str], _Row] = {}
     for outcome in outcomes:
         if not outcome.metrics:
             continue
@@ -88,7 +98,7 @@ def _rows(outcomes: Evidence) -> list[tuple[list[Outcome], dict[str, float]]]:
 
 
 def _is_spread(name: str, row: dict[str, float]) -> bool:
-    return any(name.endswith(end) and name.removesuffix(end) in row for end in _SPREADS)
+    return any(name.endswith(end) and name.removesuffix(end) in row for end in (*_SPREADS, "_runs"))
 
 
 def _cell(name: str, row: dict[str, float]) -> str:
@@ -97,7 +107,7 @@ def _cell(name: str, row: dict[str, float]) -> str:
     low, high, half = (row.get(name + end) for end in _SPREADS)
     if low is not None and high is not None:
         return f"{_short(row[name])} ({_short(low)}-{_short(high)})"
-    return _short(row[name]) + (f" ± {_short(half)}" if half is not None else "")
+    return _short(row[name]) + (f" ± {number(float(f'{half:.1g}'))}" if half is not None else "")
 
 
 def _short(value: float) -> str:

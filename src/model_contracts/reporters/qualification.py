@@ -25,7 +25,9 @@ from model_contracts.terminal import Colour, Pen, columns, items, plural, safe, 
 _HEADLINE: dict[int, Colour] = {0: "green", 3: "yellow"}
 #: Columns of a label in a cause: `   suspected    `.
 _LABEL = 16
-_FAMILY = re.compile(r"G0-|F-A\d|F-CONV-")
+_FAMILY = re.compile(r"G0|F-A(?=\d)|F-[A-Z]+")
+#: Families of one or two gates stand with their like.
+_WITH = {"F-GOLDEN": "F-CONTRACT", "F-PROFILE": "F-PERF"}
 
 
 def report(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
@@ -38,7 +40,7 @@ def report(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
     lines += _gates(outcomes, groups, pen, width)
     lines += _artifacts(run, pen)
     lines += [*not_evaluated(outcomes, run, pen, width), *notes(run, pen, width)]
-    lines += [*measured.time(outcomes, run, pen), *measured.metrics(outcomes, pen)]
+    lines += [*measured.time(outcomes, run, pen), *measured.metrics(outcomes, pen, width)]
     lines += [*_more(groups, run, pen), *last(outcomes, run, pen, width)]
     return "\n".join(lines) + "\n"
 
@@ -101,11 +103,14 @@ def _seen(outcome: Outcome, comparison: Comparison | None) -> Iterator[str]:
 
 
 def _gates(outcomes: Evidence, groups: tuple[CauseGroup, ...], pen: Pen, width: int) -> Iterator[str]:
-    """A line an outcome, those of a gate together, gates in the playbook's order; a blank line between families."""
+    """A line an outcome, those of a gate and of a family together, each in the order of the run."""
     if not outcomes:
         return
-    order = {gate: at for at, gate in enumerate(dict.fromkeys(outcome.gate_id for outcome in outcomes))}
-    rows = sorted(outcomes, key=lambda outcome: order[outcome.gate_id])
+    order: dict[str, int] = {}
+    for at, outcome in enumerate(outcomes):
+        order.setdefault(outcome.gate_id, at)
+        order.setdefault(f"family {_family(outcome.gate_id)}", at)
+    rows = sorted(outcomes, key=lambda o: (order[f"family {_family(o.gate_id)}"], order[o.gate_id]))
     because: dict[str, list[int]] = {}
     for number, group in enumerate(groups, 1):
         for outcome in group.outcomes:
@@ -116,7 +121,7 @@ def _gates(outcomes: Evidence, groups: tuple[CauseGroup, ...], pen: Pen, width: 
     family = None
     yield pen("bold", "Gates")
     for outcome, (gate, scenario) in zip(rows, where, strict=True):
-        if (now := getattr(_FAMILY.match(gate), "group", str)()[:3]) != family and family is not None:
+        if (now := _family(outcome.gate_id)) != family and family is not None:
             yield ""
         family = now
         sign, colour = mark(outcome)
@@ -125,6 +130,11 @@ def _gates(outcomes: Evidence, groups: tuple[CauseGroup, ...], pen: Pen, width: 
         for at, line in enumerate(wrap(name + _said(outcome, because.get(outcome.id, [])), width, head)):
             yield line.replace(f" {sign} ", f" {pen(colour, sign)} ", 1) if at == 0 else line
     yield ""
+
+
+def _family(gate: str) -> str:
+    found = _FAMILY.match(gate)
+    return _WITH.get(found[0], found[0]) if found else ""
 
 
 def _said(outcome: Outcome, because: list[int]) -> str:

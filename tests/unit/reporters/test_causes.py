@@ -81,6 +81,16 @@ def test_a_cause_is_shown_by_the_gate_that_has_no_other_and_by_its_furthest_comp
     assert group.shown == (alone, far)
 
 
+def test_a_cause_is_shown_by_the_comparison_that_its_statement_speaks_of():
+    cause = QUANTISED.model_copy(update={"statement": "it quantises unasked: tensor_type: expected F32, observed Q4_K"})
+    far = comparison(False, tolerance=0.1, smallest_passing_tolerance=9.0)
+    other = outcome("Falsified", "G-A-1", causes=(cause,), comparisons=(far,))
+    typed = comparison(False, measure="tensor_type")
+    named = outcome("Falsified", "G-A-2", causes=(cause, TOKENIZER), comparisons=(far, typed), violated=2)
+    group = next(g for g in causes([other, named]) if g.key == cause.key)
+    assert group.shown == (named, typed)
+
+
 def test_a_cause_without_comparisons_is_shown_by_its_outcome():
     crashed = outcome("Crashed", causes=(TOKENIZER,))
     assert causes([crashed])[0].shown == (crashed, None)

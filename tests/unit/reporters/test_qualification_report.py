@@ -51,8 +51,8 @@ def test_a_cause_has_its_statement_component_gates_evidence_and_command():
         """
 1. the GGUF has no tokenizer: 0 of 4 tokenizer.ggml.* keys are there
    suspected    converter
-   gates (7)    F-A1-001 gguf, F-A3-001 gguf, F-A5-001 gguf, F-CONV-S-G, F-CONV-G-A, F-CONV-G-S,
-                F-CONV-RT-001
+   gates (7)    F-A1-001 gguf, F-A3-001 gguf, F-A5-001 gguf, F-CONV-S-G gguf, F-CONV-G-A apr,
+                F-CONV-G-S safetensors, F-CONV-RT-001 gguf
    seen by      F-A1-001 gguf run/cpu
                 tiny-qwen2.gguf · tokenizer.ggml.tokens
                 key_present: expected true, observed nothing
@@ -86,6 +86,26 @@ def test_the_gates_keep_the_order_of_the_playbook_with_those_of_a_gate_together(
     assert rows == [("F-A3-001", "apr"), ("F-A3-001", "gguf"), ("F-A1-001", "apr"), ("F-A1-001", "gguf")]
 
 
+def test_gates_of_a_family_stand_together_with_a_blank_line_between_families():
+    gates = ["G0-PULL-001", "F-PERF-001", "G0-FORMAT-APR-001", "F-CONV-S-A", "F-PROFILE-001"]
+    table = text([outcome("Corroborated", gate) for gate in gates]).split("Gates\n")[1].split("\nArtifacts")[0]
+    assert [line[4:22].strip() for line in table.split("\n")][:7] == [
+        "G0-PULL-001", "G0-FORMAT-APR-001", "", "F-PERF-001", "F-PROFILE-001", "", "F-CONV-S-A",
+    ]  # fmt: skip
+
+
+def test_columns_that_do_not_fit_are_named_as_left_to_the_evidence():
+    seen = [
+        outcome(
+            metrics={"tokens_per_second": 3.0, "a_metric_of_a_long_name": 1.0, "another_metric_of_a_long_name": 2.0}
+        )
+    ]
+    assert "another metric of a long name" in text(seen, width=120)
+    shown = text(seen, width=80)
+    assert "a metric of a long name" in shown and "another" not in shown
+    assert "  1 metric more in evidence.json\n" in shown
+
+
 def test_a_gate_held_twice_in_one_scenario_names_its_artifact():
     subjects = [Subject(name=name, path=f"/{name}", format="gguf") for name in ("plain", "Q4_K_M")]
     shown = text([answer("F-A1-001", "gguf", subject=subject, reason="well") for subject in subjects])
@@ -104,7 +124,7 @@ def test_what_was_not_evaluated_stands_under_its_reason_what_is_not_proven_first
     assert (
         """
 Not evaluated
-  – not proven: the .apr was not written: F-CONV-RT-004
+  – not proven: the .apr was not written: F-CONV-RT-004 apr
   – not owed: no GPU was found: F-A2-001 gguf apr safetensors, F-A4-001 gguf, F-A6-001 gguf
   – left out by --skip: G0-LABEL-001
 """
@@ -114,7 +134,7 @@ Not evaluated
 
 def test_what_was_skipped_for_a_cause_stands_with_it():
     skipped = conversion("F-CONV-RT-004", "apr", "gguf", "apr", verdict="Skipped", causes=(TOKENIZER,))
-    assert "   not reached  F-CONV-RT-004\n" in text([*without_tokenizer(), skipped])
+    assert "   not reached  F-CONV-RT-004 apr\n" in text([*without_tokenizer(), skipped])
 
 
 def test_the_time_stands_by_gate_largest_first_with_its_share_of_the_run():
