@@ -174,6 +174,7 @@ def test_a_server_that_dies_is_a_crash(session):
     ("way", "said"),
     [
         ("closed", "does not answer /health: .*refused"),
+        ("forks", "does not answer /health: .*refused"),
         ("503", "answers 503 to /health"),
         ("silent", "does not answer /health: timed out"),
         ("noise", "what is no HTTP"),
