@@ -15,6 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bench_commands
+import bench_conversions
 import bench_memory
 import bench_passes
 import bench_tokenizers
@@ -24,6 +25,7 @@ from timing import Row
 GROUPS: dict[str, Callable[[Path, int], Iterator[Row]]] = {
     "passes": bench_passes.rows,
     "commands": bench_commands.rows,
+    "conversions": bench_conversions.rows,
     "memory": bench_memory.rows,
     "tokenizers": bench_tokenizers.rows,
 }

@@ -18,7 +18,7 @@ TINY = Path(__file__).resolve().parents[1] / "data" / "tiny-qwen2"
 
 def rows(model: Path, runs: int) -> Iterator[Row]:
     """The check of the large and of a small model, and the commands that read no model."""
-    contracts = _installed()
+    contracts = installed()
     weights = str(model / "model.safetensors")
     with tempfile.TemporaryDirectory() as folder:
         check = command([contracts, "check", str(model), "-o", folder])
@@ -41,7 +41,8 @@ def rows(model: Path, runs: int) -> Iterator[Row]:
             yield Row(f"contracts {' '.join(words[:2])}".replace(folder, ""), LIGHT, ours, theirs, 1.5, "at most")
 
 
-def _installed() -> str:
+def installed() -> str:
+    """The command beside this Python, else the one on the path."""
     beside = Path(sys.executable).with_name("contracts")
     found = str(beside) if beside.exists() else shutil.which("contracts")
     if found is None:

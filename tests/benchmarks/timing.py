@@ -34,16 +34,26 @@ class Row:
 
 
 def side_by_side(
-    ours: Callable[[], object], theirs: Callable[[], object], runs: int = 5, *, warm_up: bool = True
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    runs: int = 5,
+    *,
+    warm_up: bool = True,
+    before: Callable[[], object] = lambda: None,
 ) -> tuple[float, float]:
-    """Median seconds of each, run in turn after one warm-up, so that a slow minute slows both."""
+    """Median seconds of each, run in turn after one warm-up, so that a slow minute slows both.
+
+    `before` is called before each, and not timed.
+    """
     if warm_up:
-        ours()
-        theirs()
+        for work in (ours, theirs):
+            before()
+            work()
     a, b = [], []
     for _ in range(runs):
-        a.append(_timed(ours))
-        b.append(_timed(theirs))
+        for work, times in ((ours, a), (theirs, b)):
+            before()
+            times.append(_timed(work))
     return statistics.median(a), statistics.median(b)
 
 
