@@ -178,12 +178,13 @@ def _program(mode: str, rest: list[str]) -> int:
     elif mode == "serve":
         _serve_http(int(rest[0]))
     elif mode == "unready":
+        way = Path(rest[2]).read_text()
         Path(rest[1]).write_text(str(os.getpid()))
-        if rest[2] == "forks" and os.fork() == 0:
+        if way == "forks" and os.fork() == 0:
             os.setsid()
             Path(rest[1]).write_text(str(os.getpid()))
             _hang()
-        _serve_no_one(int(rest[0]), rest[2])
+        _serve_no_one(int(rest[0]), way)
     elif mode == "pid":
         Path(rest[0]).write_text(str(os.getpid()))
         _hang()

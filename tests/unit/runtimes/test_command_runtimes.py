@@ -79,6 +79,17 @@ def session():
         yield opened
 
 
+@pytest.fixture(scope="module")
+def unready(tmp_path_factory):
+    """A session whose server is never ready, the file it tells its process in, and the one that says in which way."""
+    folder = tmp_path_factory.mktemp("unready")
+    written, chosen = folder / "pid", folder / "way"
+    server = Server(arguments=("-IS", FAKE, "unready", "{port}", str(written), str(chosen)), ready="/health")
+    with Command(definition(server=server)).open(MODEL, LIMITS) as opened:
+        opened._limits = Limits(start_seconds=0.8)  # of the server alone: Python itself may take as long to start
+        yield opened, written, chosen
+
+
 def failure(session, way: str) -> RuntimeFailure:
     with pytest.raises(RuntimeFailure) as caught:
         session.complete("x", 4, way=way)
@@ -180,16 +191,14 @@ def test_a_server_that_dies_is_a_crash(session):
         ("noise", "what is no HTTP"),
     ],
 )
-def test_a_server_that_is_never_ready_is_timed_out_and_gone(tmp_path, way, said):
-    written = tmp_path / "pid"
-    server = Server(arguments=(FAKE, "unready", "{port}", str(written), way), ready="/health")
-    with Command(definition(server=server)).open(MODEL, LIMITS) as opened:
-        opened._limits = Limits(start_seconds=0.5)  # of the server alone: Python itself may take as long to start
-        with pytest.raises(TimedOut, match=f"was not ready within 0.5 s: .*{said}") as caught:
-            opened.address()
-        assert not processes.alive(int(written.read_text()))
-        assert caught.value.tail == "loading the model"
-        assert opened.complete("x", 4, way="banner").text == "forty two", "and what needs no server goes on"
+def test_a_server_that_is_never_ready_is_timed_out_and_gone(unready, way, said):
+    opened, written, chosen = unready
+    chosen.write_text(way)
+    with pytest.raises(TimedOut, match=f"was not ready within 0.8 s: .*{said}") as caught:
+        opened.address()
+    assert not processes.alive(int(written.read_text()))
+    assert caught.value.tail == "loading the model"
+    assert opened.complete("x", 4, way="banner").text == "forty two", "and what needs no server goes on"
 
 
 def test_a_server_that_died_between_two_questions_is_told_once_with_its_signal(tmp_path):
