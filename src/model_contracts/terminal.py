@@ -48,6 +48,11 @@ def wrap(text: str, width: int, first: str = "", rest: str | None = None) -> Ite
     yield from lines or [first.rstrip()]
 
 
+def cut(text: str, room: int) -> str:
+    """`text` in one line of at most `room` columns (at least 20), with an ellipsis where it is longer."""
+    return text if len(text) <= max(room, 20) else f"{text[: max(room, 20) - 1].rstrip()}…"
+
+
 def number(value: object) -> str:
     """A value for people: thousands separated, six digits of a float, text as it is (escaped, at most 100 columns)."""
     if isinstance(value, bool) or value is None:

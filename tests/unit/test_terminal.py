@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_contracts.terminal import number, plural, safe, wrap
+from model_contracts.terminal import columns, cut, items, number, plural, safe, wrap
 
 
 @settings(database=None, deadline=None)
@@ -47,3 +47,19 @@ def test_a_long_name_is_kept_whole():
 
 def test_a_count_and_its_word_agree():
     assert (plural(1, "gate"), plural(2000, "gate")) == ("1 gate", "2,000 gates")
+
+
+def test_parts_are_laid_out_without_breaking_one_in_two():
+    assert list(items(["F-A1-001 gguf", "F-A3-001 apr"], 24, "  ", lead="why not: ")) == [
+        "  why not:",
+        "  F-A1-001 gguf,",
+        "  F-A3-001 apr",
+    ]
+
+
+def test_a_text_is_cut_to_its_room_and_never_below_twenty_columns():
+    assert (cut("a" * 30, 30), cut("a" * 31, 30), cut("a" * 30, 5)) == ("a" * 30, "a" * 29 + "…", "a" * 19 + "…")
+
+
+def test_columns_are_as_wide_as_their_widest_cell():
+    assert columns([["a", "b"], ["long", "1"], ["x", "22"]], (False, True)) == ["a      b", "long   1", "x     22"]

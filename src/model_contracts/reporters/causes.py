@@ -35,22 +35,34 @@ class CauseGroup:
         return any(outcome.force == "must" for outcome in self.outcomes)
 
     @property
-    def shown(self) -> tuple[Outcome, Comparison | None]:
-        """The outcome that shows the cause best, and its violated comparison furthest beyond its tolerance.
+    def telling(self) -> tuple[tuple[Outcome, Comparison], ...]:
+        """What shows this cause and no other: violated comparisons, the most telling first.
 
-        One that compared something, that must hold, that measured what the statement speaks of, and that has no other
-        cause beside this one comes first.
+        A gate may be closed by several causes at once. What measures what the statement speaks of comes before what
+        gates without another cause saw, and that before everything.
         """
-        best = min(
-            self.outcomes,
-            key=lambda o: (not violations(o), o.force != "must", self._told(o) is None, len(o.causes) > 1),
-        )
-        return best, self._told(best) or next(iter(violations(best)), None)
-
-    def _told(self, outcome: Outcome) -> Comparison | None:
-        """The violated comparison that the statement speaks of."""
         words = set(self.statement.replace(":", " ").split())
-        return next((comparison for comparison in violations(outcome) if comparison.measure in words), None)
+        every = [(outcome, comparison) for outcome in self.outcomes for comparison in violations(outcome)]
+        spoken = [pair for pair in every if pair[1].measure in words]
+        # One measure may speak of two things: a type that was narrowed, a type that was widened.
+        named = [pair for pair in spoken if self._names(pair[1].observed)]
+        alone = [pair for pair in every if len(pair[0].causes) < 2]
+        return tuple(sorted(named or spoken or alone or every, key=self._rank))
+
+    def _names(self, observed: object) -> bool:
+        return isinstance(observed, str) and f"observed {observed}" in self.statement
+
+    def _rank(self, pair: tuple[Outcome, Comparison]) -> tuple[bool, bool, bool]:
+        outcome, comparison = pair
+        place = str(comparison.place)
+        return not (place and place in self.statement), outcome.force != "must", len(outcome.causes) > 1
+
+    @property
+    def shown(self) -> tuple[Outcome, Comparison | None]:
+        """The outcome that shows the cause best, and its comparison; None where nothing was compared."""
+        if self.telling:
+            return self.telling[0]
+        return min(self.outcomes, key=lambda outcome: outcome.force != "must"), None
 
 
 def fails(outcome: Outcome) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
 from model_contracts.outcome import Outcome, Verdict
+from model_contracts.reporters.causes import fails
 from model_contracts.reporters.difference import Difference
 from model_contracts.reporters.lines import circumstances, mark, short_digest, word
-from model_contracts.terminal import Pen, columns, plural, safe, wrap
+from model_contracts.terminal import Pen, columns, cut, plural, safe, wrap
 
 #: Lines of one kind that the text shows; JSON has all of them.
 MOST = 20
@@ -20,7 +22,7 @@ def text(told: Difference, *, width: int, color: bool) -> str:
     """What changed, gates first; a run like the other is said plainly."""
     pen = Pen(color)
     lines = [*_headline(told, pen, width), ""]
-    many = len({outcome.subject.name for outcome in (*told.old[0], *told.new[0])}) > 1
+    many = _many(told)
     rows = [(new, f"{_state(old, new)} → {_state(new, old)}: {safe(new.reason)}") for old, new in told.changed]
     lines += _section("Changed", rows, many, pen, width)
     lines += _section("New", [(o, f"{o.outcome.value}: {safe(o.reason)}") for o in told.added], many, pen, width)
@@ -62,7 +64,7 @@ def _turned(told: Difference) -> str:
 def _gone(outcome: Outcome, told: Difference) -> str:
     """What it was, and why it is not there where the new run says so."""
     why = told.new[1].not_evaluated.get(outcome.gate_id)
-    return f"was {outcome.outcome.value}: {safe(outcome.reason)}" + (f"; now {safe(why)}" if why else "")
+    return f"was {outcome.outcome.value}" + (f"; now {safe(why)}" if why else f": {safe(outcome.reason)}")
 
 
 def _state(outcome: Outcome, other: Outcome) -> str:
@@ -85,16 +87,31 @@ def _recounted(old: Outcome, new: Outcome) -> str:
     return "; ".join(said)
 
 
-def _section(title: str, rows: list[tuple[Outcome, str]], many: bool, pen: Pen, width: int) -> Iterator[str]:
+def _at(outcome: Outcome) -> tuple[str, str]:
+    return outcome.gate_id, circumstances(outcome)
+
+
+def _many(told: Difference) -> set[tuple[str, str]]:
+    """Gates that were held to several subjects under one scenario: their rows name the subject."""
+    named = {(*_at(outcome), outcome.subject.name) for outcome in (*told.old[0], *told.new[0])}
+    return {at for at, count in Counter((gate, place) for gate, place, _ in named).items() if count > 1}
+
+
+def _section(
+    title: str, rows: list[tuple[Outcome, str]], many: set[tuple[str, str]], pen: Pen, width: int
+) -> Iterator[str]:
     if not rows:
         return
     yield pen("bold", title)
-    where = [" ".join((*filter(None, [circumstances(o)]), *([safe(o.subject.name)] if many else []))) for o, _ in rows]
+    where = [
+        " ".join(filter(None, (circumstances(o), safe(o.subject.name) if _at(o) in many else ""))) for o, _ in rows
+    ]
     first, second = max(len(outcome.gate_id) for outcome, _ in rows), max(map(len, where))
     for (outcome, said), place in zip(rows, where, strict=True):
         sign, colour = mark(outcome)
         head = f"  {sign} {safe(outcome.gate_id):<{first}}  " + (f"{place:<{second}}  " if second else "")
-        for at, line in enumerate(wrap(said, width, head)):
+        # The numbers of what does not hold stand in full; why a gate was skipped, each run's own report says.
+        for at, line in enumerate(wrap(said, width, head) if fails(outcome) else [head + cut(said, width - len(head))]):
             yield line.replace(f" {sign} ", f" {pen(colour, sign)} ", 1) if at == 0 else line
     yield ""
 

@@ -38,10 +38,16 @@ def _title(outcomes: Evidence, groups: tuple[CauseGroup, ...], run: Run) -> str:
     about = f"{prose(names[0])}: " if names else "Report: "
     if not groups:
         return about + tally(outcomes, groups)
-    statement = groups[0].statement
-    cut = statement if len(statement) <= TITLE else statement[: TITLE - 1].rsplit(" ", 1)[0] + " …"
     more = f" (and {len(groups) - 1:,} more)" if len(groups) > 1 else ""
-    return about + prose(cut) + more
+    return about + prose(_short(groups[0].statement)) + more
+
+
+def _short(statement: str) -> str:
+    """What a long statement says before its first colon: its numbers stand beneath."""
+    if len(statement) <= TITLE:
+        return statement
+    head = statement.split(": ", 1)[0]
+    return head if len(head) <= TITLE else head[: TITLE - 1].rsplit(" ", 1)[0] + " …"
 
 
 def _summary(outcomes: Evidence, groups: tuple[CauseGroup, ...], run: Run) -> Iterator[str]:
@@ -56,7 +62,7 @@ def _summary(outcomes: Evidence, groups: tuple[CauseGroup, ...], run: Run) -> It
     yield ""
     if len(groups) > 1:
         rows = [
-            (f"{at}", prose(group.statement), group.component, f"{len(group.outcomes):,}")
+            (f"{at}", prose(_short(group.statement)), group.component, f"{len(group.outcomes):,}")
             for at, group in enumerate(groups, 1)
         ]
         yield from (*table(("#", "cause", "suspected", "gates"), rows), "")
@@ -83,7 +89,9 @@ def _environment(run: Run) -> Iterator[str]:
 
 
 def _cause(index: int, group: CauseGroup, run: Run) -> Iterator[str]:
-    yield from (f"## {index}. {prose(group.statement)}", "")
+    yield from (f"## {index}. {prose(_short(group.statement))}", "")
+    if _short(group.statement) != group.statement:
+        yield from (f"In full: {prose(group.statement)}", "")
     yield f"Suspected component: **{group.component}**" + ("." if group.must else "; no gate that must hold is closed.")
     yield ""
     yield from _numbers(group)
@@ -102,19 +110,18 @@ def _cause(index: int, group: CauseGroup, run: Run) -> Iterator[str]:
 
 
 def _numbers(group: CauseGroup) -> Iterator[str]:
-    """Expected against observed, those alike in one row; of gates with no other cause where there are any."""
+    """Expected against observed, those alike in one row."""
     alike: dict[tuple[str, ...], list[tuple[Outcome, Comparison]]] = {}
-    own = [outcome for outcome in group.outcomes if len(outcome.causes) < 2 and violations(outcome)]
-    for outcome in own or group.outcomes:
-        for comparison in violations(outcome):
-            alike.setdefault(_numbers_of(comparison), []).append((outcome, comparison))
+    for outcome, comparison in group.telling:
+        alike.setdefault(_numbers_of(comparison), []).append((outcome, comparison))
     if not alike:
         return
     shown = list(alike.items())[:WORST]
     rows = [(*_where(seen), *numbers) for numbers, seen in shown]
     yield from table(("gate", "where", "measure", "expected", "observed", "bound"), rows)
     yield ""
-    rest = sum(outcome.violated for outcome in own or group.outcomes) - sum(len(seen) for _, seen in shown)
+    unlisted = sum(o.violated - len(violations(o)) for o in group.outcomes if len(o.causes) < 2)
+    rest = unlisted + len(group.telling) - sum(len(seen) for _, seen in shown)
     if rest > 0:
         yield from (f"{plural(rest, 'comparison')} more {'does' if rest == 1 else 'do'} not hold.", "")
     notes = dict.fromkeys(comparison.note for _, seen in shown for _, comparison in seen if comparison.note)
@@ -150,7 +157,7 @@ def _gate(outcome: Outcome) -> str:
 
 
 def _named(outcome: Outcome) -> str:
-    where = circumstances(outcome)
+    where = circumstances(outcome, whole=True)
     return code(outcome.gate_id) + (f" {prose(where)}" if where else "")
 
 

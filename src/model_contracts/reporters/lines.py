@@ -49,7 +49,7 @@ def short_digest(digest: str) -> str:
     return f"{kind}:{value[:16]}"
 
 
-def circumstances(outcome: Outcome) -> str:
+def circumstances(outcome: Outcome, *, whole: bool = False) -> str:
     """`gguf run/cpu`, or the formats that it went through: `safetensors→gguf`; empty outside a qualification."""
     scenario = outcome.scenario
     if scenario is None:
@@ -58,7 +58,7 @@ def circumstances(outcome: Outcome) -> str:
     if len(scenario.chain) > 1 and not asked:
         chain = "→".join(scenario.chain)
         # A round trip goes through five formats, and a table has a hundred columns.
-        return safe(chain if len(chain) <= CHAIN else chain.replace("safetensors", "st"))
+        return safe(chain if whole or len(chain) <= CHAIN else chain.replace("safetensors", "st"))
     return safe(" ".join(part for part in (scenario.format or "".join(scenario.chain), asked) if part))
 
 

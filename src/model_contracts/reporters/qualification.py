@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from model_contracts.outcome import Comparison, Evidence, Outcome, Run, Verdict
+from model_contracts.outcome import Comparison, Evidence, Outcome, Run
 from model_contracts.reporters import measured
-from model_contracts.reporters.causes import CauseGroup, causes, counts, fails, reproduction, tally, violations
+from model_contracts.reporters.causes import CauseGroup, causes, counts, reproduction, tally
+from model_contracts.reporters.gate_table import gates
 from model_contracts.reporters.lines import (
     circumstances,
     compact,
     directory,
     last,
     left_out,
-    mark,
     notes,
     numbers,
     short_digest,
@@ -25,9 +23,6 @@ from model_contracts.terminal import Colour, Pen, columns, items, plural, safe, 
 _HEADLINE: dict[int, Colour] = {0: "green", 3: "yellow"}
 #: Columns of a label in a cause: `   suspected    `.
 _LABEL = 16
-_FAMILY = re.compile(r"G0|F-A(?=\d)|F-[A-Z]+")
-#: Families of one or two gates stand with their like.
-_WITH = {"F-GOLDEN": "F-CONTRACT", "F-PROFILE": "F-PERF"}
 
 
 def report(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
@@ -37,7 +32,7 @@ def report(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
     lines = [*_headline(outcomes, groups, run, pen, width), ""]
     for index, group in enumerate(groups, 1):
         lines += [*_cause(index, group, run, pen, width), ""]
-    lines += _gates(outcomes, groups, pen, width)
+    lines += gates(outcomes, groups, pen, width)
     lines += _artifacts(run, pen)
     lines += [*not_evaluated(outcomes, run, pen, width), *notes(run, pen, width)]
     lines += [*measured.time(outcomes, run, pen), *measured.metrics(outcomes, pen, width)]
@@ -77,7 +72,7 @@ def _cause(index: int, group: CauseGroup, run: Run, pen: Pen, width: int) -> Ite
         if said:
             yield from _labelled(label, items(said, width, " " * _LABEL), pen)
     for line in _seen(outcome, comparison):
-        if line != safe(group.statement):
+        if line.removeprefix("→ ") not in safe(group.statement):
             yield from wrap(line, width, " " * _LABEL)
     # On one line, however long: a command that was folded cannot be copied.
     yield from _labelled("reproduce", [" " * _LABEL + safe(reproduction(group, run))], pen)
@@ -100,55 +95,6 @@ def _seen(outcome: Outcome, comparison: Comparison | None) -> Iterator[str]:
     yield numbers(comparison)
     if comparison.note:
         yield f"→ {safe(comparison.note)}"
-
-
-def _gates(outcomes: Evidence, groups: tuple[CauseGroup, ...], pen: Pen, width: int) -> Iterator[str]:
-    """A line an outcome, those of a gate and of a family together, each in the order of the run."""
-    if not outcomes:
-        return
-    order: dict[str, int] = {}
-    for at, outcome in enumerate(outcomes):
-        order.setdefault(outcome.gate_id, at)
-        order.setdefault(f"family {_family(outcome.gate_id)}", at)
-    rows = sorted(outcomes, key=lambda o: (order[f"family {_family(o.gate_id)}"], order[o.gate_id]))
-    because: dict[str, list[int]] = {}
-    for number, group in enumerate(groups, 1):
-        for outcome in group.outcomes:
-            because.setdefault(outcome.id, []).append(number)
-    where = [(safe(outcome.gate_id), circumstances(outcome)) for outcome in rows]
-    first, second = (max(len(cell) for cell in column) for column in zip(*where, strict=True))
-    often = Counter(where)
-    family = None
-    yield pen("bold", "Gates")
-    for outcome, (gate, scenario) in zip(rows, where, strict=True):
-        if (now := _family(outcome.gate_id)) != family and family is not None:
-            yield ""
-        family = now
-        sign, colour = mark(outcome)
-        name = f"{safe(outcome.subject.name)}: " if often[gate, scenario] > 1 else ""
-        head = f"  {sign} {gate:<{first}}  {scenario:<{second}}  "
-        for at, line in enumerate(wrap(name + _said(outcome, because.get(outcome.id, [])), width, head)):
-            yield line.replace(f" {sign} ", f" {pen(colour, sign)} ", 1) if at == 0 else line
-    yield ""
-
-
-def _family(gate: str) -> str:
-    found = _FAMILY.match(gate)
-    return _WITH.get(found[0], found[0]) if found else ""
-
-
-def _said(outcome: Outcome, because: list[int]) -> str:
-    reason = safe(outcome.reason)
-    if outcome.outcome is Verdict.SKIPPED:
-        return f"{'not owed' if outcome.skip_cause == 'not_owed' else 'not proven'}: {reason}"
-    if not fails(outcome):
-        return reason
-    why = f"cause {', '.join(map(str, because))}" + (", warning" if outcome.force == "should" else "")
-    if outcome.outcome is Verdict.ERROR:
-        return f"{why}: the checker failed: {reason}"
-    if not violations(outcome):
-        return f"{why}: {outcome.outcome.value.lower()}: {reason}"
-    return f"{why}: {outcome.violated:,} violated, {outcome.compared:,} compared"
 
 
 def _artifacts(run: Run, pen: Pen) -> Iterator[str]:

@@ -91,6 +91,19 @@ def test_a_cause_is_shown_by_the_comparison_that_its_statement_speaks_of():
     assert group.shown == (named, typed)
 
 
+def test_of_two_causes_with_one_measure_each_is_shown_by_what_it_observed():
+    narrow, wide = (
+        QUANTISED.model_copy(update={"key": kind, "statement": f"types: tensor_type: expected BF16, observed {kind}"})
+        for kind in ("Q4_K", "F32")
+    )
+    seen = tuple(
+        comparison(False, measure="tensor_type", expected="BF16", observed=kind) for kind in ("Q4_K", "F32", "F32")
+    )
+    both = outcome("Falsified", causes=(narrow, wide), comparisons=seen, violated=3)
+    told = {group.key: [c.observed for _, c in group.telling] for group in causes([both])}
+    assert told == {"Q4_K": ["Q4_K"], "F32": ["F32", "F32"]}
+
+
 def test_a_cause_without_comparisons_is_shown_by_its_outcome():
     crashed = outcome("Crashed", causes=(TOKENIZER,))
     assert causes([crashed])[0].shown == (crashed, None)

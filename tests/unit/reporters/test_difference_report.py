@@ -94,7 +94,7 @@ def test_gates_that_are_new_and_gone_are_said_and_why_where_the_run_says_so():
     shown = text(old, new)
     assert shown.startswith("Gates: 1 new, 1 gone\n")
     assert "\nNew\n  ✓ G-A-9  Corroborated: 5 compared\n" in shown
-    assert "  ✗ F-A1-001  gguf run/cpu  was Falsified: Falsified because of the test; now left out by --skip\n" in shown
+    assert "  ✗ F-A1-001  gguf run/cpu  was Falsified; now left out by --skip\n" in shown
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,24 @@ def test_numbers_of_another_cause_are_not_shown_where_a_gate_has_this_one_alone(
     assert "relative_rmse" in second and "key_present" not in second
 
 
+def test_a_long_statement_is_a_short_heading_and_stands_in_full_beneath():
+    long = QUANTISED.model_copy(
+        update={"statement": f"it quantises unasked: tensor_type at {'x' * 120}: observed Q4_K"}
+    )
+    shown = issue([outcome("Falsified", causes=(long,))])
+    assert shown.startswith("# Qwen2.5-0.5B: it quantises unasked\n")
+    assert (
+        f"## 1. it quantises unasked\n\nIn full: it quantises unasked: `tensor_type` at {'x' * 120}: observed `Q4_K`\n"
+        in shown
+    )
+
+
+def test_a_chain_of_formats_is_written_out():
+    chain = ("safetensors", "apr", "gguf", "apr", "safetensors")
+    shown = issue([conversion("F-CONV-RT-003", *chain, verdict="Falsified")])
+    assert "- `F-CONV-RT-003` safetensors→apr→gguf→apr→safetensors, what the test holds: falsified\n" in shown
+
+
 def test_a_cause_of_warnings_is_said_to_close_nothing():
     shown = issue(
         [outcome("Falsified", "F-PERF-001", force="should", causes=(SLOW,), scenario=Scenario(format="gguf"))]

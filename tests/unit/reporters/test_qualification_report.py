@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from model_contracts.outcome import Cause, Scenario, Subject
+from model_contracts.outcome import Cause, Place, Scenario, Subject
 from model_contracts.reporters import REPORTERS
 from support.outcomes import comparison, outcome, record
 from support.qualified import PLAYBOOK, QUANTISED, SLOW, TOKENIZER, answer, conversion, qualified, without_tokenizer
@@ -80,6 +80,28 @@ def test_a_gate_is_a_line_with_its_scenario_and_its_cause():
     assert "  – F-CONV-RT-004  apr→gguf→apr         not proven: the .apr was not written" in lines
 
 
+def test_a_gate_that_holds_or_was_skipped_is_one_line_whose_title_or_reason_may_be_cut():
+    title = "every shape is what the hyper-parameters make it, in every tensor of the family"
+    holds = outcome(title=title, reason=f"{title}: 79 compared")
+    skipped = outcome(
+        "Skipped", "G0-TEST-002", reason="the converter had no answer to this question and said so at length"
+    )
+    lines = text([holds, skipped], width=80).splitlines()
+    rows = [line for line in lines if line.startswith(("  ✓", "  –")) and "G0-TEST" in line][:2]
+    assert rows == [
+        "  ✓ G0-TEST-001    79 compared · every shape is what the hyper-parameters make…",
+        "  – G0-TEST-002    not proven: the converter had no answer to this question and…",
+    ]
+    assert "said so at length: G0-TEST-002" in " ".join(" ".join(lines).split())
+
+
+def test_what_a_statement_says_is_not_said_again_beneath_it():
+    told = TOKENIZER.model_copy(update={"statement": "it refuses: answer at a.gguf: observed nothing (no tokenizer)"})
+    seen = comparison(False, measure="answer", place=Place(file="a.gguf"), note="no tokenizer")
+    shown = text([outcome("Falsified", causes=(told,), comparisons=(seen,))])
+    assert "   seen by      G0-TEST-001\n                answer: expected 1, observed 1.5\n   reproduce " in shown
+
+
 def test_the_gates_keep_the_order_of_the_playbook_with_those_of_a_gate_together():
     seen = [answer(gate, form) for form in ("apr", "gguf") for gate in ("F-A3-001", "F-A1-001")]
     rows = re.findall(r"^  ✓ (\S+)  (\S+)", text(seen), re.M)
@@ -116,7 +138,7 @@ def test_a_gate_with_two_causes_names_both():
     both = outcome("Falsified", "G-A-2", causes=(TOKENIZER, QUANTISED))
     shown = text([outcome("Falsified", "G-A-1", causes=(TOKENIZER,)), both])
     assert shown.startswith("0 of 2 hold; 2 causes\n2 do not hold (2 that must)\n")
-    assert "✗ G-A-2    cause 1, 2: 1 violated, 10 compared\n" in shown
+    assert "✗ G-A-2    cause 1-2: 1 violated, 10 compared\n" in shown
 
 
 def test_what_was_not_evaluated_stands_under_its_reason_what_is_not_proven_first():
