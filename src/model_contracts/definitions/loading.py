@@ -11,7 +11,7 @@ from model_contracts.converter import CommandConverter
 from model_contracts.definitions import shipped
 from model_contracts.definitions.errors import DefinitionError, nearest
 from model_contracts.definitions.merge import Layer, flatten, merge_family
-from model_contracts.definitions.tree import MAX_BYTES, parse
+from model_contracts.definitions.tree import MAX_BYTES, Tree, parse
 from model_contracts.definitions.typed import Text, build
 from model_contracts.family import Family, Recipes
 from model_contracts.invariant import Corpus, Definition, Invariant
@@ -142,6 +142,14 @@ def _shipped(cls: type[D], name: str) -> D:
 
 
 def _read(cls: type[D], path: Path, shown: str) -> D:
+    tree, digest = tree_of(path, shown)
+    definition = build(cls, tree)
+    definition._origin = Text(tree, digest)
+    return definition
+
+
+def tree_of(path: Path, shown: str) -> tuple[Tree, str]:
+    """The YAML of a file as plain values with their places, and the digest of its bytes. Raises DefinitionError."""
     from blake3 import blake3
 
     try:
@@ -149,7 +157,4 @@ def _read(cls: type[D], path: Path, shown: str) -> D:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise DefinitionError(shown, None, None, "a definition file", (error.strerror or "no file").lower()) from None
-    tree = parse(data, shown)
-    definition = build(cls, tree)
-    definition._origin = Text(tree, f"blake3:{blake3(data).hexdigest()}")
-    return definition
+    return parse(data, shown), f"blake3:{blake3(data).hexdigest()}"

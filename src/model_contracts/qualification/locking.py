@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from model_contracts.definitions import load
+from model_contracts.definitions.founding_playbook import any_playbook
 from model_contracts.engine.evidence import Unusable
 from model_contracts.playbook import Playbook
 
@@ -19,7 +19,7 @@ _MOST = 1 << 20
 def lock(name: str) -> str:
     """Record a playbook's digest beside it, those of other playbooks kept; what was done, in a line."""
     path = Path(name)
-    digest, place = _digest(load(Playbook, path)), path.parent / NAME
+    digest, place = _digest(any_playbook(path)[0]), path.parent / NAME
     entries = _entries(place)
     before = entries.get(path.name)
     text = json.dumps(dict(sorted((entries | {path.name: digest}).items())), indent=2) + "\n"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_contracts.definitions import load, shipped_ids
+from model_contracts.definitions.founding_playbook import any_playbook
 from model_contracts.playbook import Playbook
 from model_contracts.qualification.locking import Lock, state
 
@@ -25,5 +26,7 @@ def opened(name: str) -> Opened:
         return Opened(load(Playbook, name), "unlocked")
     if f"qualification/{name}" in shipped_ids("playbook"):
         return Opened(load(Playbook, f"qualification/{name}"), "unlocked")
-    playbook = load(Playbook, Path(name) if "/" in name or Path(name).is_file() else name)
-    return Opened(playbook, state(Path(name), playbook))
+    if "/" not in name and not Path(name).is_file():
+        return Opened(load(Playbook, name), "unlocked")
+    playbook, not_evaluated = any_playbook(Path(name))
+    return Opened(playbook, state(Path(name), playbook), not_evaluated)
