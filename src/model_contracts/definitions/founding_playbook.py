@@ -17,6 +17,7 @@ from model_contracts.definitions.loading import load, tree_of
 from model_contracts.definitions.translation import Translation
 from model_contracts.definitions.typed import Text, build
 from model_contracts.playbook import Playbook, Tier
+from model_contracts.terminal import safe
 
 #: Keys of a playbook, and why each is not evaluated.
 NotEvaluated = tuple[tuple[str, str], ...]
@@ -222,4 +223,4 @@ def _sections(theirs: Translation) -> None:
         if off:
             theirs.get(*pointer)
         else:
-            theirs.leave(f"{named}: {why}" if named else why, *pointer)
+            theirs.leave(safe(f"{named}: {why}" if named else why), *pointer)

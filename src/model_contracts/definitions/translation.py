@@ -8,6 +8,7 @@ from typing import Any
 
 from model_contracts.definitions.errors import short
 from model_contracts.definitions.tree import Pointer, Tree
+from model_contracts.terminal import safe
 
 MAX_LEFT = 200
 
@@ -137,7 +138,7 @@ def _number(value: object) -> float | int | None:
 
 def _dotted(pointer: Pointer) -> str:
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step[:80]}" for step in pointer)
-    return text.removeprefix(".")
+    return safe(text.removeprefix("."))
 
 
 def _plain(pointer: Pointer) -> str:

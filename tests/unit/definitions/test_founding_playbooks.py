@@ -191,6 +191,11 @@ def test_of_many_keys_that_nothing_reads_200_are_said_and_the_others_counted(rea
     assert len(left) == 201 and left["…"] == "and 100 more keys"
 
 
+def test_a_key_shows_nothing_that_a_terminal_obeys(read):
+    left = read(LEAST + '"k\\e[2J": 1\nollama_parity: {gates: ["\\e[2J"]}\n')[1]
+    assert set(left) == {"k\\x1b[2J", "ollama_parity"} and "\x1b" not in left["ollama_parity"]
+
+
 def test_a_file_is_theirs_by_its_name_or_by_its_keys(tmp_path):
     (tmp_path / "a.playbook.yaml").write_text("x: 1")
     (tmp_path / "b.yaml").write_text(LEAST)
