@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from model_contracts.outcome import Cause, Comparison, Evidence, Outcome, Run, Verdict
 from model_contracts.reporters.lines import BAD, severity
-from model_contracts.terminal import plural
+from model_contracts.terminal import number, plural
 
 #: Options of a command that a reproduction of one gate says for itself, or has no use for.
 _WITH_VALUE = ("-o", "--output", "--format", "--only", "--skip", "--failure-policy")
@@ -43,7 +43,7 @@ class CauseGroup:
         """
         words = set(self.statement.replace(":", " ").split())
         every = [(outcome, comparison) for outcome in self.outcomes for comparison in violations(outcome)]
-        spoken = [pair for pair in every if pair[1].measure in words]
+        spoken = [pair for pair in every if pair[1].measure in words and pair[0].causes]
         # One measure may speak of two things: a type that was narrowed, a type that was widened.
         named = [pair for pair in spoken if self._names(pair[1].observed)]
         alone = [pair for pair in every if len(pair[0].causes) < 2]
@@ -110,14 +110,15 @@ def _component(outcomes: list[Outcome]) -> str:
 
 
 def _statement(outcomes: list[Outcome]) -> str:
-    """What is wrong where nobody said: the worst comparison's note, or the gate's title and how much of it fails."""
+    """What is wrong where nobody said why: the worst comparison's numbers, or what the outcome says."""
     worst = next((outcome for outcome in outcomes if violations(outcome)), outcomes[0])
     if not violations(worst):
         return f"{worst.outcome.value.lower()}: {worst.reason}"
-    count = sum(outcome.violated for outcome in outcomes)
-    compared = sum(outcome.compared for outcome in outcomes)
-    verb = "does" if count == 1 else "do"
-    return f"{worst.title}: {plural(count, 'comparison')} {verb} not hold ({compared:,} compared)"
+    seen = violations(worst)[0]
+    at = f" at {seen.place}" if str(seen.place) else ""
+    more = sum(outcome.violated for outcome in outcomes) - 1
+    rest = f" (and {more:,} more)" if more > 0 else ""
+    return f"{seen.measure}{at}: expected {number(seen.expected)}, observed {number(seen.observed)}{rest}"
 
 
 def tally(outcomes: Evidence, groups: tuple[CauseGroup, ...]) -> str:

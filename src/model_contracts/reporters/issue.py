@@ -38,7 +38,7 @@ def _title(outcomes: Evidence, groups: tuple[CauseGroup, ...], run: Run) -> str:
     about = f"{prose(names[0])}: " if names else "Report: "
     if not groups:
         return about + tally(outcomes, groups)
-    more = f" (and {len(groups) - 1:,} more)" if len(groups) > 1 else ""
+    more = f" (and {plural(len(groups) - 1, 'cause')} more)" if len(groups) > 1 else ""
     return about + prose(_short(groups[0].statement)) + more
 
 

@@ -49,7 +49,7 @@ def test_an_outcome_without_a_cause_is_grouped_under_its_own_gate():
         ("gate/G-A-1", "unknown", 2),
         ("gate/G-A-2", "unknown", 1),
     ]
-    assert groups[0].statement == "what the test holds: 2 comparisons do not hold (20 compared)"
+    assert groups[0].statement == "mean at a.weight: expected 1, observed 1.5 (and 1 more)"
     assert groups[1].statement == "crashed: Crashed because of the test"
 
 

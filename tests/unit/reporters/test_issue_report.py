@@ -51,7 +51,7 @@ def test_the_title_is_the_worst_cause_and_the_parts_stand_in_their_order():
         QUANTISED.statement.replace("Q4_K", "`Q4_K`"),
     ]
     assert headings(issue(two_causes())) == [
-        ("h1", f"Qwen2.5-0.5B: {statements[0]} (and 1 more)"),
+        ("h1", f"Qwen2.5-0.5B: {statements[0]} (and 1 cause more)"),
         ("h2", "Environment"),
         ("h2", f"1. {statements[0]}"),
         ("h2", f"2. {statements[1]}"),
@@ -156,7 +156,7 @@ def test_the_evidence_of_a_check_is_reported_by_gate_with_its_own_command():
     seen = [outcome(), outcome("Falsified", "G0-CONTAINER-001", title="the container is well-formed")]
     shown = issue(seen, record, command=("contracts", "check", "a model.gguf", "-o", "out"))
     assert "model-contracts held `Qwen2.5-0.5B` (`gguf`) to its contract.\n**1 of 2 hold; 1 cause**: " in shown
-    assert "## 1. the container is well-formed: 1 comparison does not hold (10 compared)\n" in shown
+    assert "## 1. mean at a.weight: expected 1, observed 1.5\n" in shown
     assert "```sh\ncontracts check 'a model.gguf' --only G0-CONTAINER-001\n```\n" in shown
 
 
