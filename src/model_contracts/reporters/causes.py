@@ -10,9 +10,9 @@ from model_contracts.reporters.lines import BAD, severity
 from model_contracts.terminal import number, plural
 
 #: Options of a command that a reproduction of one gate says for itself, or has no use for.
-_WITH_VALUE = ("-o", "--output", "--format", "--only", "--skip", "--failure-policy")
+_WITH_VALUE = ("-o", "--output", "--format", "--only", "--skip", "--failure-policy", "--workers")
 _JOINED = tuple(f"{name}=" for name in _WITH_VALUE if name.startswith("--"))
-_ALONE = ("--plan", "--resume", "--no-color")
+_ALONE = ("--plan", "--resume", "--keep", "--no-color")
 
 
 @dataclass(frozen=True, slots=True)

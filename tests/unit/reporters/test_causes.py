@@ -120,7 +120,10 @@ def test_the_first_reproduction_that_an_outcome_has_is_the_causes():
     [
         (("check", "a b.gguf", "-o", "out", "--skip=G-B-1"), "contracts check 'a b.gguf' --only G0-TEST-001"),
         (("check", "m", "-oout", "--only", "G0-*"), "contracts check m --only G0-TEST-001"),
-        (("qualify", "tiny", "--no-gpu", "--resume"), "contracts qualify tiny --no-gpu --only G0-TEST-001"),
+        (
+            ("qualify", "tiny", "--no-gpu", "--workers", "2", "--resume", "--keep"),
+            "contracts qualify tiny --no-gpu --only G0-TEST-001",
+        ),
         (("check", "m", "--against", "s"), "contracts check m --against s --only G0-TEST-001"),
         (("convert", "s", "t", "--dtype", "Q8_0"), "contracts convert s t --dtype Q8_0"),
     ],
