@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib import import_module
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from model_contracts.contract import Contract
-from model_contracts.converter import CommandConverter
 from model_contracts.definitions import shipped
 from model_contracts.definitions.errors import DefinitionError, nearest
 from model_contracts.definitions.merge import Layer, flatten, merge_family
@@ -15,31 +16,49 @@ from model_contracts.definitions.tree import MAX_BYTES, Tree, parse
 from model_contracts.definitions.typed import Text, build
 from model_contracts.family import Family, Recipes
 from model_contracts.invariant import Corpus, Definition, Invariant
-from model_contracts.playbook import Playbook, System, Tier
-from model_contracts.runtime import CommandRuntime
-from model_contracts.sign import Sign
+
+if TYPE_CHECKING:
+    from model_contracts.converter import CommandConverter
 
 D = TypeVar("D", bound=Definition)
 
-KINDS: dict[shipped.Kind, type[Definition]] = {
-    "invariant": Invariant,
-    "contract": Contract,
-    "family": Family,
-    "recipes": Recipes,
-    "converter": CommandConverter,
-    "runtime": CommandRuntime,
-    "corpus": Corpus,
-    "playbook": Playbook,
-    "tier": Tier,
-    "system": System,
-    "audit": Sign,
+#: Kind to the module and the name of its type; types that a check never asks for took a twentieth of a small one.
+_TYPES: dict[shipped.Kind, tuple[str, str]] = {
+    "invariant": ("model_contracts.invariant", "Invariant"),
+    "contract": ("model_contracts.contract", "Contract"),
+    "family": ("model_contracts.family", "Family"),
+    "recipes": ("model_contracts.family", "Recipes"),
+    "converter": ("model_contracts.converter", "CommandConverter"),
+    "runtime": ("model_contracts.runtime", "CommandRuntime"),
+    "corpus": ("model_contracts.invariant", "Corpus"),
+    "playbook": ("model_contracts.playbook", "Playbook"),
+    "tier": ("model_contracts.playbook", "Tier"),
+    "system": ("model_contracts.playbook", "System"),
+    "audit": ("model_contracts.sign", "Sign"),
 }
+
+
+class _Kinds(Mapping[shipped.Kind, type[Definition]]):
+    """The table, each type imported when it is looked up."""
+
+    def __getitem__(self, kind: shipped.Kind) -> type[Definition]:
+        module, name = _TYPES[kind]
+        return cast("type[Definition]", getattr(import_module(module), name))
+
+    def __iter__(self) -> Iterator[shipped.Kind]:
+        return iter(_TYPES)
+
+    def __len__(self) -> int:
+        return len(_TYPES)
+
+
+KINDS: Mapping[shipped.Kind, type[Definition]] = _Kinds()
 Asked = tuple[str, int | None, int | None]
 
 
 def kind_of(cls: type[Definition]) -> shipped.Kind:
     """The kind whose definitions are of this class."""
-    return next(kind for kind, known in KINDS.items() if known is cls)
+    return next(kind for kind, place in _TYPES.items() if place == (cls.__module__, cls.__name__))
 
 
 def load(cls: type[D], name: str | Path) -> D:
@@ -69,6 +88,8 @@ def load_recipes(name: str | Path = "recipes") -> Recipes:
 
 def load_converter(name: str | Path) -> CommandConverter:
     """A command converter by id or path."""
+    from model_contracts.converter import CommandConverter
+
     return load(CommandConverter, name)
 
 

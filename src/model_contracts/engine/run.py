@@ -16,7 +16,6 @@ from model_contracts.checks.interface import Examination, Skip
 from model_contracts.definitions import load_corpus, load_families, load_recipes
 from model_contracts.engine.conclude import conclude
 from model_contracts.engine.environment import host
-from model_contracts.engine.golden_files import read
 from model_contracts.engine.plan import CheckRequest, Plan, Step, UsageError, plan
 from model_contracts.engine.properties import PROPERTIES
 from model_contracts.engine.record import artifact_record, beside, run_record, subject_of
@@ -36,6 +35,8 @@ from model_contracts.outcome import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from model_contracts.golden import Golden
 
 
@@ -43,7 +44,7 @@ def check(request: CheckRequest) -> tuple[Evidence, Run]:
     """Examine every path of the request; the evidence of all, and the record of the run."""
     started, clock = _now(), time.perf_counter()
     plans = [plan(request, path) for path in request.paths]
-    golden = read(request.golden) if request.golden is not None else None
+    golden = _golden(request.golden) if request.golden is not None else None
     source = _source(request)
     examinations = [examination_of(request, open_artifact(path), source, golden) for path in request.paths]
     outcomes: list[Outcome] = []
@@ -55,6 +56,12 @@ def check(request: CheckRequest) -> tuple[Evidence, Run]:
     if source is not None:
         records.append(artifact_record(source, examinations[0], ()))
     return tuple(outcomes), run_record(request, plans, records, outcomes, started, time.perf_counter() - clock)
+
+
+def _golden(path: Path) -> Golden:
+    from model_contracts.engine.golden_files import read
+
+    return read(path)
 
 
 def _source(request: CheckRequest) -> Artifact | None:
