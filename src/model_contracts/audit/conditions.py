@@ -15,6 +15,7 @@ _CUT = re.compile(r".*[0-9]\.[0-9].*[-_][0-9]{1,2}")
 _SIZE = re.compile(r"[0-9][bBmM](?![A-Za-z])")
 #: A line from its first character that is no space.
 _LINE = re.compile(r"\S[^\n]*")
+_MOST_WORDS = 32
 _EXTENSIONS = {"apr", "gguf", "safetensors", "json", "bin"}
 
 
@@ -105,12 +106,14 @@ def _name_cut_after(values: list[object], before: str, names: Names) -> bool:
     return False
 
 
-def _is_cut(path: str, names: Names) -> bool:
+def _is_cut(text: str, names: Names) -> bool:
+    """Whether a path in a text (names of folders may hold spaces) ends in a model's name up to one of its dots."""
+    return any(_cut_file(word.strip("'\"`,;:()"), names) for word in text.split()[:_MOST_WORDS])
+
+
+def _cut_file(path: str, names: Names) -> bool:
     """Whether the file of a path is a model's name up to one of the name's dots, with an extension put on it."""
-    words = path.strip().strip("'\"`").split()
-    if not words:
-        return False
-    *folders, file = words[0].rstrip("'\"`,;:)").replace("\\", "/").split("/")
+    *folders, file = path.replace("\\", "/").split("/")
     kept, dot, extension = file.rpartition(".")
     known = {*names, *folders}
     if not dot or extension.lower() not in _EXTENSIONS or kept in names:

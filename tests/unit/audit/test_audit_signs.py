@@ -84,6 +84,11 @@ def test_honest_evidence_of_ours_is_not_accused(tmp_path):
         ({"violated": 1}, "audit/violation-kept"),
         ({"comparisons": [json.loads(comparison(False).model_dump_json())]}, "audit/violation-kept"),
         ({"counterexample": {"kind": "k", "description": "d"}}, "audit/violation-kept"),
+        ({"gate_id": "F-A2-001", "reason": "there is no GPU here"}, "audit/gpu-switched-off"),
+        (
+            {"gate_id": "F-GOLDEN-RULE-001", "comparisons": [{"expected": "", "observed": "", "holds": True}]},
+            "audit/empty-texts-equal",
+        ),
         ({"gate_id": "F-A1-001", "metrics": {"tokens": 0}}, "audit/no-token-measured"),
         ({"outcome": "Falsified"}, "audit/red-without-a-comparison"),
         (
