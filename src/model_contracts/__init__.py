@@ -11,6 +11,7 @@ The house, from the ground up; imports run downward only (import-linter holds it
 * `anatomy`: what an artifact is beyond its container: family, canonical names, hyper-parameters, claims, pairing.
 * `checks`: one file a kind; an Artifact (or two) to Comparisons. A check yields comparisons, never a bool.
 * `engine`: plan, run, `properties` (what is generated), evidence, decide. Nothing compared is Skipped, never green.
+* `audit`: evidence, ours or the founding system's, held to signs of verdicts that are worth nothing.
 * `reporters`: evidence to text. `cli`: parses and prints, decides nothing.
 
 To find the code behind a red gate: `contracts explain GATE` names the invariant and the kind of check; the check is

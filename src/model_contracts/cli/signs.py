@@ -38,7 +38,7 @@ def _lines(sign: Outline, pen: Pen, columns: int) -> Iterator[str]:
 def _condition(condition: dict[str, Any]) -> str:
     (form,) = condition.keys() - {"fields"}
     given = condition[form]
-    words = {"blank": "is blank"}.get(form, form.replace("_", " "))
+    words = {"blank": "is blank", "differs": "is there and is not"}.get(form, form.replace("_", " "))
     values = given if isinstance(given, list) else [given]
     said = "" if form == "blank" else " " + " or ".join(json.dumps(value, ensure_ascii=False) for value in values)
     return f"{' or '.join(condition['fields'])} {words}{said}"
