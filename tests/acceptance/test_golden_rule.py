@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cases.interface import LLAMA, LLAMA_Q8_0, QWEN2, QWEN2_Q4_K_M
 from cases.variants import BROKEN
+from model_contracts.cli.main import main
 from model_contracts.engine.plan import CheckRequest
 from model_contracts.engine.run import check
 from model_contracts.outcome import Outcome
@@ -48,7 +52,7 @@ def test_an_honest_conversion_keeps_ids_and_distributions_on_both_runtimes(targe
     [
         ("f01-k-permuted-with-the-wrong-head-count", "mean_divergence", 8),
         ("f03-norms-given-one", "mean_divergence", 4),
-        ("two-layers-swapped", "top1_agreement", 4),
+        ("two-layers-swapped", "top1_agreement", 8),
         ("f06-linear-scaling-dropped", "mean_divergence", 64),
         ("f07-theta-ten-thousand", "mean_divergence", 400),
     ],
@@ -65,6 +69,50 @@ def test_a_model_that_loads_and_is_wrong_is_falsified_with_a_shrunk_prompt(
     assert counterexample is not None
     assert counterexample.kind == "prompt"
     assert 1 <= len(counterexample.input["tokens"]) <= longest
+
+
+def with_head(folder: Path, change: Callable[[np.ndarray], np.ndarray]) -> Path:
+    """A copy of tiny-llama whose head is changed; every type stays F16."""
+    from safetensors.numpy import load_file, save_file
+
+    shutil.copytree(LLAMA, folder)
+    (shard,) = [file for file in folder.glob("*.safetensors") if "lm_head.weight" in load_file(file)]
+    tensors = load_file(shard)
+    tensors["lm_head.weight"] = change(tensors["lm_head.weight"].astype(np.float32)).astype(np.float16)
+    save_file(tensors, shard, metadata={"format": "pt"})
+    return folder
+
+
+def noisy(head: np.ndarray) -> np.ndarray:
+    return head + 0.01 * head.std() * np.random.default_rng(0).standard_normal(head.shape).astype(np.float32)
+
+
+@transformers
+@pytest.mark.parametrize("change", [noisy, lambda head: head * 1.01], ids=["noise", "scale"])
+def test_a_head_perturbed_by_one_percent_is_seen_where_every_value_is_owed(
+    change: Callable[[np.ndarray], np.ndarray], tmp_path: Path
+) -> None:
+    target = with_head(tmp_path / "tiny-llama", change)
+    found = outcomes(CheckRequest((target,), against=LLAMA), SAME_RUNTIME)[SAME_RUNTIME]
+    assert found.outcome == "Falsified"
+    worst = next(c for c in found.comparisons if c.measure == "nmse" and c.place.key == "positions all")
+    assert not worst.holds
+    assert worst.observed > 20 * worst.tolerance
+    assert found.counterexample is not None
+
+
+@transformers
+@llama_cpp
+@pytest.mark.parametrize(("source", "dtype"), [(QWEN2, "F16"), (LLAMA, "BF16")], ids=["values-kept", "values-rounded"])
+def test_sixteen_bits_of_the_other_kind_are_a_verdict_on_both_runtimes(
+    source: Path, dtype: str, tmp_path: Path
+) -> None:
+    target = tmp_path / f"{source.name}.gguf"
+    assert main(["convert", str(source), str(target), "--dtype", dtype]) == 0
+    found = outcomes(CheckRequest((target,), against=source), SAME_RUNTIME, OWN_RUNTIME)
+    assert {gate: outcome.outcome.value for gate, outcome in found.items()} == dict.fromkeys(
+        (SAME_RUNTIME, OWN_RUNTIME), "Corroborated"
+    )
 
 
 @transformers

@@ -9,15 +9,31 @@ import numpy as np
 from model_contracts.runtimes.interface import LogProbabilities, TopLogits, WrongAnswer
 
 Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
+Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
+
+#: Nats within which two likelihoods are equal, and have no order.
+EQUAL = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Position by position, [positions]: KL divergence in nats, whether the likeliest token is one, NMSE."""
+    """Position by position, [positions]: KL divergence and margin in nats, NMSE.
+
+    The margin is how much less the source gives the target's likeliest token than its own: 0 where they are one.
+    """
 
     divergence: Floats
-    same_top: np.ndarray[tuple[int], np.dtype[np.bool_]]
+    margin: Floats
     nmse: Floats
+
+    @property
+    def same_top(self) -> Flags:
+        """Whether the likeliest token is one."""
+        return self.same_within(EQUAL)
+
+    def same_within(self, tie: float) -> Flags:
+        """Whether the likeliest token is one, or the source gives the two the same but for `tie` nats."""
+        return self.margin <= tie
 
     @property
     def positions(self) -> int:
@@ -43,10 +59,8 @@ def compare(target: TopLogits, source: TopLogits) -> Agreement:
         divergence = terms.sum(axis=1)
         rest_p, rest_q = (np.clip(1.0 - np.exp(side).sum(axis=1), 0.0, 1.0) for side in (theirs, ours))
         tail = np.where((rest_p > 1e-9) & (rest_q > 1e-9), rest_p * np.log(rest_p / np.maximum(rest_q, 1e-300)), 0.0)
-    same = target.ids[:, 0] == source.ids[:, 0]
-    # Equal likelihoods have no order: a tie on the source's side is agreement with either.
-    tied = source.values[:, 0] - _of(source, target.ids[:, :1])[:, 0] <= 1e-6
-    return Agreement(np.maximum(divergence + tail, 0.0), same | tied, _nmse(ours, theirs))
+    margin = source.values[:, 0].astype(np.float64) - _of(source, target.ids[:, :1])[:, 0]
+    return Agreement(np.maximum(divergence + tail, 0.0), margin, _nmse(ours, theirs))
 
 
 def compare_rows(target: LogProbabilities, source: LogProbabilities) -> Agreement:
@@ -54,18 +68,16 @@ def compare_rows(target: LogProbabilities, source: LogProbabilities) -> Agreemen
     if target.shape != source.shape:
         raise WrongAnswer(f"rows of {list(target.shape)} answered, {list(source.shape)} expected")
     positions = target.shape[0]
-    divergence, nmse = np.empty(positions), np.empty(positions)
-    same = np.empty(positions, np.bool_)
+    divergence, margin, nmse = np.empty(positions), np.empty(positions), np.empty(positions)
     for row in range(positions):  # a row at a time: a vocabulary is long, and float64 of all rows would be large
         ours, theirs = target[row].astype(np.float64), source[row].astype(np.float64)
         with np.errstate(invalid="ignore"):
             divergence[row] = np.sum(np.where(theirs > -60.0, np.exp(theirs) * (theirs - ours), 0.0))
-        best = int(ours.argmax())
-        same[row] = theirs.max() - theirs[best] <= 1e-6
+        margin[row] = theirs.max() - theirs[int(ours.argmax())]
         nmse[row] = _nmse(ours[None], theirs[None])[0]
     if np.isnan(divergence).any():
         raise WrongAnswer("NaN among the log-probabilities")
-    return Agreement(np.maximum(divergence, 0.0), same, nmse)
+    return Agreement(np.maximum(divergence, 0.0), margin, nmse)
 
 
 def _aligned(target: TopLogits, source: TopLogits) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +32,15 @@ class Sessions:
         if (path, name) not in self._open:
             self._open[path, name] = cast("WholeRows", runtime(name).open(path, self.limits))
         return self._open[path, name]
+
+    def both(self, first: tuple[Path, str], second: tuple[Path, str]) -> tuple[WholeRows, WholeRows]:
+        """Two sessions as `get` gives them, opened at the same time; a failure of the first comes first."""
+        if first != second and not {first, second} & self._open.keys():
+            with ThreadPoolExecutor(2) as pool:
+                opening = [pool.submit(self.get, *wanted) for wanted in (first, second)]
+            for one in opening:
+                one.result()
+        return self.get(*first), self.get(*second)
 
     def texts(self, artifact: Artifact, purpose: Purpose, limits: Limits, pre: str | None = None) -> TextSession:
         """The session that encodes or renders with an artifact's tokenizer or template; raises RuntimeFailure."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -66,6 +67,15 @@ def prompts(tokenizer: Tokenizer, framing: Framing, longest: int) -> SearchStrat
         return st.builds(Prompt, st.just(framing), st.just(parts), st.integers(1, most))
 
     return parts.flatmap(repeated)
+
+
+def joined(drawn: Sequence[Prompt], times: int) -> Prompt:
+    """One long prompt of the parts of others of its framing, `times` times over; a chat ends with a user's turn."""
+    first, *_ = drawn
+    if first.framing == "chat":
+        turns = tuple(turn for prompt in drawn for turn in prompt.parts[1:])
+        return Prompt("chat", (first.parts[0], *turns[: len(turns) - (len(turns) + 1) % 2]), times)
+    return Prompt(first.framing, tuple(part for prompt in drawn for part in prompt.parts), times)
 
 
 def _words(tokenizer: Tokenizer) -> list[str]:

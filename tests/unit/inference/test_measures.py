@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from model_contracts.inference.budgets import values_kept
 from model_contracts.inference.measures import Agreement, compare, compare_rows
 from model_contracts.inference.sequential import Bounds, Buckets, beta_above
 from model_contracts.runtimes.interface import TopLogits, WrongAnswer
@@ -76,8 +77,8 @@ def test_the_posterior_of_a_share_is_the_binomial_sum() -> None:
 def buckets(same: float, divergence: float, count: int) -> Buckets:
     """One prompt of that many positions, all alike, of which a share agrees."""
     found = Buckets(Bounds(1e-4, 1e-3, 0.995, 0.99), (64, 512))
-    tops = np.arange(count) < round(same * count)
-    found.take(Agreement(np.full(count, divergence), tops, np.zeros(count)))
+    margins = np.where(np.arange(count) < round(same * count), 0.0, 0.5)
+    found.take(Agreement(np.full(count, divergence), margins, np.zeros(count)))
     return found
 
 
@@ -89,12 +90,42 @@ def test_a_bound_is_kept_or_broken_only_where_the_positions_settle_it() -> None:
     assert buckets(1.0, 0.0, 10).state() == "open"
 
 
+def test_a_change_of_order_that_the_divergence_allows_is_a_tie_and_no_other() -> None:
+    bounds = Bounds(1e-4, 1e-3, 0.995, 0.99)
+    assert bounds.tie == pytest.approx(0.0141, abs=1e-4)
+    for margin, agreeing in ((0.014, 40), (0.015, 0)):
+        found = Buckets(bounds, (64, 512))
+        found.take(Agreement(np.zeros(40), np.full(40, margin), np.zeros(40)))
+        assert (found.all.same, found.all.strictly) == (agreeing, 0)
+
+
+def test_an_nmse_is_owed_only_where_a_budget_has_one() -> None:
+    for bound, state in ((None, "kept"), (1e-7, "broken"), (1e-4, "kept")):
+        found = Buckets(Bounds(1e-4, 1e-3, 0.995, 0.99, bound), (64, 512))
+        found.take(Agreement(np.zeros(1000), np.zeros(1000), np.full(1000, 1e-5)))
+        assert found.state() == state
+
+
 def test_a_divergence_far_into_a_prompt_alone_breaks_the_bound() -> None:
     found = Buckets(Bounds(1e-4, 1e-3, 0.995, 0.99), (64, 512))
     divergence = np.where(np.arange(700) < 512, 0.0, 2e-4)
     for start in (0, 350):  # in two pieces
         piece = slice(start, start + 350)
-        found.take(Agreement(divergence[piece], np.full(350, True), np.zeros(350)), start)
+        found.take(Agreement(divergence[piece], np.zeros(350), np.zeros(350)), start)
     assert {name: bucket.count for name, bucket in found.each.items()} == {"1-64": 64, "65-512": 448, "513-": 188}
     assert found.all.mean < 1e-4
     assert found.state() == "broken"
+
+
+@pytest.mark.parametrize(
+    ("types", "kept"),
+    [
+        ([("F32", "BF16"), ("F16", "F16")], True),
+        ([("F16", "BF16")], True),
+        ([("BF16", "F16")], False),
+        ([("F32", "F16"), ("Q8_0", "F16")], False),
+        ([], False),
+    ],
+)
+def test_values_are_kept_where_every_type_holds_those_of_its_source(types: list[tuple[str, str]], kept: bool) -> None:
+    assert values_kept(types) is kept

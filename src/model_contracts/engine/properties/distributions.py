@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
 
 from model_contracts.checks.interface import Examination, Skip, Where, tokenizer_of
 from model_contracts.engine.properties.prompt_tokens import compare_prompt_tokens, prompt_ids
 from model_contracts.engine.properties.settled import settled_comparisons
-from model_contracts.engine.search import search
+from model_contracts.engine.search import SHRINK_SECONDS, Found, search
 from model_contracts.engine.trial import Trial
 from model_contracts.inference.budgets import Budgets
-from model_contracts.inference.measures import Agreement, compare_rows
+from model_contracts.inference.measures import Agreement, Floats, compare_rows
 from model_contracts.inference.sequential import Buckets
 from model_contracts.outcome import Comparison, Counterexample
 from model_contracts.runtimes.interface import WholeRows
-from model_contracts.strategies.prompts import FRAMINGS, Prompt, prompts
+from model_contracts.strategies.prompts import FRAMINGS, Framing, Prompt, joined, prompts
 
 #: Prompts of each framing that are run even where fewer would settle the verdict.
 _OWED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawn:
+    """A prompt whose ids are equal on both sides."""
+
+    prompt: Prompt
+    ids: list[int]
 
 
 class Comparing:
@@ -25,77 +38,121 @@ class Comparing:
 
     def __init__(self, source: WholeRows, target: WholeRows, parameters: Budgets, buckets: Buckets) -> None:
         self.source, self.target, self.parameters, self.buckets = source, target, parameters, buckets
+        contexts = [side.context for side in (source, target) if side.context]
+        self.longest = max(2, min(parameters.longest, *contexts)) if contexts else parameters.longest
         self.prompts = 0
-        self.owed = _OWED
-        self.worst: tuple[float, Prompt] | None = None
+        self._worst: tuple[Framing, list[int], Floats] | None = None
 
     def compare(self, examination: Examination, trial: Trial) -> Iterator[Comparison]:
-        """Take prompts of each framing in turn until settled; where broken, shrink the worst to a counterexample."""
+        """Draw prompts and compare their ids; then run them until settled, and shrink the worst where broken."""
         artifact = examination.source_view.artifact
         examples = trial.max_examples or self.parameters.examples
+        drawn: dict[Framing, list[_Drawn]] = {}
         for framing in FRAMINGS:
             if framing == "chat" and artifact.chat_template is None:
                 continue
-            self.owed = _OWED
+            mine = drawn.setdefault(framing, [])
             strategy = prompts(tokenizer_of(artifact), framing, self.parameters.longest)
-            found = search(strategy, self._take, examples, trial.seed, seconds=trial.time_budget)
+            found = search(strategy, partial(self._draw, mine), examples, trial.seed, seconds=trial.time_budget)
             if found.counterexample is not None:
-                yield compare_prompt_tokens(framing, found, self.source, self.target, trial)
-                raise Skip("missing_input", "the token ids differ: distributions are not comparable")
-        if self.buckets.state() == "broken" and self.worst is not None:
+                yield from self._other_ids(framing, found, trial)
+        yield from self._run({framing: mine for framing, mine in drawn.items() if mine}, trial)
+        if self.buckets.state() == "broken" and self._worst is not None:
             trial.counterexample = self._shrunk(trial)
 
-    def _take(self, prompt: Prompt) -> bool:
-        """Take a prompt's positions; prompts that come after the verdict is settled are not run."""
+    def _draw(self, drawn: list[_Drawn], prompt: Prompt) -> bool:
+        """Keep a prompt to be run; False where its ids differ."""
         ids = prompt_ids(self.source, prompt)
         if ids != prompt_ids(self.target, prompt):
             return False
-        self.owed -= 1
-        enough = self.buckets.state() != "open" or self.buckets.all.count >= self.parameters.positions
-        if len(ids) >= 2 and not (enough and self.owed < 0):
-            self.prompts += 1
-            worst = 0.0
-            for start, agreement in self._agreements(ids[: self.parameters.longest]):
-                self.buckets.take(agreement, start)
-                worst = max(worst, float(agreement.divergence.max()))
-            if self.worst is None or worst > self.worst[0]:
-                self.worst = (worst, prompt)
+        if len(ids) >= 2 and all(ids != one.ids for one in drawn):
+            drawn.append(_Drawn(prompt, ids))
         return True
 
-    def _agreements(self, ids: Sequence[int]) -> Iterator[tuple[int, Agreement]]:
-        start = 0
-        for ours, theirs in zip(self.target.rows(ids), self.source.rows(ids), strict=True):
+    def _other_ids(self, framing: Framing, found: Found[Prompt], trial: Trial) -> Iterator[Comparison]:
+        yield compare_prompt_tokens(framing, found, self.source, self.target, trial)
+        raise Skip("missing_input", "the token ids differ: distributions are not comparable")
+
+    def _run(self, drawn: dict[Framing, list[_Drawn]], trial: Trial) -> Iterator[Comparison]:
+        """Each framing in turn, its longest prompts first.
+
+        Of those that are owed one is made long, and the next framing's too where far positions are still open; the
+        others say of the first bucket what it takes. Whatever is open then takes prompts as they are.
+        """
+        ends = None if trial.time_budget is None else time.monotonic() + trial.time_budget
+        queues = {framing: sorted(mine, key=lambda one: -len(one.ids)) for framing, mine in drawn.items()}
+        for nth in range(max(map(len, queues.values()), default=0)):
+            for framing, mine in queues.items():
+                enough = self.buckets.state() != "open" or self.buckets.all.count >= self.parameters.positions
+                if nth >= _OWED and (enough or (ends is not None and time.monotonic() > ends)):
+                    return
+                if nth >= len(mine):
+                    continue
+                one, most = mine[nth], self.longest if nth >= _OWED else self.parameters.edges[0]
+                if nth == 0 and (self.prompts == 0 or self.buckets.far_is_open()):
+                    one, most = self._long(mine), self.longest
+                    if one.ids != prompt_ids(self.target, one.prompt):
+                        yield from self._other_ids(framing, Found(1, one.prompt), trial)
+                self._take(framing, one.ids[:most])
+
+    def _long(self, drawn: Sequence[_Drawn]) -> _Drawn:
+        """A prompt that reaches as far as any may, out of all that were drawn."""
+        tokens = sum(len(one.ids) // one.prompt.times for one in drawn)
+        prompt = joined([one.prompt for one in drawn], 1 + self.longest // max(tokens, 1))
+        return _Drawn(prompt, prompt_ids(self.source, prompt))
+
+    def _take(self, framing: Framing, ids: list[int]) -> None:
+        """Take the positions of a prompt."""
+        self.prompts += 1
+        divergences = []
+        for start, agreement in self._agreements(ids):
+            self.buckets.take(agreement, start)
+            divergences.append(agreement.divergence)
+            # A long vocabulary comes in short pieces: what is settled as far as the last bucket needs no more of them.
+            if start + agreement.positions > self.parameters.edges[-1] and not self.buckets.far_is_open():
+                break
+        found = np.concatenate(divergences)
+        if self._worst is None or found.max() > self._worst[2].max():
+            self._worst = (framing, ids, found)
+
+    def _agreements(self, ids: Sequence[int], first: int = 0) -> Iterator[tuple[int, Agreement]]:
+        """The positions from `first` on, in pieces; each with the position it begins at."""
+        start = first
+        for ours, theirs in zip(self.target.rows(ids, start=first), self.source.rows(ids, start=first), strict=True):
             yield start, compare_rows(ours, theirs)
             start += ours.shape[0]
 
     def _shrunk(self, trial: Trial) -> Counterexample:
         """The fewest tokens of the worst prompt after which the distributions differ as much as half of the worst."""
-        assert self.worst is not None
-        divergence, prompt = self.worst
-        ids = prompt_ids(self.source, prompt)[: self.parameters.longest]
+        assert self._worst is not None
+        framing, ids, found = self._worst
+        worst = float(found.max())
         # Agreement may be broken where no divergence reaches its bound.
-        bound = min(max(self.buckets.all.bounds.divergence, divergence / 2), 0.9 * divergence)
-        last = next(
-            start + int(index)
-            for start, agreement in self._agreements(ids)
-            for index in (agreement.divergence >= bound).nonzero()[0][:1]
-        )
-        kept = ids[: last + 1]
-        for cut in (len(kept) // 2, len(kept) // 4, len(kept) // 8, 1):
-            while cut and len(kept) > cut and self._differs(kept[cut:], bound):
-                kept = kept[cut:]
+        bound = min(max(self.buckets.all.bounds.divergence, worst / 2), 0.9 * worst)
+        kept = self._fewest(ids[: int((found >= bound).argmax()) + 1], bound)
         return Counterexample(
             kind="prompt",
-            description=f"{prompt.framing} prompt of {len(kept)} tokens, {self._last(kept):.3g} nats after it",
+            description=f"{framing} prompt of {len(kept)} tokens, {self._last(kept):.3g} nats after it",
             input={"tokens": kept, "text": self.source.text(kept)[:2000], "bound": bound},
             seed=trial.seed,
         )
 
-    def _last(self, ids: Sequence[int]) -> float:
-        return float([agreement for _, agreement in self._agreements(ids)][-1].divergence[-1])
+    def _fewest(self, ids: list[int], bound: float) -> list[int]:
+        """Take runs of tokens away, the longest and the first of them first, while the last position differs."""
+        ends, run = time.monotonic() + SHRINK_SECONDS, len(ids) // 2
+        while run:
+            at = 0
+            while at + run < len(ids) and time.monotonic() < ends:
+                fewer = ids[:at] + ids[at + run :]
+                if self._last(fewer) >= bound:
+                    ids = fewer
+                else:
+                    at += run
+            run //= 2
+        return ids
 
-    def _differs(self, ids: Sequence[int], bound: float) -> bool:
-        return len(ids) > 0 and self._last(ids) >= bound
+    def _last(self, ids: Sequence[int]) -> float:
+        return float([agreement for _, agreement in self._agreements(ids, len(ids) - 1)][-1].divergence[-1])
 
     def comparisons(self, where: Where, pointer: tuple[str, ...]) -> Iterator[Comparison]:
         """Every bucket's divergence and agreement against the budget."""

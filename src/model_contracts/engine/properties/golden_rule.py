@@ -15,7 +15,7 @@ from model_contracts.engine.properties.prompt_tokens import compare_prompt_token
 from model_contracts.engine.properties.prompts_again import run_again
 from model_contracts.engine.search import search
 from model_contracts.engine.trial import Trial
-from model_contracts.inference.budgets import Budgets, bounds
+from model_contracts.inference.budgets import Budgets, bounds, values_kept
 from model_contracts.inference.sequential import Buckets
 from model_contracts.inference.sessions import own_runtime
 from model_contracts.outcome import Comparison, Counterexample, Place, Record
@@ -63,7 +63,8 @@ def same_distributions(
     if parameters.target_runtime == "own" and own_runtime(examination.target) == "transformers":
         raise not_owed("the target's own runtime is transformers: I-1 compares just that")
     family = examination.source_view.family
-    chosen = parameters.of(examination.intent, family.id if family else None)
+    types = [(pair.target.dtype, pair.source.dtype) for pair in examination.match.pairings.values()]
+    chosen = parameters.of(examination.intent, family.id if family else None, kept=values_kept(types))
     if chosen is None:
         label = examination.intent.label if examination.intent else "?"
         raise Skip("missing_input", f"no budget of inference is given for {label}")
@@ -115,7 +116,7 @@ def distributions_again(
 def _sessions(examination: Examination, target_runtime: str) -> tuple[WholeRows, WholeRows]:
     source, target = examination.source_view.artifact, examination.target
     name = own_runtime(target) if target_runtime == "own" else target_runtime
-    return examination.sessions.get(source.path, "transformers"), examination.sessions.get(target.path, name)
+    return examination.sessions.both((source.path, "transformers"), (target.path, name))
 
 
 SAME_DISTRIBUTIONS = Property(DistributionParameters, same_distributions, distributions_again)

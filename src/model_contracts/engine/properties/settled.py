@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from model_contracts.checks.interface import Skip, Where
-from model_contracts.inference.sequential import Buckets, Settling
+from model_contracts.inference.sequential import Buckets, Settling, State
 from model_contracts.outcome import Comparison, Place
 
 
@@ -16,7 +16,7 @@ def settled_comparisons(buckets: Buckets, prompts: int, where: Where, pointer: t
         raise Skip(
             "unsatisfiable",
             f"{whole.count:,} positions of {prompts} prompts settle nothing at {bounds.confidence:.0%}: "
-            f"mean divergence {whole.mean:.3g} nats, top-1 agreement {whole.top1:.2%}",
+            f"mean divergence {whole.mean:.3g} nats, top-1 agreement {whole.top1:.2%}, NMSE {whole.mean_nmse:.3g}",
         )
     said = f"{whole.count:,} positions of {prompts} prompts, settled at {bounds.confidence:.0%}"
     for name, bucket in (("all", whole), *buckets.each.items()):
@@ -28,11 +28,15 @@ def settled_comparisons(buckets: Buckets, prompts: int, where: Where, pointer: t
 
 def _bucket(name: str, bucket: Settling, note: str, where: Where, pointer: tuple[str, ...]) -> Iterator[Comparison]:
     bounds = bucket.bounds
-    mean, top1 = bucket.mean, bucket.top1
-    for measure, field, expected, observed, distance, tolerance, settled in (
-        ("mean_divergence", "divergence", 0.0, mean, mean, bounds.divergence, bucket.divergence_state()),
-        ("top1_agreement", "top1", 1.0, top1, 1 - top1, 1 - bounds.top1, bucket.top1_state()),
-    ):
+    mean, top1, nmse = bucket.mean, bucket.top1, bucket.mean_nmse
+    ties = f"{note}; {bucket.strictly / bucket.count:.2%} but for {bounds.tie:.2g} nats, which are a tie"
+    owed: list[tuple[str, str, float, float, float, float, State, str]] = [
+        ("mean_divergence", "divergence", 0.0, mean, mean, bounds.divergence, bucket.divergence_state(), note),
+        ("top1_agreement", "top1", 1.0, top1, 1 - top1, 1 - bounds.top1, bucket.top1_state(), ties),
+    ]
+    if bounds.nmse is not None:
+        owed.append(("nmse", "nmse", 0.0, nmse, nmse, bounds.nmse, bucket.nmse_state(), note))
+    for measure, field, expected, observed, distance, tolerance, settled, said in owed:
         yield Comparison(
             measure=measure,
             place=Place(key=f"positions {name}"),
@@ -43,7 +47,7 @@ def _bucket(name: str, bucket: Settling, note: str, where: Where, pointer: tuple
             smallest_passing_tolerance=distance,
             count=bucket.count,
             bound_from=where(pointer[0], *pointer[1:], field),
-            note=note,
+            note=said,
         )
 
 
