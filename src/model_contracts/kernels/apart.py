@@ -15,7 +15,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -163,7 +163,8 @@ def _run(
         return
     except Exception as error:
         answer = ("failed", f"{type(error).__name__}: {error}")
-    pipe.send(answer)
+    with suppress(BrokenPipeError):  # nobody waits for it any more
+        pipe.send(answer)
     pipe.close()
 
 
