@@ -54,6 +54,9 @@ class OracleChoice(Record):
     oracle: Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")]
     prompts: tuple[str, ...] = Field((), description="Only answers to these prompts; empty: to all.")
     parameters: dict[str, JsonValue] = Field(default_factory=dict, description="Typed by the oracle.")
+    golden: str | None = Field(
+        None, description="A golden file that holds the expected tokens (contracts golden record)."
+    )
 
 
 class GateChoice(Record):

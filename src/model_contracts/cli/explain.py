@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from typing import Any
 
 from model_contracts.cli.output import colour, width
@@ -81,6 +82,8 @@ def _invariant(invariant: Outline, gates: list[int], pen: Pen, columns: int) -> 
     yield f"  Held against: {_SUBJECTS[invariant.get('subject')]}"
     if clauses := ", ".join(_clauses(invariant.id)):
         yield f"  In contracts: {clauses}"
+    if tiers := ", ".join(_tiers([invariant.get("gates")[at]["id"] for at in gates])):
+        yield f"  In playbooks of the tiers: {tiers}"
     for at in gates:
         gate = invariant.get("gates")[at]
         yield ""
@@ -139,6 +142,14 @@ def _clauses(invariant: str) -> Iterator[str]:
     for name in contracts:
         if (found := force(name)) is not None:
             yield f"{name} ({found})"
+
+
+def _tiers(gates: list[str]) -> Iterator[str]:
+    """The tiers of playbooks that evaluate one of these gates."""
+    for tier in outlines("tier"):
+        patterns = [pattern for choice in tier.get("gates") for pattern in choice["gates"]]
+        if any(fnmatchcase(gate, pattern) for gate in gates for pattern in patterns):
+            yield tier.id.rpartition("/")[2]
 
 
 def _contract(name: str, pen: Pen, columns: int) -> Iterator[str]:

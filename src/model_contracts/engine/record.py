@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination
 from model_contracts.engine.decide import decide
@@ -66,11 +68,16 @@ def artifact_record(artifact: Artifact, examination: Examination, notes: tuple[s
 
 def beside(examination: Examination) -> dict[str, str]:
     """Digests of the small files beside the weights of both sides, by their paths: what a replay stands on too."""
-    from blake3 import blake3
-
     sides = (examination.target, examination.source)
     files = {sidecar.path for side in sides if side is not None for sidecar in side.sidecars.values()}
-    return {str(path): f"blake3:{blake3(path.read_bytes()).hexdigest()}" for path in sorted(files) if path.is_file()}
+    return {str(path): file_digest(path) for path in sorted(files) if path.is_file()}
+
+
+def file_digest(path: Path) -> str:
+    """`blake3:<hex>` of a small file."""
+    from blake3 import blake3
+
+    return f"blake3:{blake3(path.read_bytes()).hexdigest()}"
 
 
 def run_record(

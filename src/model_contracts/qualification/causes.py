@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from model_contracts.dtypes import DTYPES
 from model_contracts.outcome import Cause, Comparison, Component, Evidence, Outcome, Verdict
 
 _BAD = (Verdict.FALSIFIED, Verdict.CRASHED, Verdict.TIMEOUT)
@@ -38,6 +39,7 @@ _CLASSES = (
         "changes or invents configuration values",
     ),
 )
+_SAYS = {"quantised": "narrows element types unasked", "upcast": "widens element types unasked"}
 #: What another class already explains: the values of tensors whose types were changed, or that lie elsewhere.
 _EXPLAINS = {"types": ("values",), "tensors": ("values",)}
 
@@ -53,7 +55,9 @@ def of_conversion(outcomes: Evidence, converter: str, component: Component, repr
         explained |= set(_EXPLAINS.get(each.key, ()))
         for kind, comparison in _kinds(each.key, closed):
             key = "/".join(part for part in (component, converter, each.key, kind) if part)
-            says = {"quantised": "quantises unasked", "upcast": "widens element types unasked"}.get(kind, each.says)
+            says = {"quantised": "narrows element types unasked", "upcast": "widens element types unasked"}.get(
+                kind, each.says
+            )
             found.setdefault(
                 key,
                 Cause(
@@ -78,11 +82,20 @@ def _kinds(key: str, closed: list[Outcome]) -> Iterator[tuple[str, Comparison]]:
     violated.sort(key=lambda comparison: comparison.measure != "tensor_type")
     seen: set[str] = set()
     for comparison in violated:
-        word = (comparison.note or "").split(" ", 1)[0]
-        kind = word if key == "types" and word in ("quantised", "upcast", "narrowed") else ""
-        if kind not in seen and not (seen and key == "types" and not kind):
+        kind = _change(comparison) if key == "types" else ""
+        if kind not in seen and not (seen and not kind):
             seen.add(kind)
             yield kind, comparison
+
+
+def _change(comparison: Comparison) -> str:
+    """Whether types became wider or narrower than expected; nothing where a comparison is not about two types."""
+    expected = comparison.expected if isinstance(comparison.expected, list) else [comparison.expected]
+    known = [DTYPES[word].bits for word in expected if isinstance(word, str) and word in DTYPES]
+    observed = comparison.observed
+    if not known or not isinstance(observed, str) or observed not in DTYPES:
+        return ""
+    return "quantised" if DTYPES[observed].bits < min(known) else "upcast"
 
 
 def _told(comparison: Comparison) -> str:

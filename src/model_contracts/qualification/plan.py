@@ -12,7 +12,7 @@ from model_contracts.engine.plan import UsageError
 from model_contracts.invariant import Gate, Invariant
 from model_contracts.outcome import Record
 from model_contracts.playbook import GateChoice
-from model_contracts.qualification.gates import GATES, borrowed
+from model_contracts.qualification.gates import GATES, borrowed, oracles
 from model_contracts.qualification.interface import Step
 from model_contracts.qualification.matrix import Settled
 
@@ -33,6 +33,7 @@ def plan(settled: Settled, only: tuple[str, ...] = (), skip: tuple[str, ...] = (
     """The plan. Raises UsageError for a pattern that matches no gate."""
     known = _known()
     _refuse_unknown(settled, only, skip, tuple(known))
+    oracles.refuse_unknown(settled)
     steps: list[Step] = []
     left_out: dict[str, str] = {}
     for gate_id, (invariant, at) in known.items():

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self, cast
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination, missing_input
 from model_contracts.engine.plan import CheckRequest, plan
+from model_contracts.engine.record import file_digest, named
 from model_contracts.engine.run import examination_of, examine
 from model_contracts.formats.opening import open_artifact
 from model_contracts.inference.sessions import Sessions
@@ -76,8 +77,8 @@ class Workshop:
     root: Path
     workers: int = 1
     sessions: Benches = field(init=False)
-    #: What each artifact made of the probes, and its timings: asked once.
-    answered: dict[Chain, dict[str, Answer]] = field(default_factory=dict)
+    #: What each artifact made of the probes, by its content; and its timings: asked once.
+    answered: dict[tuple[str, ...], dict[str, Answer]] = field(default_factory=dict)
     timings: dict[Chain, Timings] = field(default_factory=dict)
     #: Keys of causes that were seen on an artifact that nothing is wrong with.
     blamed: set[str] = field(default_factory=set)
@@ -139,6 +140,19 @@ class Workshop:
             reason = product.failure.reason if product.failure is not None else "it was not made"
             raise missing_input(f"there is no {'>'.join(chain)}: {reason}")
         return product.artifact
+
+    def content(self, chain: Chain) -> tuple[str, ...]:
+        """What an artifact is made of: digests of its weights and of what lies beside them, and its runtime.
+
+        Artifacts of one content answer alike, and are asked once.
+        """
+        artifact = self.artifact(chain)
+        examination = self.examination if len(chain) == 1 else self.product(chain).examination
+        digest = named(artifact, examination).digest if examination is not None else None
+        if digest is None:
+            return (*chain, self.runtime(chain))
+        beside = {role: file_digest(sidecar.path) for role, sidecar in artifact.sidecars.items()}
+        return (digest, *(f"{role} {value}" for role, value in sorted(beside.items())), self.runtime(chain))
 
     def causes(self, chain: Chain) -> tuple[Cause, ...]:
         """What went wrong on the way to an artifact, the first conversion first."""

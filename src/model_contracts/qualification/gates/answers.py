@@ -41,6 +41,7 @@ class Said:
     tokens: tuple[int, ...] | None
     text: str | None
     count: int
+    prompt_tokens: tuple[int, ...] | None = None
 
 
 def _where(settled: Settled, parameters: Answers) -> Iterator[tuple[Scenario, tuple[Chain, ...]]]:
@@ -110,7 +111,7 @@ def _run(workshop: Workshop, session: ChildSession, seeing: Seeing) -> Iterator[
         else:
             told = session.complete(prompt, workshop.settled.tokens)
             count = len(told.tokens) if told.tokens is not None else len((told.text or "").split())
-            said.append(Said(prompt, told.tokens, told.text, count))
+            said.append(Said(prompt, told.tokens, told.text, count, told.prompt))
     yield from _owed(workshop, said, seeing)
 
 
@@ -129,7 +130,7 @@ def _chat(workshop: Workshop, session: ChildSession, seeing: Seeing) -> Iterator
 
 def _generated(workshop: Workshop, session: ChildSession, prompt: str, ids: list[int]) -> Said:
     made = session.generate(ids, workshop.settled.tokens)
-    return Said(prompt, tuple(made), session.text(made), len(made))
+    return Said(prompt, tuple(made), session.text(made), len(made), tuple(ids))
 
 
 def _owed(workshop: Workshop, said: list[Said], seeing: Seeing) -> Iterator[Comparison]:
@@ -142,7 +143,7 @@ def _owed(workshop: Workshop, said: list[Said], seeing: Seeing) -> Iterator[Comp
             holds=answer.count > 0,
             count=max(answer.count, 1),
         )
-        yield from judged(workshop.settled.oracles, answer.prompt, answer.text, answer.tokens)
+        yield from judged(workshop.settled, answer.prompt, answer.text, answer.tokens, answer.prompt_tokens)
     seeing.metrics["tokens"] = float(sum(answer.count for answer in said))
 
 
@@ -167,7 +168,7 @@ def _serve(workshop: Workshop, session: ChildSession, seeing: Seeing) -> Iterato
                 holds=count > 0,
                 count=max(count, 1),
             )
-            yield from judged(workshop.settled.oracles, prompt, answer.text, None)
+            yield from judged(workshop.settled, prompt, answer.text, None, cut=count >= workshop.settled.tokens)
             if answer.first_token_seconds is not None:
                 seeing.metrics.setdefault("seconds_to_first_token", answer.first_token_seconds)
         elif isinstance(answer, Crashed | TimedOut):

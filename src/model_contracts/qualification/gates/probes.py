@@ -66,14 +66,12 @@ def same_answers(workshop: Workshop, before: Chain, after: Chain) -> Iterator[Co
 
 def answers(workshop: Workshop, chain: Chain) -> dict[str, Answer]:
     """What an artifact makes of every probe; asked once."""
-    if chain not in workshop.answered:
+    content = workshop.content(chain)
+    if content not in workshop.answered:
         session = workshop.session(chain)
-        questions = session.about.get("questions", ())
-        if "logits" in questions:
-            workshop.answered[chain] = dict(_evaluated(workshop, chain))
-        else:
-            workshop.answered[chain] = dict(_completed(workshop, chain))
-    return workshop.answered[chain]
+        ask = _evaluated if "logits" in session.about.get("questions", ()) else _completed
+        workshop.answered[content] = dict(ask(workshop, chain))
+    return workshop.answered[content]
 
 
 def _evaluated(workshop: Workshop, chain: Chain) -> Iterator[tuple[str, Answer]]:
