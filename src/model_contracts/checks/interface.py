@@ -76,6 +76,8 @@ class Examination:
     request: Claim | None = None
     #: What a model answered, where the target is held to it.
     golden: Golden | None = None
+    #: What both are run with beside our own runtimes, by name or by the path of its definition.
+    runtime: str | None = None
     #: Runtimes that other examinations use too; they are ended by whoever opened them.
     shared: Sessions | None = None
     _pass: Callable[[], Sweep] | None = field(default=None, repr=False)

@@ -42,6 +42,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bisect", action="store_true", help="where distributions differ, name the first module that departs"
     )
+    parser.add_argument(
+        "--runtime", metavar="NAME|FILE", help="continue prompts with this runtime (contracts runtimes)"
+    )
     parser.add_argument("--plan", action="store_true", help="print which gates would be evaluated, and stop")
     parser.add_argument("--no-color", action="store_true", help="no colours")
 
@@ -63,6 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
         max_examples=arguments.max_examples,
         time_budget=arguments.time_budget,
         bisect=arguments.bisect,
+        runtime=arguments.runtime,
         command=("contracts", *arguments.words),
     )
     if arguments.plan:

@@ -52,6 +52,8 @@ class CheckRequest:
     time_budget: float | None = None
     #: Name the first module that departs where distributions are falsified.
     bisect: bool = False
+    #: What both are run with, by name or by the path of its definition, where continuations are compared.
+    runtime: str | None = None
     command: tuple[str, ...] = ()
     #: Called with bytes done and bytes in all.
     progress: Callable[[int, int], None] | None = None

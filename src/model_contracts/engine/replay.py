@@ -88,7 +88,8 @@ def _examination(outcome: Outcome, run: Run) -> Examination:
         source = with_tokenizer(source, Path(given))[0]
     golden = _word_after(run.command, "--golden")
     held = golden_files.read(Path(golden)) if golden is not None else None
-    return Examination(target, source, load_families(), load_recipes(), partial(start, progress=None), golden=held)
+    sweeper, runtime = partial(start, progress=None), _word_after(run.command, "--runtime")
+    return Examination(target, source, load_families(), load_recipes(), sweeper, golden=held, runtime=runtime)
 
 
 def _opened(subject: Subject) -> Artifact:

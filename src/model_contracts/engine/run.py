@@ -85,7 +85,7 @@ def examination_of(
     except UnknownRecipe as error:
         raise UsageError(str(error)) from None
     sweeper = request.sweeper or partial(start, progress=request.progress)
-    return Examination(target, source, load_families(), recipes, sweeper, asked, golden=golden)
+    return Examination(target, source, load_families(), recipes, sweeper, asked, golden=golden, runtime=request.runtime)
 
 
 def examine(plan: Plan, examination: Examination, request: CheckRequest) -> list[Outcome]:
