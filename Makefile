@@ -30,7 +30,7 @@ test: $(VENV)/tested  ## Everything that must hold before a merge
 bench:  ## Ratios against the tool a user would otherwise run, side by side; the wheel, installed as a user has it
 	$(PYTHON) -m venv $(VENV)-bench
 	$(VENV)-bench/bin/python -m pip install --quiet 'torch==2.13.0' safetensors
-	$(VENV)-bench/bin/python -m pip install --quiet --force-reinstall --no-deps . && $(VENV)-bench/bin/python -m pip install --quiet '.[tokenizer]'
+	$(VENV)-bench/bin/python -m pip install --quiet --force-reinstall --no-deps . && $(VENV)-bench/bin/python -m pip install --quiet '.[transformers,llamacpp]'
 	$(VENV)-bench/bin/python tests/benchmarks/bench.py
 
 clean:

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import bench_commands
 import bench_conversions
+import bench_golden_rule
 import bench_memory
 import bench_passes
 import bench_tokenizers
@@ -28,6 +29,7 @@ GROUPS: dict[str, Callable[[Path, int], Iterator[Row]]] = {
     "conversions": bench_conversions.rows,
     "memory": bench_memory.rows,
     "tokenizers": bench_tokenizers.rows,
+    "golden-rule": bench_golden_rule.rows,
 }
 
 
