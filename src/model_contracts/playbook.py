@@ -107,6 +107,9 @@ class Playbook(Matrix):
     tier: TierName = "mvp"
     system: Name = Field("qualification/systems/builtin", description="A shipped one, or see --system.")
     dtype: str | None = Field(None, description="Asked of the converter under test; none: types are kept.")
+    weights_only: str | None = Field(
+        None, description="A GGUF without its tokenizer, to be converted with the source's (a path from the playbook)."
+    )
 
 
 class System(Definition):
@@ -115,4 +118,7 @@ class System(Definition):
     title: str
     converter: str = Field("builtin", description="`builtin`, a shipped command converter, or a YAML file.")
     runtimes: dict[ContainerFormat, str] = Field(min_length=1, description="A runtime's name for each format.")
+    inspects: tuple[str, ...] = Field(
+        (), description="Arguments with which the converter's program looks at `{folder}`; none: it is not asked to."
+    )
     documentation: tuple[str, ...] = ()

@@ -28,6 +28,8 @@ def conclude(
         verdict, cause, reason = Verdict.SKIPPED, skip.cause, skip.reason
     except Exception as error:  # a runtime that failed, or ours: the other gates go on
         verdict, cause, reason = _failed(gate, error)
+        if verdict is Verdict.FALSIFIED:
+            tally.take(_unanswered(reason))
     if tally.violated:
         return Verdict.FALSIFIED, None, _falsified(tally)
     if verdict is Verdict.CORROBORATED and not tally.records:
@@ -50,6 +52,11 @@ def _failed(gate: Gate, error: Exception) -> tuple[Verdict, SkipCause | None, st
     if isinstance(error, TimedOut):
         return Verdict.TIMEOUT, None, error.reason + tail
     return (Verdict.CRASHED if isinstance(error, Crashed) else Verdict.FALSIFIED), None, error.reason + tail
+
+
+def _unanswered(reason: str) -> Comparison:
+    """A runtime that refused, or answered what cannot be an answer: an answer was expected."""
+    return Comparison(measure="runtime_answers", expected="an answer", observed=reason[:300], holds=False)
 
 
 def _falsified(tally: Tally) -> str:

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 #: Kinds of gates that run a model; what they meet lies in a runtime where the files are what they should be.
 _RUN = ("answers", "tokens_per_second", "seconds_to_first_token", "peak_memory", "same_answers")
 _OF_RUNTIMES = ("same_prompt_tokens", "same_distributions")
+_OF_CONVERTERS = ("dotted_folder", "tokenizer_given")
+_SAYS = {
+    "dotted_folder": " does not take a folder whose name has dots",
+    "tokenizer_given": " refuses weights without a tokenizer where the tokenizer is given",
+}
 _FRAMED = ("prompt_tokens", "prompt_length")
 
 
@@ -30,16 +35,12 @@ def diagnosed(outcome: Outcome, step: Step, workshop: Workshop, request: Qualify
         return outcome.model_copy(update={"causes": (own,)})
     if before:
         return outcome.model_copy(update={"causes": before})
-    if own is None:
-        return outcome
     workshop.blamed.add(own.key)  # seen on an artifact that nothing is wrong with: elsewhere it is the same thing
     return outcome.model_copy(update={"causes": (own,)})
 
 
-def _own(
-    outcome: Outcome, step: Step, workshop: Workshop, first: Comparison | None, request: QualifyRequest
-) -> Cause | None:
-    """What the gate itself met; None where nothing was there to be looked at."""
+def _own(outcome: Outcome, step: Step, workshop: Workshop, first: Comparison | None, request: QualifyRequest) -> Cause:
+    """What the gate itself met."""
     component, name = _component(step, workshop, first)
     if outcome.outcome is Verdict.ERROR:
         component, name = "checker", "contracts"
@@ -49,7 +50,7 @@ def _own(
     return Cause(
         key=f"{component}/{name}/{kind}",
         component=component,
-        statement=f"{name}: {outcome.reason}"[:400],
+        statement=_statement(name, outcome, step, first),
         reproduction=_again(request, step),
     )
 
@@ -60,7 +61,7 @@ def _component(step: Step, workshop: Workshop, first: Comparison | None) -> tupl
     ran = step.gate.check in (*_RUN, *_OF_RUNTIMES) or _framing(first) or (first and first.measure in _MEASURED)
     if ran and chain:
         return "runtime", _runtime(workshop, chain)
-    if len(chain) > 1:
+    if len(chain) > 1 or step.gate.check in _OF_CONVERTERS:
         return "converter", converter
     return "source", "source"
 
@@ -87,6 +88,17 @@ def _kind(outcome: Outcome, step: Step, first: Comparison | None) -> str:
         nothing = first.observed == 0 or "nothing" in str(first.observed)
         return "answers-nothing" if nothing else "refuses"
     return first.measure
+
+
+def _statement(name: str, outcome: Outcome, step: Step, first: Comparison | None) -> str:
+    if first is not None and first.measure == "prompt_length":
+        before, after = (step.scenario.chain or ("", ""))[-2:]
+        return (
+            f"{name} frames a prompt by the format of the file: {first.expected} tokens of {first.place.key!r} for "
+            f"{before}, {first.observed} for {after}"
+        )
+    says = _SAYS.get(step.gate.check, "")
+    return f"{name}{says}: {outcome.reason}"[:400]
 
 
 def _framing(first: Comparison | None) -> bool:

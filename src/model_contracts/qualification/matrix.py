@@ -46,6 +46,8 @@ class Settled:
     measured: Measured
     failure: OnFailure
     gates: tuple[GateChoice, ...]
+    #: A GGUF without its tokenizer, where the playbook has one.
+    weights_only: Path | None = None
     #: Whether the machine's GPU, if it has one, may be asked.
     gpu: bool = True
 
@@ -63,8 +65,13 @@ class Settled:
         return (*self.base(formats[0]), *formats[1:])
 
 
-def settle(playbook: Playbook, source: ContainerFormat, *, system: str | None, gpu: bool, **over: Any) -> Settled:
-    """The playbook over its tier; `over` replaces keys (`failure`). Raises DefinitionError for an unknown system."""
+def settle(
+    playbook: Playbook, source: ContainerFormat, *, system: str | None, gpu: bool, folder: Path, **over: Any
+) -> Settled:
+    """The playbook over its tier; `over` replaces keys (`failure`). Paths in it are relative to `folder`.
+
+    Raises DefinitionError for an unknown system.
+    """
     tier = load(Tier, f"qualification/tiers/{playbook.tier}")
     keys = ("formats", "quantisations", "modalities", "backends", "prompts", "tokens", "oracles", "seed", "limits")
     chosen: dict[str, Any] = {}
@@ -82,6 +89,7 @@ def settle(playbook: Playbook, source: ContainerFormat, *, system: str | None, g
         # A playbook's own choices come after its tier's: the last that names a gate decides.
         gates=(*(tier.gates or ()), *(playbook.gates or ())),
         gpu=gpu,
+        weights_only=folder / playbook.weights_only if playbook.weights_only is not None else None,
         **chosen,
     )
 

@@ -65,11 +65,19 @@ def place(root: Path, settled: Settled, chain: Chain, again: int = 0) -> Path:
     return workspace(root, organisation, name, chain[-1], f"{name}.{letters}{_SUFFIX[chain[-1]]}")
 
 
-def make(settled: Settled, before: Artifact, chain: Chain, target: Path, *, examined: bool = True) -> Product:
+def make(
+    settled: Settled,
+    before: Artifact,
+    chain: Chain,
+    target: Path,
+    *,
+    examined: bool = True,
+    tokenizer: Path | None = None,
+) -> Product:
     """Convert, and hold the result to what it was made of. Never raises: what went wrong is in the product."""
     clock = time.perf_counter()
     request = ConvertRequest(
-        before.path, target, settled.dtype, converter=settled.system.converter, check=False, command=()
+        before.path, target, settled.dtype, tokenizer, converter=settled.system.converter, check=False
     )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -71,7 +71,14 @@ class QualifyRequest:
 def prepared(request: QualifyRequest) -> tuple[Artifact, Settled, Planned]:
     """The source, what is asked of it, and the steps. Raises UsageError, DefinitionError, Unreadable."""
     source = open_artifact(request.model_path)
-    settled = settle(request.playbook, source.format, system=request.system, gpu=request.gpu, failure=request.failure)
+    settled = settle(
+        request.playbook,
+        source.format,
+        system=request.system,
+        gpu=request.gpu,
+        folder=Path(request.named).parent,
+        failure=request.failure,
+    )
     return source, settled, plan(settled, request.only, request.skip)
 
 

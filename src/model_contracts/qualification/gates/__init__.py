@@ -7,6 +7,7 @@ from model_contracts.qualification.gates.conversions import CONVERSION, ROUND_TR
 from model_contracts.qualification.gates.formats import FORMAT_WRITTEN
 from model_contracts.qualification.gates.measured import PEAK_MEMORY, SECONDS_TO_FIRST_TOKEN, TOKENS_PER_SECOND
 from model_contracts.qualification.gates.source import SOURCE_PRESENT
+from model_contracts.qualification.gates.system import DOTTED_FOLDER, TOKENIZER_GIVEN
 from model_contracts.qualification.gates.tensors import CARDINALITY, NAMES_KEPT, REPEATED, SAME_BYTES, TWO_PATHS
 from model_contracts.qualification.interface import GateKind
 
@@ -14,6 +15,7 @@ GATES: dict[str, GateKind] = {
     "answers": ANSWERS,
     "cardinality": CARDINALITY,
     "conversion": CONVERSION,
+    "dotted_folder": DOTTED_FOLDER,
     "format_written": FORMAT_WRITTEN,
     "names_kept": NAMES_KEPT,
     "peak_memory": PEAK_MEMORY,
@@ -23,6 +25,7 @@ GATES: dict[str, GateKind] = {
     "same_bytes": SAME_BYTES,
     "seconds_to_first_token": SECONDS_TO_FIRST_TOKEN,
     "source_present": SOURCE_PRESENT,
+    "tokenizer_given": TOKENIZER_GIVEN,
     "tokens_per_second": TOKENS_PER_SECOND,
     "two_paths": TWO_PATHS,
 }

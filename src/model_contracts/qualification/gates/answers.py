@@ -16,8 +16,8 @@ from model_contracts.qualification.gates.oracles import judged
 from model_contracts.qualification.interface import Chain, GateKind, Seeing, Step
 from model_contracts.qualification.matrix import Settled
 from model_contracts.qualification.workshop import Workshop
-from model_contracts.runtimes.asking import ServedAnswer, serve_exchange
-from model_contracts.runtimes.interface import Crashed, Refused, RuntimeFailure, TimedOut, WrongAnswer
+from model_contracts.runtimes.asking import Answered, ServedAnswer, ServedAnswers, serve_exchange
+from model_contracts.runtimes.interface import Crashed, Refused, RuntimeFailure, TimedOut
 
 if TYPE_CHECKING:
     from model_contracts.runtimes.session import ChildSession
@@ -60,13 +60,10 @@ def answers(workshop: Workshop, step: Step, parameters: Answers, seeing: Seeing)
         raise _no_gpu(workshop.settled)
     workshop.artifact(chain)
     workshop.available(chain)
-    try:
-        session = workshop.session(chain)
-        yield Comparison(measure="loads", expected=True, observed=True, holds=True)
-        asked = {"run": _run, "chat": _chat, "serve": _serve}[parameters.modality]
-        yield from asked(workshop, session, seeing)
-    except (Refused, WrongAnswer) as failure:
-        yield unanswered(failure, "runtime_answers")
+    session = workshop.session(chain)
+    yield Comparison(measure="loads", expected=True, observed=True, holds=True)
+    asked = {"run": _run, "chat": _chat, "serve": _serve}[parameters.modality]
+    yield from asked(workshop, session, seeing)
 
 
 def unanswered(failure: RuntimeFailure, question: str) -> Comparison:
@@ -120,12 +117,23 @@ def _chat(workshop: Workshop, session: ChildSession, seeing: Seeing) -> Iterator
     if workshop.source.chat_template is None:
         raise not_owed("the source has no chat template")
     if "render" not in questions:
-        raise missing_input(f"{session.name} is given no messages but over its server (F-A5)")
+        yield from _chat_served(workshop, session, seeing)
+        return
     said = []
     for prompt in workshop.settled.prompts:
         ids = session.tokens(session.render([{"role": "user", "content": prompt}]))
         said.append(_generated(workshop, session, prompt, ids))
     yield from _owed(workshop, said, seeing)
+
+
+def _chat_served(workshop: Workshop, session: ChildSession, seeing: Seeing) -> Iterator[Comparison]:
+    """A program that takes messages over its server alone."""
+    if "address" not in session.about.get("questions", ()) or session.routes.chat is None:
+        raise missing_input(f"{session.name} is given no messages, and has no server that takes them")
+    told, prompt = _told(workshop, session).chat, workshop.settled.prompts[0]
+    if isinstance(told, Crashed | TimedOut):
+        raise told
+    yield from _one_served(workshop, "chat", prompt, told, seeing)
 
 
 def _generated(workshop: Workshop, session: ChildSession, prompt: str, ids: list[int]) -> Said:
@@ -150,32 +158,50 @@ def _owed(workshop: Workshop, said: list[Said], seeing: Seeing) -> Iterator[Comp
 def _serve(workshop: Workshop, session: ChildSession, seeing: Seeing) -> Iterator[Comparison]:
     if "address" not in session.about.get("questions", ()):
         raise missing_input(f"{session.name} has no server")
-    prompt, limits = workshop.settled.prompts[0], workshop.settled.limits
-    address = session.address()
+    prompt, unasked = workshop.settled.prompts[0], list[str]()
+    told = _told(workshop, session)
     yield Comparison(measure="ready", expected=True, observed=True, holds=True)
-    messages = [{"role": "user", "content": prompt}]
-    told = serve_exchange(address, prompt, messages, workshop.settled.tokens, limits.answer_seconds, session.routes)
-    tokens = 0
     for question, answer in told.asked():
-        if isinstance(answer, ServedAnswer):
-            count = answer.completion_tokens if answer.completion_tokens is not None else answer.pieces
-            tokens += count
-            yield Comparison(
-                measure="tokens",
-                place=Place(key=question),
-                expected="at least 1",
-                observed=count,
-                holds=count > 0,
-                count=max(count, 1),
-            )
-            yield from judged(workshop.settled, prompt, answer.text, None, cut=count >= workshop.settled.tokens)
-            if answer.first_token_seconds is not None:
-                seeing.metrics.setdefault("seconds_to_first_token", answer.first_token_seconds)
-        elif isinstance(answer, Crashed | TimedOut):
+        if isinstance(answer, Crashed | TimedOut):
             raise answer
-        elif not (isinstance(answer, Refused) and "declared" in answer.reason):
-            yield unanswered(answer, question)
-    seeing.metrics["tokens"] = float(tokens)
+        if isinstance(answer, Refused) and "declared" in answer.reason:
+            continue  # the definition of the runtime says that it has no such route
+        if isinstance(answer, Refused) and " answers 501 " in answer.reason:
+            unasked.append(f"{question}: {answer.reason}")
+        else:
+            yield from _one_served(workshop, question, prompt, answer, seeing)
+    if unasked:
+        raise missing_input("; ".join(unasked))
+
+
+def _told(workshop: Workshop, session: ChildSession) -> ServedAnswers:
+    """Everything that a server is asked."""
+    prompt, limits = workshop.settled.prompts[0], workshop.settled.limits
+    messages = [{"role": "user", "content": prompt}]
+    return serve_exchange(
+        session.address(), prompt, messages, workshop.settled.tokens, limits.answer_seconds, session.routes
+    )
+
+
+def _one_served(
+    workshop: Workshop, question: str, prompt: str, answer: Answered, seeing: Seeing
+) -> Iterator[Comparison]:
+    if not isinstance(answer, ServedAnswer):
+        yield unanswered(answer, question)
+        return
+    count = answer.completion_tokens if answer.completion_tokens is not None else answer.pieces
+    seeing.metrics["tokens"] = seeing.metrics.get("tokens", 0.0) + count
+    if answer.first_token_seconds is not None:
+        seeing.metrics.setdefault("seconds_to_first_token", answer.first_token_seconds)
+    yield Comparison(
+        measure="tokens",
+        place=Place(key=question),
+        expected="at least 1",
+        observed=count,
+        holds=count > 0,
+        count=max(count, 1),
+    )
+    yield from judged(workshop.settled, prompt, answer.text, None, cut=count >= workshop.settled.tokens)
 
 
 ANSWERS = GateKind(Answers, answers, _where)

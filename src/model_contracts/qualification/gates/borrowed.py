@@ -10,7 +10,7 @@ from model_contracts.engine.run import evaluate, examination_of, outcome_of
 from model_contracts.invariant import Invariant
 from model_contracts.outcome import Comparison, Evidence, Outcome, Scenario
 from model_contracts.playbook import GateChoice
-from model_contracts.qualification.gates.probes import same_answers
+from model_contracts.qualification.gates.probes import same_answers, same_framing
 from model_contracts.qualification.gates.products import made
 from model_contracts.qualification.interface import Chain, Seeing, Step
 from model_contracts.qualification.matrix import Settled
@@ -47,6 +47,8 @@ def borrowed(workshop: Workshop, step: Step, seeing: Seeing) -> Iterator[Compari
         seeing.concluded = _of(workshop.product(chain).outcomes, step)
     elif all(_gives_logits(workshop, each) for each in (chain, chain[:-1])):
         _evaluate(workshop, step, seeing, chain)
+    elif step.gate.check == "same_prompt_tokens":
+        yield from same_framing(workshop, chain[:-1], chain)
     else:
         yield from same_answers(workshop, chain[:-1], chain)
 

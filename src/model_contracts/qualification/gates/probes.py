@@ -19,7 +19,7 @@ from model_contracts.inference.measures import compare_rows
 from model_contracts.outcome import Comparison, Place
 from model_contracts.qualification.interface import Chain
 from model_contracts.qualification.workshop import Workshop
-from model_contracts.runtimes.interface import Completion, Refused, WrongAnswer
+from model_contracts.runtimes.interface import Completion
 
 #: Tokens of a probe that are evaluated: distributions of two formats differ from the first position on, or late.
 _LONGEST = 48
@@ -41,27 +41,41 @@ class Answer:
 
 
 def same_answers(workshop: Workshop, before: Chain, after: Chain) -> Iterator[Comparison]:
-    """Compare what two artifacts answer to each probe."""
-    for chain in (before, after):
-        workshop.available(chain)
-    try:
-        ours, theirs = answers(workshop, after), answers(workshop, before)
-    except (Refused, WrongAnswer) as failure:
-        yield Comparison(
-            measure="runtime_answers",
-            expected="an answer",
-            observed=failure.reason[:200],
-            holds=False,
-            note=failure.tail[-200:] or None,
-        )
-        return
-    told = 0
-    for probe in [name for name in theirs if name in ours]:
-        for comparison in _one(workshop, probe, ours[probe], theirs[probe]):
+    """Compare what two artifacts answer to each probe that becomes the same tokens in both.
+
+    Where a program frames a prompt by itself and does so by format, another gate says so (`same_framing`).
+    """
+    told, framed = 0, 0
+    for probe, ours, theirs in _pairs(workshop, before, after):
+        place = Place(key=probe)
+        if ours.prompt is None or theirs.prompt is None:
+            framed += 1
+            continue
+        tokens = _framing(place, ours, theirs)
+        yield tokens
+        if not tokens.holds:
+            return
+        for comparison in _one(workshop, place, ours, theirs):
             told += 1
             yield comparison
+    if not told and framed:
+        raise missing_input("the runtime does not say what tokens it makes of a prompt: answers cannot be compared")
     if not told:
         raise missing_input("neither token ids nor logits are told by the runtimes: nothing can be compared")
+
+
+def same_framing(workshop: Workshop, before: Chain, after: Chain) -> Iterator[Comparison]:
+    """Compare what tokens a program makes of a prompt, in every way it can be asked: ids, or how many."""
+    for probe, ours, theirs in _pairs(workshop, before, after):
+        if ours.prompt_tokens is not None and theirs.prompt_tokens is not None:
+            yield _framing(Place(key=probe), ours, theirs)
+
+
+def _pairs(workshop: Workshop, before: Chain, after: Chain) -> Iterator[tuple[str, Answer, Answer]]:
+    for chain in (before, after):
+        workshop.available(chain)
+    ours, theirs = answers(workshop, after), answers(workshop, before)
+    yield from ((probe, ours[probe], theirs[probe]) for probe in theirs if probe in ours)
 
 
 def answers(workshop: Workshop, chain: Chain) -> dict[str, Answer]:
@@ -95,16 +109,10 @@ def _completed(workshop: Workshop, chain: Chain) -> Iterator[tuple[str, Answer]]
             yield f"{way}: {prompt}", Answer(told.prompt, told.prompt_tokens, None, told.tokens, way)
 
 
-def _one(workshop: Workshop, probe: str, ours: Answer, theirs: Answer) -> Iterator[Comparison]:
-    place = Place(key=probe)
-    framed = _framed(place, ours, theirs)
-    if framed is not None:
-        yield framed
-        if not framed.holds:
-            return
+def _one(workshop: Workshop, place: Place, ours: Answer, theirs: Answer) -> Iterator[Comparison]:
     if ours.rows is not None and theirs.rows is not None:
         yield from _distributions(workshop, place, ours.rows, theirs.rows)
-    elif framed is not None and ours.tokens is not None and theirs.tokens is not None:
+    elif ours.tokens is not None and theirs.tokens is not None:
         if workshop.settled.dtype not in _PLAIN:
             raise not_owed("greedy tokens say nothing of a model that was quantised by intent, and no logits are told")
         yield Comparison(
@@ -117,19 +125,28 @@ def _one(workshop: Workshop, probe: str, ours: Answer, theirs: Answer) -> Iterat
         )
 
 
-def _framed(place: Place, ours: Answer, theirs: Answer) -> Comparison | None:
+def _framing(place: Place, ours: Answer, theirs: Answer) -> Comparison:
     """Whether both made the same tokens of the prompt: ids where both say them, else how many."""
+    note = "framing: the prompts differ, so that answers to them say nothing of the weights"
     if ours.prompt is not None and theirs.prompt is not None:
-        expected, observed, count = list(theirs.prompt[:32]), list(ours.prompt[:32]), len(theirs.prompt)
-        holds, measure = ours.prompt == theirs.prompt, "prompt_tokens"
-    elif ours.prompt_tokens is not None and theirs.prompt_tokens is not None:
-        expected, observed, count = theirs.prompt_tokens, ours.prompt_tokens, 1  # type: ignore[assignment]
-        holds, measure = ours.prompt_tokens == theirs.prompt_tokens, "prompt_length"
-    else:
-        return None
-    note = None if holds else "framing: the prompts differ, so that answers to them say nothing of the weights"
+        holds = ours.prompt == theirs.prompt
+        return Comparison(
+            measure="prompt_tokens",
+            place=place,
+            expected=list(theirs.prompt[:32]),
+            observed=list(ours.prompt[:32]),
+            holds=holds,
+            count=max(len(theirs.prompt), 1),
+            note=None if holds else note,
+        )
+    holds = ours.prompt_tokens == theirs.prompt_tokens
     return Comparison(
-        measure=measure, place=place, expected=expected, observed=observed, holds=holds, count=max(count, 1), note=note
+        measure="prompt_length",
+        place=place,
+        expected=theirs.prompt_tokens,
+        observed=ours.prompt_tokens,
+        holds=holds,
+        note=None if holds else note,
     )
 
 

@@ -1,0 +1,120 @@
+"""Kinds about the system under test itself: a name with dots is a name, and a tokenizer that is given is used."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from model_contracts.artifact import Artifact
+from model_contracts.checks.interface import NoParameters, Skip, missing_input
+from model_contracts.converter import CommandConverter
+from model_contracts.definitions import load_converter
+from model_contracts.formats.opening import open_artifact
+from model_contracts.outcome import Comparison, Place, Record, Scenario, Verdict
+from model_contracts.playbook import ContainerFormat
+from model_contracts.qualification import products
+from model_contracts.qualification.interface import Chain, GateKind, Seeing, Step
+from model_contracts.qualification.matrix import Settled
+from model_contracts.qualification.workshop import Workshop
+
+_SECONDS = 60.0
+
+
+class TokenizerGiven(Record):
+    """What the weights are converted to."""
+
+    target: ContainerFormat
+
+
+def _asked(settled: Settled, parameters: NoParameters) -> Iterator[tuple[Scenario, tuple[Chain, ...]]]:
+    if settled.system.inspects or settled.system.converter == "builtin":
+        yield Scenario(format=settled.source), ()
+
+
+def dotted_folder(workshop: Workshop, step: Step, parameters: NoParameters, seeing: Seeing) -> Iterator[Comparison]:
+    """Have the system look at a folder that is named like the model, and compare what it ends with."""
+    organisation, name = workshop.settled.model.id.split("/")
+    place = workshop.root / "named" / organisation / name
+    if not place.exists():
+        place.mkdir(parents=True)
+        for path in _files(workshop.source):
+            (place / path.name).symlink_to(path.resolve())
+    inspects = workshop.settled.system.inspects
+    if not inspects:
+        opened = open_artifact(place)
+        yield Comparison(
+            measure="opens",
+            place=Place(file=f"{organisation}/{name}"),
+            expected=workshop.source.format,
+            observed=opened.kind,
+            holds=opened.readable and opened.kind == workshop.source.format,
+        )
+        return
+    converter = load_converter(workshop.settled.system.converter)
+    words = [word.format_map({"folder": f"{organisation}/{name}"}) for word in inspects]
+    code, last = _run(converter, words, workshop.root / "named")
+    yield Comparison(
+        measure="exit_code",
+        place=Place(file=f"{organisation}/{name}"),
+        expected=0,
+        observed=code,
+        holds=code == 0,
+        note=f"{' '.join([converter.program, *words])}: {last}"[:300],
+    )
+
+
+def _files(source: Artifact) -> Iterator[Path]:
+    yield from source.files
+    yield from (sidecar.path for sidecar in source.sidecars.values())
+
+
+def _run(converter: CommandConverter, words: list[str], folder: Path) -> tuple[int, str]:
+    program = shutil.which(converter.program)
+    if program is None:
+        raise missing_input(f"{converter.program} is not installed: {converter.how_to_get}")
+    try:
+        done = subprocess.run(
+            [program, *words], cwd=folder, capture_output=True, stdin=subprocess.DEVNULL, timeout=_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return 124, f"it did not end within {_SECONDS:g} s"
+    if done.returncode in converter.unanswered:
+        raise missing_input(f"{converter.program} has no answer to this question")
+    lines = [line for line in (done.stderr or done.stdout).decode("utf-8", "replace").splitlines() if line.strip()]
+    return done.returncode, lines[-1].strip()[:200] if lines else ""
+
+
+def _given(settled: Settled, parameters: TokenizerGiven) -> Iterator[tuple[Scenario, tuple[Chain, ...]]]:
+    if settled.weights_only is not None and parameters.target in settled.every_format:
+        yield Scenario(format=parameters.target, chain=("gguf", parameters.target)), ()
+
+
+def tokenizer_given(workshop: Workshop, step: Step, parameters: TokenizerGiven, seeing: Seeing) -> Iterator[Comparison]:
+    """Convert weights without a tokenizer, the source's given, and compare what comes out with what it was made of."""
+    assert workshop.settled.weights_only is not None
+    before = open_artifact(workshop.settled.weights_only)
+    if not before.readable:
+        raise missing_input(f"{before.path}: cannot be read")
+    sidecar = workshop.source.sidecars.get("tokenizer")
+    if sidecar is None:
+        raise missing_input("the source has no tokenizer.json to give")
+    chain: Chain = ("gguf", parameters.target)
+    target = products.place(workshop.root, workshop.settled, chain)
+    product = products.make(workshop.settled, before, chain, target, examined=False, tokenizer=sidecar.path)
+    if product.failure is not None and product.failure.verdict is Verdict.SKIPPED:
+        raise Skip("missing_input", product.failure.reason)
+    tokens = product.artifact.tokenizer.size if product.artifact is not None and product.artifact.tokenizer else 0
+    yield Comparison(
+        measure="tokens",
+        place=Place(file=before.path.name),
+        expected="the tokenizer that was given",
+        observed=product.failure.reason if product.failure is not None else tokens,
+        holds=tokens > 0,
+        count=max(tokens, 1),
+    )
+
+
+DOTTED_FOLDER = GateKind(NoParameters, dotted_folder, _asked)
+TOKENIZER_GIVEN = GateKind(TokenizerGiven, tokenizer_given, _given)
