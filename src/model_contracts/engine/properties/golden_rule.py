@@ -11,7 +11,7 @@ from model_contracts.checks.interface import Examination, Skip, Where, not_owed,
 from model_contracts.engine.properties.bisect import Departure, compare_modules, first_difference, label_of
 from model_contracts.engine.properties.distributions import Comparing
 from model_contracts.engine.properties.interface import Property
-from model_contracts.engine.properties.prompt_tokens import compare_prompt_tokens, prompt_ids
+from model_contracts.engine.properties.prompt_tokens import Words, compare_prompt_tokens, prompt_ids
 from model_contracts.engine.properties.prompts_again import run_again
 from model_contracts.engine.search import search
 from model_contracts.engine.trial import Trial
@@ -42,7 +42,8 @@ def same_prompt_tokens(
 ) -> Iterator[Comparison]:
     """Compare the ids that each side makes of generated prompts, in every framing: these come first."""
     _, tokenizer = tokenizers_of(examination)
-    source, target = _sessions(examination, "transformers")
+    sessions = examination.sessions
+    source, target = Words(sessions, examination.source_view.artifact), Words(sessions, examination.target)
 
     def same(prompt: Prompt) -> bool:
         return prompt_ids(source, prompt) == prompt_ids(target, prompt)

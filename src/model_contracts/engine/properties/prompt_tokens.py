@@ -2,14 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from model_contracts.artifact import Artifact
 from model_contracts.engine.search import Found
 from model_contracts.engine.trial import Trial
+from model_contracts.inference.sessions import Sessions
 from model_contracts.outcome import Comparison, Counterexample, Place
-from model_contracts.runtimes.interface import Session
 from model_contracts.strategies.prompts import Framing, Prompt
 
 
-def prompt_ids(session: Session, prompt: Prompt) -> list[int]:
+class MakesPrompts(Protocol):
+    """What makes token ids of a text, and a prompt of messages: a session, or a tokenizer and a template alone."""
+
+    def tokens(self, text: str, *, add_special: bool = False) -> list[int]:
+        """Token ids of a text."""
+        ...
+
+    def render(self, messages: Sequence[dict[str, str]]) -> str:
+        """The prompt that the chat template makes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """An artifact's tokenizer and chat template, each in a child process of its own; no weights are loaded."""
+
+    sessions: Sessions
+    artifact: Artifact
+
+    def tokens(self, text: str, *, add_special: bool = False) -> list[int]:
+        """See MakesPrompts. Raises RuntimeFailure."""
+        session = self.sessions.texts(self.artifact, "encode", self.sessions.limits)
+        return session.encode([text], add_special=add_special)[0]
+
+    def render(self, messages: Sequence[dict[str, str]]) -> str:
+        """See MakesPrompts. Raises RuntimeFailure."""
+        return self.sessions.texts(self.artifact, "render", self.sessions.limits).render(messages)
+
+
+def prompt_ids(session: MakesPrompts, prompt: Prompt) -> list[int]:
     """The ids that a session makes of a prompt: of a text with what is added to it, of a chat as rendered."""
     if prompt.framing == "chat":
         return session.tokens(session.render(prompt.messages))
@@ -17,7 +51,7 @@ def prompt_ids(session: Session, prompt: Prompt) -> list[int]:
 
 
 def compare_prompt_tokens(
-    framing: Framing, found: Found[Prompt], source: Session, target: Session, trial: Trial
+    framing: Framing, found: Found[Prompt], source: MakesPrompts, target: MakesPrompts, trial: Trial
 ) -> Comparison:
     """What was found of one framing; where ids differ, the prompt becomes the trial's counterexample."""
     prompt = found.counterexample
