@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from model_contracts.outcome import Cause, Comparison, Component, Outcome, Verdict
 from model_contracts.qualification import causes
 from model_contracts.qualification.interface import Chain, Step
+from model_contracts.qualification.programs import converter_name, runtime_name
 from model_contracts.qualification.workshop import Workshop
 
 if TYPE_CHECKING:
@@ -56,13 +57,12 @@ def _own(outcome: Outcome, step: Step, workshop: Workshop, first: Comparison | N
 
 
 def _component(step: Step, workshop: Workshop, first: Comparison | None) -> tuple[Component, str]:
-    converter = workshop.settled.system.converter.removeprefix("converters/")
     chain = step.chains[0] if step.chains else ()
     ran = step.gate.check in (*_RUN, *_OF_RUNTIMES) or _framing(first) or (first and first.measure in _MEASURED)
     if ran and chain:
         return "runtime", _runtime(workshop, chain)
     if len(chain) > 1 or step.gate.check in _OF_CONVERTERS:
-        return "converter", converter
+        return "converter", converter_name(workshop.settled.system)
     return "source", "source"
 
 
@@ -71,7 +71,7 @@ _MEASURED = ("greedy_tokens", "mean_divergence", "divergence_99", "runtime_answe
 
 
 def _runtime(workshop: Workshop, chain: Chain) -> str:
-    return workshop.settled.system.runtimes.get(chain[-1], "runtime")
+    return runtime_name(workshop.settled.system.runtimes.get(chain[-1], "runtime"))
 
 
 def _kind(outcome: Outcome, step: Step, first: Comparison | None) -> str:

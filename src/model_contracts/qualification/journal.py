@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from model_contracts.engine.evidence import Unusable
 from model_contracts.engine.plan import UsageError
+from model_contracts.log import logger
 from model_contracts.outcome import ArtifactRecord, Outcome
 
 NAME = "journal.jsonl"
@@ -23,15 +24,19 @@ class Journal:
         self.path = path
         self.outcomes: dict[str, Outcome] = {}
         self.artifacts: dict[str, ArtifactRecord] = {}
+        #: Keys of causes that were seen on artifacts that nothing is wrong with, as the earlier run knew them.
+        self.blamed: set[str] = set()
+        #: Why nothing is added any more. The run goes on: what it saw is still in memory, and can be printed.
+        self.broken: str | None = None
         if resume and path.exists():
             self._read(stands_on)
         else:
             self._append({"stands_on": stands_on})
 
-    def keep(self, key: str, outcome: Outcome) -> None:
-        """Add an outcome; it is on disk when this returns. Raises Unusable where the disk does not take it."""
+    def keep(self, key: str, outcome: Outcome, blamed: set[str]) -> None:
+        """Add an outcome; it is on disk when this returns, unless the disk is full or gone (see `broken`)."""
         self.outcomes[key] = outcome
-        self._append({"step": key, "outcome": outcome.model_dump(mode="json")})
+        self._append({"step": key, "outcome": outcome.model_dump(mode="json"), "blamed": sorted(blamed)})
 
     def know(self, record: ArtifactRecord) -> None:
         """Add an artifact that evidence will name."""
@@ -40,6 +45,8 @@ class Journal:
             self._append({"artifact": record.model_dump(mode="json")})
 
     def _append(self, entry: dict[str, Any]) -> None:
+        if self.broken is not None:
+            return
         line = json.dumps(entry, ensure_ascii=True) + "\n"
         try:
             with self.path.open("a", encoding="ascii") as file:
@@ -47,7 +54,8 @@ class Journal:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            raise Unusable(f"{self.path}: {(error.strerror or 'cannot be written').lower()}") from None
+            self.broken = f"{self.path}: {(error.strerror or 'cannot be written').lower()}"
+            logger().warning("journal_not_written", reason=self.broken)
 
     def _read(self, stands_on: dict[str, str]) -> None:
         try:
@@ -57,19 +65,20 @@ class Journal:
         lines = text.split("\n")
         whole = lines[:-1]  # what stands behind the last end of line was being written when the run was ended
         for number, line in enumerate(whole, 1):
+            expected = "an outcome of an earlier run" if number > 1 else "what an earlier run stands on"
             try:
-                self._take(json.loads(line), stands_on)
-            except (ValueError, ValidationError, KeyError, TypeError):
-                raise Unusable(
-                    f"{self.path}:{number}: expected an outcome of an earlier run, found something else"
-                ) from None
+                self._take(json.loads(line), stands_on, first=number == 1)
+            except (ValueError, ValidationError, KeyError, TypeError, AttributeError, RecursionError):
+                raise Unusable(f"{self.path}:{number}: expected {expected}, found something else") from None
+        if lines[-1]:
+            self._cut(len(text) - len(lines[-1]))
         if not whole:
             self._append({"stands_on": stands_on})
-        elif lines[-1]:
-            self._cut(len(text) - len(lines[-1]))
 
-    def _take(self, entry: dict[str, Any], stands_on: dict[str, str]) -> None:
-        if "stands_on" in entry:
+    def _take(self, entry: dict[str, Any], stands_on: dict[str, str], *, first: bool) -> None:
+        if ("stands_on" in entry) is not first:
+            raise ValueError("outcomes stand on the first line alone")
+        if first:
             differ = [name for name, value in stands_on.items() if entry["stands_on"].get(name) != value]
             if differ:
                 raise UsageError(
@@ -81,6 +90,7 @@ class Journal:
             self.artifacts[record.path] = record
         else:
             self.outcomes[str(entry["step"])] = Outcome.model_validate_json(json.dumps(entry["outcome"]))
+            self.blamed.update(map(str, entry.get("blamed", ())))
 
     def _cut(self, size: int) -> None:
         with self.path.open("r+b") as file:

@@ -22,6 +22,7 @@ from model_contracts.playbook import (
     Tier,
 )
 from model_contracts.qualification.interface import Chain
+from model_contracts.qualification.programs import beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def settle(
     named = system or playbook.system
     return Settled(
         playbook=playbook,
-        system=load(System, Path(named) if named.endswith((".yaml", ".yml")) else _known(named)),
+        system=_system(named),
         source=source,
         model=playbook.model,
         dtype=playbook.dtype,
@@ -92,6 +93,12 @@ def settle(
         weights_only=folder / playbook.weights_only if playbook.weights_only is not None else None,
         **chosen,
     )
+
+
+def _system(named: str) -> System:
+    if not named.endswith((".yaml", ".yml")):
+        return load(System, _known(named))
+    return beside(load(System, Path(named)), Path(named))
 
 
 def _known(name: str) -> str:

@@ -25,6 +25,7 @@ from model_contracts.outcome import Cause, Component, Evidence, SkipCause, Verdi
 from model_contracts.paths import workspace
 from model_contracts.qualification import causes
 from model_contracts.qualification.interface import Chain
+from model_contracts.qualification.programs import converter_name
 
 if TYPE_CHECKING:
     from model_contracts.checks.interface import Examination
@@ -101,7 +102,7 @@ def hold(settled: Settled, artifact: Artifact, before: Artifact, chain: Chain) -
     examination = examination_of(request, artifact, before, None)
     outcomes = tuple(examine(plan(request, artifact.path), examination, request))
     found = causes.of_conversion(
-        outcomes, _name(settled.system.converter), "converter", reproduction(settled, before.path, artifact.path)
+        outcomes, converter_name(settled.system), "converter", reproduction(settled, before.path, artifact.path)
     )
     return Product(chain, artifact, outcomes, causes=found, examination=examination)
 
@@ -122,7 +123,7 @@ def _failed(settled: Settled, before: Artifact, chain: Chain, target: Path, erro
     last = f" · last words: {tail.splitlines()[-1][:200]}" if tail else ""
     reason = f"{'>'.join(chain[-2:])}: {str(error).strip()}{last}"[:500]
     cause = Cause(
-        key=f"{component}/{_name(settled.system.converter)}/{kind}",
+        key=f"{component}/{converter_name(settled.system)}/{kind}",
         component=component,
         statement=reason,
         reproduction=reproduction(settled, before.path, target),
@@ -141,8 +142,3 @@ def _what(error: Exception) -> tuple[Verdict, SkipCause | None, Component, str]:
             return Verdict.ERROR, None, "environment", "not-written"
         return (Verdict.TIMEOUT if error.timeout else Verdict.FALSIFIED), None, "converter", "fails"
     return Verdict.FALSIFIED, None, "converter", "tokenizer" if "tokenizer" in str(error) else "refuses"
-
-
-def _name(converter: str) -> str:
-    """A converter as causes name it."""
-    return converter.removeprefix("converters/")

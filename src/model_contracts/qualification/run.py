@@ -13,7 +13,6 @@ from model_contracts.artifact import Artifact
 from model_contracts.engine.conclude import conclude
 from model_contracts.engine.decide import decide
 from model_contracts.engine.environment import environment, host
-from model_contracts.engine.plan import UsageError
 from model_contracts.engine.record import artifact_record, named
 from model_contracts.engine.seen import Tally
 from model_contracts.formats.opening import open_artifact
@@ -29,7 +28,7 @@ from model_contracts.outcome import (
     Verdict,
 )
 from model_contracts.playbook import OnFailure, Playbook
-from model_contracts.qualification import diagnosis, products
+from model_contracts.qualification import diagnosis, folders, products, programs
 from model_contracts.qualification.gates import GATES
 from model_contracts.qualification.gates.borrowed import borrowed
 from model_contracts.qualification.interface import Chain, Seeing, Step
@@ -86,14 +85,12 @@ def qualify(request: QualifyRequest) -> tuple[Evidence, Run]:
     """Evaluate a playbook. Raises UsageError and Unusable; what a gate meets is an outcome."""
     started, clock = _now(), time.perf_counter()
     source, settled, planned = prepared(request)
-    root = request.output / "workspace"
-    if root.exists() and not request.resume:
-        raise UsageError(
-            f"{request.output} holds an earlier qualification: --resume goes on with it, or give another -o"
-        )
-    root.mkdir(parents=True, exist_ok=True)
-    journal = Journal(request.output / NAME, _stands_on(request, settled, source), resume=request.resume)
+    stands_on = _stands_on(request, settled, source)
+    root = folders.workspace(request.output, resume=request.resume)
+    journal = Journal(request.output / NAME, stands_on, resume=request.resume)
+    folders.sweep(root)
     with Workshop(settled, source, root, request.workers) as workshop:
+        workshop.blamed |= journal.blamed
         workshop.prepare(dict.fromkeys(chain for step in planned.steps for chain in step.chains if len(chain) > 1))
         stopped = _evaluate_all(request, planned, workshop, journal)
     outcomes = tuple(journal.outcomes[step.key] for step in planned.steps if step.key in journal.outcomes)
@@ -113,7 +110,7 @@ def _evaluate_all(request: QualifyRequest, planned: Planned, workshop: Workshop,
             outcome = _evaluate(step, workshop, request)
             for record in _records(workshop, step):
                 journal.know(record)
-            journal.keep(step.key, outcome)
+            journal.keep(step.key, outcome, workshop.blamed)
             logger(gate=step.gate.id).info("gate_evaluated", step=step.key, outcome=outcome.outcome.value)
         if not request.keep:
             for chain in _last_seen(steps, at):
@@ -197,12 +194,15 @@ def _stands_on(request: QualifyRequest, settled: Settled, source: Artifact) -> d
     """What must be the same for outcomes of an earlier run to be used again."""
     from model_contracts import __version__
 
-    files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in source.files]
+    beside = (sidecar.path for sidecar in source.sidecars.values())
+    files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in (*source.files, *beside)]
     return {
         "tool": __version__,
         "playbook": _digest(settled.playbook),
-        "system": _digest(settled.system),
-        "source": f"{source.path} {files}",
+        "system": " ".join(
+            _digest(definition) for definition in (settled.system, *programs.definitions(settled.system))
+        ),
+        "source": f"{source.path.absolute()} {files}",
         "gpu": str(request.gpu),
     }
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import NoParameters, Skip, missing_input
 from model_contracts.converter import CommandConverter
-from model_contracts.definitions import load_converter
 from model_contracts.formats.opening import open_artifact
 from model_contracts.outcome import Comparison, Place, Record, Scenario, Verdict
 from model_contracts.playbook import ContainerFormat
 from model_contracts.qualification import products
 from model_contracts.qualification.interface import Chain, GateKind, Seeing, Step
 from model_contracts.qualification.matrix import Settled
+from model_contracts.qualification.programs import converter_of
 from model_contracts.qualification.workshop import Workshop
 
 _SECONDS = 60.0
@@ -37,13 +37,11 @@ def dotted_folder(workshop: Workshop, step: Step, parameters: NoParameters, seei
     """Have the system look at a folder that is named like the model, and compare what it ends with."""
     organisation, name = workshop.settled.model.id.split("/")
     place = workshop.root / "named" / organisation / name
-    if not place.exists():
-        place.mkdir(parents=True)
-        for path in _files(workshop.source):
-            (place / path.name).symlink_to(path.resolve())
+    _stand_in(place, workshop.source)
     inspects = workshop.settled.system.inspects
     if not inspects:
-        opened = open_artifact(place)
+        # A lone file is opened in it: no link of a folder is followed out of it.
+        opened = open_artifact(place if place.is_symlink() else place / workshop.source.path.name)
         yield Comparison(
             measure="opens",
             place=Place(file=f"{organisation}/{name}"),
@@ -52,7 +50,9 @@ def dotted_folder(workshop: Workshop, step: Step, parameters: NoParameters, seei
             holds=opened.readable and opened.kind == workshop.source.format,
         )
         return
-    converter = load_converter(workshop.settled.system.converter)
+    converter = converter_of(workshop.settled.system)
+    if converter is None:
+        raise missing_input("our own converter is no program that could be asked")
     words = [word.format_map({"folder": f"{organisation}/{name}"}) for word in inspects]
     code, last = _run(converter, words, workshop.root / "named")
     yield Comparison(
@@ -63,6 +63,19 @@ def dotted_folder(workshop: Workshop, step: Step, parameters: NoParameters, seei
         holds=code == 0,
         note=f"{' '.join([converter.program, *words])}: {last}"[:300],
     )
+
+
+def _stand_in(place: Path, source: Artifact) -> None:
+    """Another name of the source's folder; where the source is a file, a folder with links to what belongs to it."""
+    if place.is_symlink() or place.exists():
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if source.path.is_dir():
+        place.symlink_to(source.path.resolve(), target_is_directory=True)
+        return
+    place.mkdir()
+    for path in _files(source):
+        (place / path.name).symlink_to(path.resolve())
 
 
 def _files(source: Artifact) -> Iterator[Path]:
@@ -101,7 +114,9 @@ def tokenizer_given(workshop: Workshop, step: Step, parameters: TokenizerGiven, 
     if sidecar is None:
         raise missing_input("the source has no tokenizer.json to give")
     chain: Chain = ("gguf", parameters.target)
-    target = products.place(workshop.root, workshop.settled, chain)
+    # Of its own name: a source that is a GGUF has conversions of that chain. One of a run that was ended goes.
+    target = products.place(workshop.root, workshop.settled, chain, again=1)
+    target.unlink(missing_ok=True)
     product = products.make(workshop.settled, before, chain, target, examined=False, tokenizer=sidecar.path)
     if product.failure is not None and product.failure.verdict is Verdict.SKIPPED:
         raise Skip("missing_input", product.failure.reason)
