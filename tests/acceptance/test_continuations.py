@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from model_contracts.engine.plan import CheckRequest
+from model_contracts.engine.plan import CheckRequest, UsageError
 from model_contracts.engine.run import check
 from model_contracts.outcome import Outcome
 from model_contracts.runtimes import session
@@ -78,3 +78,8 @@ def test_another_continuation_is_falsified_by_its_ids(converted: Path, monkeypat
 def test_rounded_values_owe_no_tokens_and_nothing_is_owed_where_no_runtime_is_named(converted: Path) -> None:
     for found in (outcomes(MODELS / "tiny-qwen2-Q8_0.gguf")[CONTINUED], outcomes(converted, None)[CONTINUED]):
         assert (found.outcome, found.skip_cause) == ("Skipped", "not_owed")
+
+
+def test_a_runtime_that_no_gate_would_be_asked_with_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="--runtime continues prompts of a pair"):
+        check(CheckRequest((MODELS / "tiny-qwen2",), runtime="apr"))

@@ -24,6 +24,10 @@ from model_contracts.invariant import Gate, Invariant
 from model_contracts.outcome import Force, Record
 
 
+#: Kinds that run both artifacts with the runtime that is named.
+_CONTINUED = ("same_continuations", "same_framing")
+
+
 class UsageError(Exception):
     """The command asks for something there is not (one line; exit 2)."""
 
@@ -97,6 +101,8 @@ def plan(request: CheckRequest, target: Path) -> Plan:
         )
     if request.bisect and not any(getattr(step.parameters, "departure", None) for step in chosen):
         raise UsageError("--bisect explains distributions that differ: give --against SOURCE --contract inference")
+    if request.runtime is not None and not any(step.gate.check in _CONTINUED for step in chosen):
+        raise UsageError("--runtime continues prompts of a pair: give --against SOURCE --contract inference")
     definitions = {c.id: _digest(c) for c in contracts}
     definitions |= {step.invariant.id: _digest(step.invariant) for step in chosen}
     return Plan(chosen, left_out, definitions, notes)
