@@ -23,7 +23,6 @@ from model_contracts.engine.properties import PROPERTIES
 from model_contracts.invariant import Gate, Invariant
 from model_contracts.outcome import Force, Record
 
-
 #: Kinds that run both artifacts with the runtime that is named.
 _CONTINUED = ("same_continuations", "same_framing")
 
