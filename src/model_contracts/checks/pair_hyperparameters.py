@@ -11,6 +11,7 @@ from model_contracts.anatomy.hyperparameters import Declared, Number, default
 from model_contracts.anatomy.special_ids import NAMES, by_name
 from model_contracts.anatomy.view import View
 from model_contracts.checks.interface import Examination, Where, family_of
+from model_contracts.converters.carried import carried
 from model_contracts.outcome import Comparison, Place, Record
 
 #: A tied flag is no converter's to keep where the container has none; G0-EMBEDDING-001 looks at what it means.
@@ -111,7 +112,7 @@ def _invented(name: str, ours: Declared, source: View) -> Iterator[Comparison]:
     if _plain(ours.value) in ("none", "default"):
         return
     assumed = source.numbers.get(name)
-    if assumed is None and not ours.enabled and not _is_number(ours.value):
+    if assumed is None and not ours.enabled and (not _is_number(ours.value) or _published(name, ours, source)):
         return
     yield Comparison(
         measure=name,
@@ -121,6 +122,12 @@ def _invented(name: str, ours: Declared, source: View) -> Iterator[Comparison]:
         holds=assumed is not None and _plain(assumed) == _plain(ours.value),
         note=None if assumed == ours.value else "the source declares none: this value was invented",
     )
+
+
+def _published(name: str, ours: Declared, source: View) -> bool:
+    """Whether a value that is switched off stands in the config.json that the source carries along."""
+    config = carried(source.artifact.metadata, "config")
+    return isinstance(config, dict) and config.get(name) == ours.value
 
 
 def _special_ids(target: View, source: View) -> Iterator[Comparison]:

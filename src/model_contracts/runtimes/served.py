@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import os
 import queue
 import resource
@@ -107,6 +108,7 @@ def main(words: list[str]) -> None:
                 if hasattr(served, "close"):
                     served.close()
                 served = None  # the one before goes first: two may be more than there is room for
+                gc.collect()  # a model refers to itself
                 served = import_module(module).serve(**message.value)
                 line.say("answer", served.about())
             else:

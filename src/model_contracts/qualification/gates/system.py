@@ -83,6 +83,14 @@ def _files(source: Artifact) -> Iterator[Path]:
     yield from (sidecar.path for sidecar in source.sidecars.values())
 
 
+def _same(file: Path, place: Path) -> None:
+    """The same file in another folder: a link to its bytes, a copy where another disk holds them."""
+    try:
+        place.hardlink_to(file)
+    except OSError:
+        shutil.copyfile(file, place)
+
+
 def _run(converter: CommandConverter, words: list[str], folder: Path) -> tuple[int, str]:
     program = shutil.which(converter.program)
     if program is None:
