@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -178,18 +178,6 @@ def _classes(comparison: Comparison) -> tuple[str, ...]:
     found = [each.key for each in _CLASSES if any(fnmatchcase(gate, pattern) for pattern in each.gates)]
     explaining = [key for key, explained in _EXPLAINS.items() if set(found) & set(explained)]
     return (*found, *explaining)
-
-
-def of_comparisons(
-    comparisons: Iterable[Comparison], component: Component, name: str, kind: str, reproduction: str
-) -> tuple[Cause, ...]:
-    """The cause that the first violated comparison of a gate of ours shows, where nothing before it explains it."""
-    first = next((comparison for comparison in comparisons if not comparison.holds), None)
-    if first is None:
-        return ()
-    key = f"{component}/{name}/{kind}"
-    statement = f"{name}: {statements.of_one(first)}"
-    return (Cause(key=key, component=component, statement=statement, reproduction=reproduction),)
 
 
 def merged(*groups: tuple[Cause, ...]) -> tuple[Cause, ...]:

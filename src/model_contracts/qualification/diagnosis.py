@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
+from model_contracts.formats.opening import open_artifact
 from model_contracts.outcome import Cause, Comparison, Component, Outcome, Verdict
-from model_contracts.qualification import causes
+from model_contracts.qualification import causes, commands
 from model_contracts.qualification.interface import Chain, Step
 from model_contracts.qualification.programs import converter_name, runtime_name
 from model_contracts.qualification.workshop import Workshop
@@ -30,14 +32,27 @@ def diagnosed(outcome: Outcome, step: Step, workshop: Workshop, request: Qualify
     if outcome.outcome is Verdict.CORROBORATED or outcome.skip_cause == "not_owed":
         return outcome
     first = next((comparison for comparison in outcome.comparisons if not comparison.holds), None)
-    before = causes.merged(*(workshop.causes(chain) for chain in step.chains if len(chain) > 1))
+    before = causes.merged(*(_on_the_way(chain, workshop, request) for chain in step.chains))
     own = _own(outcome, step, workshop, first, request)
-    if own is not None and ((_framing(first) and not _tokenizers_differ(before)) or own.key in workshop.blamed):
-        return outcome.model_copy(update={"causes": (own,)})
-    if before:
-        return outcome.model_copy(update={"causes": before})
-    workshop.blamed.add(own.key)  # seen on an artifact that nothing is wrong with: elsewhere it is the same thing
-    return outcome.model_copy(update={"causes": (own,)})
+    closing = causes.closing(outcome, before)
+    if not before and own.component != "environment":
+        workshop.blamed.add(own.key)  # seen on an artifact that nothing is wrong with: elsewhere it is the same thing
+    if _framing(first) and own.key in workshop.blamed:
+        # A program that frames by format does so whatever the file lacks; what it lacks frames it otherwise again.
+        told = (own, *closing)
+    else:
+        told = (own,) if own.key in workshop.blamed or not closing else closing
+    return outcome.model_copy(update={"causes": told})
+
+
+def _on_the_way(chain: Chain, workshop: Workshop, request: QualifyRequest) -> tuple[Cause, ...]:
+    """What went wrong on the way to an artifact, the first conversion first, each shown again from the source."""
+    found: list[tuple[Cause, ...]] = []
+    for end in range(2, len(chain) + 1):
+        again = commands.conversion(workshop.settled, workshop.source, str(request.model_path), chain[:end])
+        caused = workshop.product(chain[:end]).causes
+        found.append(tuple(cause.model_copy(update={"reproduction": again}) for cause in caused))
+    return causes.merged(*found)
 
 
 def _own(outcome: Outcome, step: Step, workshop: Workshop, first: Comparison | None, request: QualifyRequest) -> Cause:
@@ -52,7 +67,7 @@ def _own(outcome: Outcome, step: Step, workshop: Workshop, first: Comparison | N
         key=f"{component}/{name}/{kind}",
         component=component,
         statement=_statement(name, outcome, step, first),
-        reproduction=_again(request, step),
+        reproduction=_shown_again(workshop, step, first, request),
     )
 
 
@@ -105,8 +120,34 @@ def _framing(first: Comparison | None) -> bool:
     return first is not None and first.measure in _FRAMED
 
 
-def _tokenizers_differ(before: tuple[Cause, ...]) -> bool:
-    return any("/tokenizer" in cause.key for cause in before)
+def _shown_again(workshop: Workshop, step: Step, first: Comparison | None, request: QualifyRequest) -> str:
+    """The shortest command that shows it: the program's own where there is one, else the gate alone."""
+    settled, named = workshop.settled, str(request.model_path)
+    if step.gate.check == "dotted_folder":
+        return commands.looked_at(settled, named) or _again(request, step)
+    sidecar = workshop.source.sidecars.get("tokenizer")
+    if step.gate.check == "tokenizer_given" and settled.weights_only is not None and sidecar is not None:
+        weights, chain = open_artifact(settled.weights_only), step.scenario.chain
+        tokenizer = Path(named) / sidecar.path.name if Path(named).is_dir() else sidecar.path
+        return commands.conversion(settled, weights, str(weights.path), cast("Chain", chain), tokenizer)
+    if first is not None and first.measure == "prompt_length" and len(step.scenario.chain) == 2:
+        return _framed_again(workshop, step, first, named) or _again(request, step)
+    return _again(request, step)
+
+
+def _framed_again(workshop: Workshop, step: Step, first: Comparison, named: str) -> str:
+    """A conversion, and one prompt to both of its ends."""
+    settled, source = workshop.settled, workshop.source
+    before, after = cast("Chain", step.scenario.chain)
+    way, _, prompt = (first.place.key or "").partition(": ")
+    weights = f"{named}/{source.files[0].name}" if source.path.is_dir() else named
+    target = commands.artifact_name(settled, (before, after))
+    ends = [
+        commands.asked(settled, weights, before, way, prompt),
+        commands.asked(settled, target, after, way, prompt),
+    ]
+    made = commands.conversion(settled, source, named, (before, after)).split("  # ", 1)[0]
+    return " && ".join([made, *ends]) if all(ends) else ""
 
 
 def _again(request: QualifyRequest, step: Step) -> str:

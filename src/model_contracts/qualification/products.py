@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,16 +22,13 @@ from model_contracts.formats.opening import open_artifact
 from model_contracts.log import logger
 from model_contracts.outcome import Cause, Component, Evidence, SkipCause, Verdict
 from model_contracts.paths import workspace
-from model_contracts.qualification import causes
+from model_contracts.qualification import causes, commands
 from model_contracts.qualification.interface import Chain
 from model_contracts.qualification.programs import converter_name
 
 if TYPE_CHECKING:
     from model_contracts.checks.interface import Examination
     from model_contracts.qualification.matrix import Settled
-
-_SUFFIX = {"safetensors": "", "gguf": ".gguf", "apr": ".apr"}
-_LETTER = {"safetensors": "S", "gguf": "G", "apr": "A"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +58,7 @@ class Product:
 def place(root: Path, settled: Settled, chain: Chain, again: int = 0) -> Path:
     """Where the artifact of a chain is kept: `root/org/name/format/name.S-A-G.gguf`; a folder for safetensors."""
     organisation, name = settled.model.id.split("/")
-    letters = "-".join(_LETTER[format] for format in chain) + (f"-{again}" if again else "")
-    return workspace(root, organisation, name, chain[-1], f"{name}.{letters}{_SUFFIX[chain[-1]]}")
+    return workspace(root, organisation, name, chain[-1], commands.artifact_name(settled, chain, again))
 
 
 def make(
@@ -102,19 +97,14 @@ def hold(settled: Settled, artifact: Artifact, before: Artifact, chain: Chain) -
     examination = examination_of(request, artifact, before, None)
     outcomes = tuple(examine(plan(request, artifact.path), examination, request))
     found = causes.of_conversion(
-        outcomes, converter_name(settled.system), "converter", reproduction(settled, before.path, artifact.path)
+        outcomes,
+        converter_name(settled.system),
+        "converter",
+        commands.conversion(settled, before, str(before.path), chain[-2:]),
+        artifact=artifact,
+        inherited=("tokenizer",) if before.tokenizer is None else (),
     )
     return Product(chain, artifact, outcomes, causes=found, examination=examination)
-
-
-def reproduction(settled: Settled, source: Path, target: Path) -> str:
-    """The conversion as a command."""
-    words = ["contracts", "convert", str(source), target.name]
-    if settled.system.converter != "builtin":
-        words += ["--converter", settled.system.converter]
-    if settled.dtype is not None:
-        words += ["--dtype", settled.dtype]
-    return shlex.join(words)
 
 
 def _failed(settled: Settled, before: Artifact, chain: Chain, target: Path, error: Exception) -> Product:
@@ -126,7 +116,7 @@ def _failed(settled: Settled, before: Artifact, chain: Chain, target: Path, erro
         key=f"{component}/{converter_name(settled.system)}/{kind}",
         component=component,
         statement=reason,
-        reproduction=reproduction(settled, before.path, target),
+        reproduction=commands.conversion(settled, before, str(before.path), chain[-2:]),
     )
     return Product(chain, None, failure=Failure(verdict, skipped, reason), causes=(cause,))
 
