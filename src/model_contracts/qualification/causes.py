@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from model_contracts.artifact import Artifact
 from model_contracts.dtypes import DTYPES
-from model_contracts.outcome import Cause, Comparison, Component, Evidence, Outcome, Verdict
+from model_contracts.outcome import Cause, Comparison, Component, Evidence, Outcome, Verdict, jsonable
 from model_contracts.qualification import statements
 
 _BAD = (Verdict.FALSIFIED, Verdict.CRASHED, Verdict.TIMEOUT)
@@ -43,23 +43,24 @@ _CLASSES = (
     ),
 )
 _SAYS = {
-    "quantised": "narrows element types unasked",
-    "upcast": "widens element types unasked",
-    "chat_template": "loses or changes the chat template",
-    "lost": "loses configuration values",
+    "types/quantised": "narrows element types unasked",
+    "types/upcast": "widens element types unasked",
+    "tokenizer/lost": "loses the tokenizer",
+    "tokenizer/chat_template": "changes the chat template",
+    "tokenizer/chat_template/lost": "loses the chat template",
+    "configuration/lost": "loses configuration values",
 }
-#: What another class already explains: the values of tensors whose types were changed, or that lie elsewhere.
-_EXPLAINS = {"types": ("values",), "tensors": ("values",)}
-#: Measures of gates of ours, and the classes that each speaks of; of any other measure every class may be the cause.
+#: Causes that explain values which differ: types that were narrowed (one that is wider holds them all), other tensors.
+_OF_VALUES = ("values", "types", "types/quantised", "tensors")
+#: Measures of gates of ours, and the causes that each speaks of; of any other measure every cause may be the one.
 _SPEAKS = {
     "tensors": ("tensors", "container"),
     "tensor_extra": ("tensors", "container"),
     "tensor_missing": ("tensors", "container"),
     "tensor_name": ("tensors",),
-    "tensor": ("types", "tensors"),
-    "tensor_bytes": ("types", "values"),
-    "prompt_length": ("tokenizer",),
-    "prompt_tokens": ("tokenizer",),
+    "tensor_bytes": _OF_VALUES,
+    "prompt_length": ("tokenizer", "tokenizer/chat_template"),
+    "prompt_tokens": ("tokenizer", "tokenizer/chat_template"),
 }
 _ANSWERS = ("greedy_tokens", "mean_divergence", "divergence_99", "logits")
 
@@ -83,10 +84,13 @@ def of_conversion(
         )
         if not closed or each.key in explained:
             continue
-        explained |= set(_EXPLAINS.get(each.key, ()))
         for kind, seen in _kinds(each.key, closed, no_tokenizer=_no_tokenizer(outcomes)):
-            key = "/".join(part for part in (component, converter, each.key, kind) if part)
-            statement = f"{converter} {_SAYS.get(kind, each.says)}: {_told(each.key, seen, artifact)}"
+            path = f"{each.key}/{kind}" if kind else each.key
+            explained |= {"values"} if path in _OF_VALUES else set()
+            lost = all(comparison.observed is None for _, comparison in seen)
+            says = _SAYS.get(f"{path}/lost" if lost else path) or _SAYS.get(path, each.says)
+            statement = f"{converter} {says}: {_told(each.key, seen, artifact)}"
+            key = f"{component}/{converter}/{path}"
             found.append(Cause(key=key, component=component, statement=statement, reproduction=reproduction))
     return tuple(found)
 
@@ -157,27 +161,48 @@ def _told(key: str, seen: _Seen, artifact: Artifact | None) -> str:
 def closing(outcome: Outcome, known: tuple[Cause, ...]) -> tuple[Cause, ...]:
     """Of the causes on the way to an artifact those that what a gate saw speaks of; all where it may be any."""
     violated = [comparison for comparison in outcome.comparisons if not comparison.holds]
-    gates = [comparison for comparison in violated if comparison.measure == "gate"]
-    told = [comparison for comparison in violated if comparison.measure in (*_SPEAKS, *_ANSWERS)]
-    classes: set[str] = set()
-    for comparison in (*gates, *told) if gates else violated:
-        spoken = _classes(comparison)
-        if not spoken:
+    # What an examination saw stands beside its gates: these say what it speaks of.
+    by_gate = any(comparison.measure == "gate" for comparison in violated)
+    spoken: set[str] = set()
+    for comparison in violated:
+        paths = _spoken_by(comparison, by_gate=by_gate)
+        if paths is None:
             return known
-        classes |= set(spoken)
-    named = {each.key for each in _CLASSES}
-    of_files = {cause.key: named & set(cause.key.split("/")) for cause in known}
-    return tuple(cause for cause in known if not of_files[cause.key] or of_files[cause.key] & classes)
+        spoken |= set(paths)
+    return tuple(cause for cause in known if (_path(cause) or "") in {"", *spoken})
 
 
-def _classes(comparison: Comparison) -> tuple[str, ...]:
-    """The classes that a violated comparison speaks of; none where it may be any."""
-    if comparison.measure != "gate":
-        return _SPEAKS.get(comparison.measure, ())
-    gate = comparison.place.key or ""
-    found = [each.key for each in _CLASSES if any(fnmatchcase(gate, pattern) for pattern in each.gates)]
-    explaining = [key for key, explained in _EXPLAINS.items() if set(found) & set(explained)]
-    return (*found, *explaining)
+def _path(cause: Cause) -> str | None:
+    """The class of a cause with its kind; None where it is of no examination: there is no artifact at all."""
+    parts, classes = cause.key.split("/"), {each.key for each in _CLASSES}
+    return next(("/".join(parts[-count:]) for count in (2, 1) if parts[-count] in classes), None)
+
+
+def _spoken_by(comparison: Comparison, *, by_gate: bool) -> tuple[str, ...] | None:
+    """The causes that a violated comparison speaks of, without component and converter; None where it may be any."""
+    if comparison.measure == "tensor_type":
+        return _types(comparison.expected, comparison.observed)
+    if comparison.measure == "tensor":
+        words = [str(side).split(" ")[0] for side in (comparison.expected, comparison.observed)]
+        return ("tensors",) if words[0] == words[1] else ("tensors", *_types(*words))
+    if comparison.measure == "gate":
+        gate = comparison.place.key or ""
+        found = next((c.key for c in _CLASSES if any(fnmatchcase(gate, pattern) for pattern in c.gates)), None)
+        return _OF_GATES.get(found, (found,)) if found is not None else None
+    if comparison.measure == "chat_template":
+        return ("tokenizer", "tokenizer/chat_template")
+    if comparison.measure in _ANSWERS or not by_gate:
+        return _SPEAKS.get(comparison.measure)
+    return ()
+
+
+#: What a gate of a class speaks of, where it is not the class: types are told apart by their comparisons.
+_OF_GATES = {"values": _OF_VALUES, "types": ("types",), "configuration": ("configuration", "configuration/lost")}
+
+
+def _types(expected: object, observed: object) -> tuple[str, ...]:
+    kind = _change(Comparison(measure="tensor_type", expected=jsonable(expected), observed=str(observed), holds=False))
+    return (f"types/{kind}", "types") if kind else ("types", "types/quantised", "types/upcast")
 
 
 def merged(*groups: tuple[Cause, ...]) -> tuple[Cause, ...]:

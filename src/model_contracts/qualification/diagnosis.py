@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from model_contracts.formats.opening import open_artifact
 from model_contracts.outcome import Cause, Comparison, Component, Outcome, Verdict
-from model_contracts.qualification import causes, commands
+from model_contracts.qualification import causes, commands, statements
 from model_contracts.qualification.interface import Chain, Step
 from model_contracts.qualification.programs import converter_name, runtime_name
 from model_contracts.qualification.workshop import Workshop
@@ -32,9 +32,10 @@ def diagnosed(outcome: Outcome, step: Step, workshop: Workshop, request: Qualify
     if outcome.outcome is Verdict.CORROBORATED or outcome.skip_cause == "not_owed":
         return outcome
     first = next((comparison for comparison in outcome.comparisons if not comparison.holds), None)
-    before = causes.merged(*(_on_the_way(chain, workshop, request) for chain in step.chains))
+    before = causes.merged(*(_on_the_way(chain, 2, workshop, request) for chain in step.chains))
+    near = causes.merged(*(_on_the_way(chain, _from(step, chain), workshop, request) for chain in step.chains))
     own = _own(outcome, step, workshop, first, request)
-    closing = causes.closing(outcome, before)
+    closing = causes.closing(outcome, near) or causes.closing(outcome, before)
     if not before and own.component != "environment":
         workshop.blamed.add(own.key)  # seen on an artifact that nothing is wrong with: elsewhere it is the same thing
     if _framing(first) and own.key in workshop.blamed:
@@ -45,10 +46,19 @@ def diagnosed(outcome: Outcome, step: Step, workshop: Workshop, request: Qualify
     return outcome.model_copy(update={"causes": told})
 
 
-def _on_the_way(chain: Chain, workshop: Workshop, request: QualifyRequest) -> tuple[Cause, ...]:
+def _from(step: Step, chain: Chain) -> int:
+    """The length of the chain at the first conversion that a gate compares the two sides of."""
+    if step.gate.check == "round_trip":
+        return len(step.chains[2]) + 1 if chain == step.chains[0] else len(chain) + 1
+    if step.gate.check in ("conversion", "answers_kept", "same_answers"):
+        return len(chain) if chain == step.chains[0] else len(chain) + 1
+    return 2
+
+
+def _on_the_way(chain: Chain, first: int, workshop: Workshop, request: QualifyRequest) -> tuple[Cause, ...]:
     """What went wrong on the way to an artifact, the first conversion first, each shown again from the source."""
     found: list[tuple[Cause, ...]] = []
-    for end in range(2, len(chain) + 1):
+    for end in range(first, len(chain) + 1):
         again = commands.conversion(workshop.settled, workshop.source, str(request.model_path), chain[:end])
         caused = workshop.product(chain[:end]).causes
         found.append(tuple(cause.model_copy(update={"reproduction": again}) for cause in caused))
@@ -106,13 +116,18 @@ def _kind(outcome: Outcome, step: Step, first: Comparison | None) -> str:
 
 
 def _statement(name: str, outcome: Outcome, step: Step, first: Comparison | None) -> str:
+    says = _SAYS.get(step.gate.check, "")
     if first is not None and first.measure == "prompt_length":
         before, after = (step.scenario.chain or ("", ""))[-2:]
+        way, _, prompt = (first.place.key or "").partition(": ")
         return (
-            f"{name} frames a prompt by the format of the file: {first.expected} tokens of {first.place.key!r} for "
+            f"{name} frames a prompt by the format of the file: {way} makes {first.expected} tokens of {prompt!r} for "
             f"{before}, {first.observed} for {after}"
         )
-    says = _SAYS.get(step.gate.check, "")
+    if first is not None and step.gate.check == "tokenizer_given":
+        return f"{name}{says}: {first.observed}"
+    if first is not None and step.gate.check == "dotted_folder":
+        return f"{name}{says}: {statements.of_values([first])}"
     return f"{name}{says}: {outcome.reason}"[:400]
 
 

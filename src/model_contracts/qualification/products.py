@@ -110,7 +110,8 @@ def hold(settled: Settled, artifact: Artifact, before: Artifact, chain: Chain) -
 def _failed(settled: Settled, before: Artifact, chain: Chain, target: Path, error: Exception) -> Product:
     verdict, skipped, component, kind = _what(error)
     tail = getattr(error, "tail", "").strip()
-    last = f" · last words: {tail.splitlines()[-1][:200]}" if tail else ""
+    words = tail.splitlines()[-1] if tail else ""
+    last = f" · last words: {words if len(words) <= 200 else f'{words[:199]}…'}" if tail else ""
     reason = f"{'>'.join(chain[-2:])}: {str(error).strip()}{last}"[:500]
     cause = Cause(
         key=f"{component}/{converter_name(settled.system)}/{kind}",

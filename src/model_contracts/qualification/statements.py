@@ -62,7 +62,8 @@ def _thing(seen: list[Comparison], *, alone: bool) -> str:
     places = len({str(comparison.place) for comparison in seen if comparison.place.tensor is not None})
     more = f" and {places - 1:,} places more" if places > 1 else ""
     alike = [comparison for comparison in seen if comparison.observed == first.observed]
-    expected = " and ".join(dict.fromkeys(_short(comparison.expected) for comparison in alike))
+    expected, *rest = dict.fromkeys(_short(comparison.expected) for comparison in alike)
+    expected += f" (and {', '.join(rest)})" if rest else ""
     observed = f"observed {_short(first.observed)}{_note(first) if alone else ''}"
     return f"{first.measure}{f' at {at}' if at else ''}{more}: expected {expected}, {observed}"
 

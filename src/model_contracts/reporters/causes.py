@@ -52,10 +52,18 @@ class CauseGroup:
     def _names(self, observed: object) -> bool:
         return isinstance(observed, str) and f"observed {observed}" in self.statement
 
-    def _rank(self, pair: tuple[Outcome, Comparison]) -> tuple[bool, bool, bool]:
+    def _rank(self, pair: tuple[Outcome, Comparison]) -> tuple[bool, bool, bool, int, bool]:
+        """The very numbers of the statement first, then the shortest way to see them."""
         outcome, comparison = pair
         place = str(comparison.place)
-        return not (place and place in self.statement), outcome.force != "must", len(outcome.causes) > 1
+        numbers = f"expected {comparison.expected}, observed {comparison.observed}"
+        return (
+            numbers not in self.statement,
+            not (place and place in self.statement),
+            outcome.force != "must",
+            len(outcome.scenario.chain) if outcome.scenario is not None else 0,
+            len(outcome.causes) > 1,
+        )
 
     @property
     def shown(self) -> tuple[Outcome, Comparison | None]:
