@@ -60,7 +60,7 @@ def _on_the_way(chain: Chain, first: int, workshop: Workshop, request: QualifyRe
     found: list[tuple[Cause, ...]] = []
     for end in range(first, len(chain) + 1):
         again = commands.conversion(workshop.settled, workshop.source, str(request.model_path), chain[:end])
-        caused = workshop.product(chain[:end]).causes
+        caused = workshop.held(chain[:end]).causes
         found.append(tuple(cause.model_copy(update={"reproduction": again}) for cause in caused))
     return causes.merged(*found)
 

@@ -42,7 +42,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What one conversion left: an artifact that was examined against what it was made of, or a failure."""
+    """What one conversion left: an artifact, or a failure; and what its examination saw, once there was one."""
 
     chain: Chain
     artifact: Artifact | None
@@ -67,10 +67,9 @@ def make(
     chain: Chain,
     target: Path,
     *,
-    examined: bool = True,
     tokenizer: Path | None = None,
 ) -> Product:
-    """Convert, and hold the result to what it was made of. Never raises: what went wrong is in the product."""
+    """Convert. Never raises: what went wrong is in the product."""
     clock = time.perf_counter()
     request = ConvertRequest(
         before.path, target, settled.dtype, tokenizer, converter=settled.system.converter, check=False
@@ -83,10 +82,7 @@ def make(
         product = _failed(settled, before, chain, target, error)
         logger(chain=">".join(chain)).info("conversion_failed", reason=str(error)[:300])
         return replace(product, seconds=time.perf_counter() - clock)
-    product = Product(chain, artifact)
-    if examined:
-        product = hold(settled, artifact, before, chain)
-    product = replace(product, seconds=time.perf_counter() - clock)
+    product = Product(chain, artifact, seconds=time.perf_counter() - clock)
     logger(chain=">".join(chain)).info("artifact_made", seconds=round(product.seconds, 2))
     return product
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Self, cast
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination, missing_input
 from model_contracts.engine.plan import CheckRequest, plan
-from model_contracts.engine.record import file_digest, named
+from model_contracts.engine.record import file_digest
 from model_contracts.engine.run import examination_of, examine
 from model_contracts.formats.opening import open_artifact
 from model_contracts.inference.sessions import Sessions
@@ -89,6 +89,8 @@ class Workshop:
     #: Keys of causes that were seen on an artifact that nothing is wrong with.
     blamed: set[str] = field(default_factory=set)
     _products: dict[Chain, Future[Product]] = field(default_factory=dict)
+    _examined: dict[Chain, Product] = field(default_factory=dict)
+    _contents: dict[Chain, tuple[str, ...]] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
     _pool: ThreadPoolExecutor | None = None
 
@@ -118,11 +120,25 @@ class Workshop:
                 future.set_exception(error)
         return future.result()
 
+    def held(self, chain: Chain) -> Product:
+        """A product with what its examination against the artifact before it saw; examined when first asked for.
+
+        What stands in the middle of a chain is only examined where the end of the chain is not what it should be.
+        """
+        if chain not in self._examined:
+            product, before = self.product(chain), self.product(chain[:-1]).artifact if len(chain) > 1 else None
+            if product.artifact is not None and before is not None:
+                product = products.hold(self.settled, product.artifact, before, chain)
+            self._examined[chain] = product
+        return self._examined[chain]
+
     def known(self, chain: Chain) -> Product | None:
-        """A product, if it has been made."""
-        future = self._products.get(chain)
+        """A product, if it has been made; with its examination, if it has been examined."""
         if len(chain) == 1:
             return self.product(chain)
+        if chain in self._examined:
+            return self._examined[chain]
+        future = self._products.get(chain)
         return future.result() if future is not None and future.done() and not future.exception() else None
 
     @cached_property
@@ -148,21 +164,26 @@ class Workshop:
         return product.artifact
 
     def content(self, chain: Chain) -> tuple[str, ...]:
-        """What an artifact is made of: digests of its weights and of what lies beside them, and its runtime.
+        """What an artifact is made of: digests of its weights and of what lies beside them, in order.
 
         Artifacts of one content answer alike, and are asked once.
         """
-        artifact = self.artifact(chain)
-        examination = self.examination if len(chain) == 1 else self.product(chain).examination
-        digest = named(artifact, examination).digest if examination is not None else None
-        if digest is None:
-            return (*chain, self.runtime(chain))
-        beside = {role: file_digest(sidecar.path) for role, sidecar in artifact.sidecars.items()}
-        return (digest, *(f"{role} {value}" for role, value in sorted(beside.items())), self.runtime(chain))
+        if chain not in self._contents:
+            artifact = self.artifact(chain)
+            files = [*artifact.files, *(sidecar.path for _, sidecar in sorted(artifact.sidecars.items()))]
+            self._contents[chain] = tuple(self._digest(chain, path) for path in files)
+        return self._contents[chain]
+
+    def _digest(self, chain: Chain, path: Path) -> str:
+        """The digest of a file, from the examination where that has read it."""
+        known = self._examined.get(chain)
+        examination = self.examination if len(chain) == 1 else known.examination if known is not None else None
+        swept = examination.swept if examination is not None else None
+        return (swept.digests.get(path) if swept is not None else None) or file_digest(path)
 
     def causes(self, chain: Chain) -> tuple[Cause, ...]:
         """What went wrong on the way to an artifact, the first conversion first."""
-        return causes.merged(*(self.product(chain[:end]).causes for end in range(2, len(chain) + 1)))
+        return causes.merged(*(self.held(chain[:end]).causes for end in range(2, len(chain) + 1)))
 
     def session(self, chain: Chain) -> ChildSession:
         """The artifact on the runtime of its format. Raises Skip where there is none, RuntimeFailure where it fails."""
@@ -187,8 +208,9 @@ class Workshop:
         if len(chain) < 2 or future is None or not future.done() or future.exception() is not None:
             return
         product = future.result()
-        below = [f.result() for c, f in self._products.items() if c[:-1] == chain and f.done() and not f.exception()]
-        if product.artifact is None or product.causes or any(child.causes for child in below):
+        below = (self.known(other) for other in list(self._products) if other[:-1] == chain)
+        caused = any(each is not None and each.causes for each in (self.known(chain), *below))
+        if product.artifact is None or caused:
             return
         self.sessions.drop(product.artifact.path)
         path = product.artifact.path
@@ -216,5 +238,5 @@ class Workshop:
             return Product(chain, None, failure=before.failure)
         target = products.place(self.root, self.settled, chain)
         if target.exists():  # an earlier run was ended after it was published whole
-            return products.hold(self.settled, open_artifact(target), before.artifact, chain)
+            return Product(chain, open_artifact(target))
         return products.make(self.settled, before.artifact, chain, target)

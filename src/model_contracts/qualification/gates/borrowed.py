@@ -44,7 +44,7 @@ def borrowed(workshop: Workshop, step: Step, seeing: Seeing) -> Iterator[Compari
     seeing.against = chain[:-1]
     yield from made(workshop, chain)
     if step.gate.check not in _RUN:
-        seeing.concluded = _of(workshop.product(chain).outcomes, step)
+        seeing.concluded = _of(workshop.held(chain).outcomes, step)
     elif all(_gives_logits(workshop, each) for each in (chain, chain[:-1])):
         _evaluate(workshop, step, seeing, chain)
     elif step.gate.check == "same_prompt_tokens":

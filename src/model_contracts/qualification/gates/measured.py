@@ -48,7 +48,7 @@ def timings(workshop: Workshop, chain: Chain) -> Timings:
         session, measured = workshop.session(chain), workshop.settled.measured
         ask = _question(workshop, session)
         for _ in range(measured.warmup):
-            ask(workshop.settled.tokens)
+            ask(1)
         first = [_timed(ask, 1)[0] for _ in range(measured.runs)]
         whole = [_timed(ask, workshop.settled.tokens) for _ in range(measured.runs)]
         workshop.timings[chain] = Timings(

@@ -80,7 +80,7 @@ def _pairs(workshop: Workshop, before: Chain, after: Chain) -> Iterator[tuple[st
 
 def answers(workshop: Workshop, chain: Chain) -> dict[str, Answer]:
     """What an artifact makes of every probe; asked once."""
-    content = workshop.content(chain)
+    content = (*workshop.content(chain), workshop.runtime(chain))
     if content not in workshop.answered:
         session = workshop.session(chain)
         ask = _evaluated if "logits" in session.about.get("questions", ()) else _completed

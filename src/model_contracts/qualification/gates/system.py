@@ -125,7 +125,7 @@ def tokenizer_given(workshop: Workshop, step: Step, parameters: TokenizerGiven, 
     # Of its own name: a source that is a GGUF has conversions of that chain. One of a run that was ended goes.
     target = products.place(workshop.root, workshop.settled, chain, again=1)
     target.unlink(missing_ok=True)
-    product = products.make(workshop.settled, before, chain, target, examined=False, tokenizer=sidecar.path)
+    product = products.make(workshop.settled, before, chain, target, tokenizer=sidecar.path)
     if product.failure is not None and product.failure.verdict is Verdict.SKIPPED:
         raise Skip("missing_input", product.failure.reason)
     tokens = product.artifact.tokenizer.size if product.artifact is not None and product.artifact.tokenizer else 0

@@ -104,7 +104,7 @@ def repeated(workshop: Workshop, step: Step, parameters: Chains, seeing: Seeing)
         first = yield from made(workshop, chain)
         target = products.place(workshop.root, workshop.settled, chain, again=2)
         _remove(target)
-        second = products.make(workshop.settled, workshop.artifact(chain[:-1]), chain, target, examined=False)
+        second = products.make(workshop.settled, workshop.artifact(chain[:-1]), chain, target)
         if second.artifact is None:
             reason = second.failure.reason if second.failure else ""
             yield Comparison(
@@ -133,7 +133,7 @@ def cardinality(workshop: Workshop, step: Step, parameters: Chains, seeing: Seei
     for chain in step.chains:
         seeing.subject, seeing.against = chain, chain[:-1]
         yield from made(workshop, chain)
-        examination = workshop.product(chain).examination
+        examination = workshop.held(chain).examination
         assert examination is not None and examination.source is not None
         match, place = examination.match, Place(key=">".join(chain))
         paired = len(match.pairings) + len(match.explained_missing)
@@ -165,7 +165,7 @@ def names_kept(workshop: Workshop, step: Step, parameters: Chains, seeing: Seein
     for chain in step.chains:
         seeing.subject, seeing.against = chain, chain[:-1]
         yield from made(workshop, chain)
-        examination = workshop.product(chain).examination
+        examination = workshop.held(chain).examination
         assert examination is not None
         view = examination.view
         if view.family is None:
