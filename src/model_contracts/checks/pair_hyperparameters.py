@@ -126,15 +126,29 @@ def _invented(name: str, ours: Declared, source: View) -> Iterator[Comparison]:
 
 def _published(name: str, ours: Declared, source: View) -> bool:
     """Whether a value that is switched off stands in the config.json that the source carries along."""
-    config = carried(source.artifact.metadata, "config")
-    return isinstance(config, dict) and config.get(name) == ours.value
+    configs = (_carried("config", source), source.artifact.metadata.get("hf_config"))
+    return any(isinstance(config, dict) and config.get(name) == ours.value for config in configs)
+
+
+def _carried(what: str, source: View) -> dict[str, Any] | None:
+    """A file of the published model that a container of ours carries along: it has no key for all that is in it."""
+
+    return carried(source.artifact.metadata, what)
+
+
+def _carried_ids(name: str, source: View) -> dict[int, Place]:
+    config = _carried("generation_config", source) or {}
+    value = config.get(name)
+    ids = value if isinstance(value, list) else [value]
+    place = Place(file=source.artifact.path.name, key=f"generation_config · {name}")
+    return {one: place for one in ids if isinstance(one, int) and not isinstance(one, bool)}
 
 
 def _special_ids(target: View, source: View) -> Iterator[Comparison]:
     ours, theirs = by_name(target.artifact), by_name(source.artifact)
     for name in NAMES:
         values = ours.get(name, {})
-        expected = theirs.get(name, {})
+        expected = theirs.get(name, {}) | _carried_ids(name, source)
         for value, place in values.items():
             yield Comparison(
                 measure=name,
