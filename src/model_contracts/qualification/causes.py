@@ -63,6 +63,7 @@ _SPEAKS = {
     "prompt_tokens": ("tokenizer", "tokenizer/chat_template"),
 }
 _ANSWERS = ("greedy_tokens", "mean_divergence", "divergence_99", "logits")
+_SPEAKS |= dict.fromkeys(_ANSWERS, (*_OF_VALUES, "configuration", "configuration/lost"))  # on equal ids
 
 
 def of_conversion(
@@ -161,6 +162,8 @@ def _told(key: str, seen: _Seen, artifact: Artifact | None) -> str:
 def closing(outcome: Outcome, known: tuple[Cause, ...]) -> tuple[Cause, ...]:
     """Of the causes on the way to an artifact those that what a gate saw speaks of; all where it may be any."""
     violated = [comparison for comparison in outcome.comparisons if not comparison.holds]
+    if not violated and "tokenizer" in outcome.reason:
+        return tuple(cause for cause in known if (_path(cause) or "") in ("", "tokenizer"))
     # What an examination saw stands beside its gates: these say what it speaks of.
     by_gate = any(comparison.measure == "gate" for comparison in violated)
     spoken: set[str] = set()

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
+from math import inf
+from typing import cast
 
 import numpy as np
 
@@ -19,11 +22,13 @@ from model_contracts.inference.measures import compare_rows
 from model_contracts.outcome import Comparison, Place
 from model_contracts.qualification.interface import Chain
 from model_contracts.qualification.workshop import Workshop
-from model_contracts.runtimes.interface import Completion
+from model_contracts.runtimes.interface import Completion, NotInstalled
 
 #: Tokens of a probe that are evaluated: distributions of two formats differ from the first position on, or late.
 _LONGEST = 48
 _PLAIN = (None, "F32", "F16", "BF16")
+#: The runtime that says how near two tokens are, where a program gives no logits.
+_REFERENCE = "transformers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ def same_answers(workshop: Workshop, before: Chain, after: Chain) -> Iterator[Co
         yield tokens
         if not tokens.holds:
             return
-        for comparison in _one(workshop, place, ours, theirs):
+        for comparison in _one(workshop, before, place, ours, theirs):
             told += 1
             yield comparison
     if not told and framed:
@@ -109,20 +114,53 @@ def _completed(workshop: Workshop, chain: Chain) -> Iterator[tuple[str, Answer]]
             yield f"{way}: {prompt}", Answer(told.prompt, told.prompt_tokens, None, told.tokens, way)
 
 
-def _one(workshop: Workshop, place: Place, ours: Answer, theirs: Answer) -> Iterator[Comparison]:
+def _one(workshop: Workshop, before: Chain, place: Place, ours: Answer, theirs: Answer) -> Iterator[Comparison]:
     if ours.rows is not None and theirs.rows is not None:
         yield from _distributions(workshop, place, ours.rows, theirs.rows)
     elif ours.tokens is not None and theirs.tokens is not None:
         if workshop.settled.dtype not in _PLAIN:
             raise not_owed("greedy tokens say nothing of a model that was quantised by intent, and no logits are told")
-        yield Comparison(
-            measure="greedy_tokens",
-            place=place,
-            expected=list(theirs.tokens[:32]),
-            observed=list(ours.tokens[:32]),
-            holds=ours.tokens == theirs.tokens,
-            count=max(len(theirs.tokens), 1),
-        )
+        yield _continued(workshop, before, place, ours, theirs)
+
+
+def _continued(workshop: Workshop, before: Chain, place: Place, ours: Answer, theirs: Answer) -> Comparison:
+    """Equal tokens, or two that part where the artifact before hardly prefers either; behind that nothing is compared.
+
+    Raises Skip where they part and nothing here says how near the two are.
+    """
+    expected, observed, prompt = theirs.tokens or (), ours.tokens or (), theirs.prompt or ()
+    invariant = load_invariant("inference/continuations")
+    bound = cast("float", invariant.parameters["margin"])
+    parts = next((at for at, (a, b) in enumerate(zip_longest(expected, observed)) if a != b), None)
+    note, margin = None, 0.0
+    if parts is not None:
+        margin = inf  # one of them ended
+        if parts < min(len(expected), len(observed)):
+            row = _after(workshop, before, [*prompt, *expected[:parts]])
+            margin = abs(float(row[expected[parts]]) - float(row[observed[parts]]))
+        note = f"they part at token {parts}, where the artifact before gives the two {margin:.3g} nats apart"
+    return Comparison(
+        measure="greedy_tokens",
+        place=place,
+        expected=list(expected[:32]),
+        observed=list(observed[:32]),
+        holds=margin <= bound,
+        tolerance=bound,
+        smallest_passing_tolerance=margin,
+        count=max(len(expected) if parts is None else parts + 1, 1),
+        bound_from=invariant.where("parameters", "margin"),
+        note=note,
+    )
+
+
+def _after(workshop: Workshop, before: Chain, ids: list[int]) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    """Natural-log probabilities after the last of the ids, as a runtime of ours has them."""
+    try:
+        session = workshop.sessions.get(workshop.artifact(before).path, _REFERENCE)
+        (row,) = next(iter(session.rows(ids, start=len(ids) - 1)))
+    except NotInstalled as error:
+        raise missing_input(f"the tokens part, and nothing here says how near they are: {error}") from None
+    return row
 
 
 def _framing(place: Place, ours: Answer, theirs: Answer) -> Comparison:
