@@ -19,6 +19,7 @@ import bench_conversions
 import bench_golden_rule
 import bench_memory
 import bench_passes
+import bench_qualification
 import bench_tokenizers
 from make_model import write
 from timing import Row
@@ -30,6 +31,7 @@ GROUPS: dict[str, Callable[[Path, int], Iterator[Row]]] = {
     "memory": bench_memory.rows,
     "tokenizers": bench_tokenizers.rows,
     "golden-rule": bench_golden_rule.rows,
+    "qualification": bench_qualification.rows,
 }
 
 
