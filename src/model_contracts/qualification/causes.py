@@ -156,7 +156,10 @@ def _told(key: str, seen: _Seen, artifact: Artifact | None) -> str:
         return statements.of_types(first, [comparison for outcome, comparison in seen if outcome is first])
     if key == "container":
         return statements.of_values(statements.sharing(artifact, comparison) for _, comparison in seen)
-    return statements.of_values(comparison for _, comparison in seen)
+    every = [comparison for _, comparison in seen]
+    # A rival explanation that fits says more than what it explains.
+    explained = [comparison for comparison in every if comparison.note] if key == "values" else []
+    return statements.of_values(explained[:1] or every)
 
 
 def closing(outcome: Outcome, known: tuple[Cause, ...]) -> tuple[Cause, ...]:

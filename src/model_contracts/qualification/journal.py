@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from model_contracts.engine.evidence import Unusable
 from model_contracts.engine.plan import UsageError
 from model_contracts.log import logger
-from model_contracts.outcome import ArtifactRecord, Outcome
+from model_contracts.outcome import ArtifactRecord, Outcome, Verdict
 
 NAME = "journal.jsonl"
 
@@ -89,9 +89,17 @@ class Journal:
             record = ArtifactRecord.model_validate(entry["artifact"])
             self.artifacts[record.path] = record
         else:
-            self.outcomes[str(entry["step"])] = Outcome.model_validate_json(json.dumps(entry["outcome"]))
+            outcome = Outcome.model_validate_json(json.dumps(entry["outcome"]))
+            self.outcomes.pop(str(entry["step"]), None)
+            if not _of_the_machine(outcome):
+                self.outcomes[str(entry["step"])] = outcome
             self.blamed.update(map(str, entry.get("blamed", ())))
 
     def _cut(self, size: int) -> None:
         with self.path.open("r+b") as file:
             file.truncate(size)
+
+
+def _of_the_machine(outcome: Outcome) -> bool:
+    """Whether an outcome says that something was full, missing or broken here: it is evaluated again."""
+    return outcome.outcome is Verdict.ERROR or any(cause.component == "environment" for cause in outcome.causes)

@@ -127,5 +127,7 @@ def _what(error: Exception) -> tuple[Verdict, SkipCause | None, Component, str]:
     if isinstance(error, ConverterFailed):
         if "no space left" in error.tail.lower():
             return Verdict.ERROR, None, "environment", "not-written"
-        return (Verdict.TIMEOUT if error.timeout else Verdict.FALSIFIED), None, "converter", "fails"
+        if error.timeout:
+            return Verdict.TIMEOUT, None, "converter", "fails"
+        return Verdict.FALSIFIED, None, "converter", "tokenizer" if "tokenizer" in error.tail.lower() else "fails"
     return Verdict.FALSIFIED, None, "converter", "tokenizer" if "tokenizer" in str(error) else "refuses"
