@@ -30,6 +30,7 @@ def _of_folder(artifact: Artifact) -> Any:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
+    weights.give_room()
     sidecar = artifact.sidecars.get("config")
     if sidecar is None:
         raise Refused(f"{artifact.name} has no config.json beside it")

@@ -121,6 +121,11 @@ def _room(elements: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     return _rooms[0][:elements]
 
 
+def give_room() -> None:
+    """Let the memory of an earlier model go: the next one is not read by this module."""
+    _rooms.clear()
+
+
 def decoded(tensor: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """A tensor's values as float32 in its shape. Raises Refused where it cannot be read or decoded."""
     from model_contracts.kernels.reduce_numpy import NumpyEngine
