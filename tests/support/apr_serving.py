@@ -48,7 +48,7 @@ def serve(words: list[str]) -> int:
     path, port = words[2], int(words[words.index("--port") + 1])
     answers = served().get(apr_stand_in.sha256(Path(path)))
     if answers is None:
-        print(f"not recorded: apr {' '.join(words)}", file=sys.stderr)
+        print(f"not recorded: apr {' '.join(word.rsplit('/', 1)[-1] for word in words)}", file=sys.stderr)
         return apr_stand_in.NOT_RECORDED
 
     class Handler(BaseHTTPRequestHandler):

@@ -132,7 +132,7 @@ def replay(words: list[str]) -> int:
     answer = answers().get(key_of(words)) if RECORDED.is_dir() else None
     files = {name: blob(digest) for name, digest in answer.wrote.items()} if answer else {}
     if answer is None or None in files.values():
-        print(f"not recorded: apr {' '.join(words)}", file=sys.stderr)
+        print(f"not recorded: apr {' '.join(word.rsplit('/', 1)[-1] for word in words)}", file=sys.stderr)
         return NOT_RECORDED
     place = _output(words)
     for name, data in files.items():

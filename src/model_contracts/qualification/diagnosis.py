@@ -109,6 +109,8 @@ def _kind(outcome: Outcome, step: Step, first: Comparison | None) -> str:
         return step.gate.check
     if _framing(first):
         return "framing"
+    if step.gate.check in _OF_CONVERTERS:
+        return step.gate.check
     if first.measure in ("answer", "tokens", "runtime_answers"):
         nothing = first.observed == 0 or "nothing" in str(first.observed)
         return "answers-nothing" if nothing else "refuses"
