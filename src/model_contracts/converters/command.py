@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -23,6 +25,7 @@ from model_contracts.paths import suffix_format
 
 #: The last bytes of what a program printed that a report shows, and lines of them.
 _TAIL_BYTES, _TAIL_LINES = 4_000, 20
+_PRCTL = getattr(ctypes.CDLL(None), "prctl", None) if sys.platform == "linux" else None
 
 
 def convert(
@@ -110,7 +113,13 @@ def _run(converter: CommandConverter, argv: list[str], folder: Path) -> None:
     with TemporaryFile() as printed:
         try:
             child = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=printed, stderr=printed, cwd=folder, start_new_session=True
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=printed,
+                stderr=printed,
+                cwd=folder,
+                start_new_session=True,
+                preexec_fn=_ends_with_us,  # noqa: PLW1509
             )
         except OSError as error:
             raise ConverterUnavailable(f"{argv[0]}: {(error.strerror or 'cannot be run').lower()}") from None
@@ -127,6 +136,12 @@ def _run(converter: CommandConverter, argv: list[str], folder: Path) -> None:
         if code:
             how = f"was ended by {_signal(-code)}" if code < 0 else f"ended with exit code {code}"
             raise ConverterFailed(f"{converter.id} {how}", exit_code=code, tail=_tail(printed))
+
+
+def _ends_with_us() -> None:
+    """It has a group of its own, which no signal to ours reaches: where we are killed it must not write on."""
+    if _PRCTL is not None:
+        _PRCTL(1, signal.SIGKILL, 0, 0, 0)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

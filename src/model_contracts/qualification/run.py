@@ -28,7 +28,7 @@ from model_contracts.outcome import (
     Verdict,
 )
 from model_contracts.playbook import OnFailure, Playbook
-from model_contracts.qualification import diagnosis, folders, products, programs
+from model_contracts.qualification import diagnosis, folders, products, programs, subjects
 from model_contracts.qualification.gates import GATES
 from model_contracts.qualification.gates.borrowed import borrowed
 from model_contracts.qualification.interface import Chain, Seeing, Step
@@ -93,7 +93,10 @@ def qualify(request: QualifyRequest) -> tuple[Evidence, Run]:
         workshop.blamed |= journal.blamed
         workshop.prepare(dict.fromkeys(chain for step in planned.steps for chain in step.chains if len(chain) > 1))
         stopped = _evaluate_all(request, planned, workshop, journal)
-    outcomes = tuple(journal.outcomes[step.key] for step in planned.steps if step.key in journal.outcomes)
+    outcomes = subjects.digested(
+        tuple(journal.outcomes[step.key] for step in planned.steps if step.key in journal.outcomes),
+        tuple(journal.artifacts.values()),
+    )
     left_out = planned.not_evaluated | stopped | dict(request.not_evaluated)
     run = _record(request, settled, planned, outcomes, left_out, tuple(journal.artifacts.values()))
     return outcomes, run.model_copy(update={"started": started, "duration": time.perf_counter() - clock})
