@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from model_contracts.outcome import Evidence, Outcome
 from model_contracts.reporters.causes import CauseGroup, causes
-from support.apr_qualification import PAGE, page, qualified
+from support.apr_qualification import PAGE, installed, lay_out, page, qualified
 from support.apr_stand_in import RECORDED
 from support.command import Result, contracts
 from support.shared_models import shared
@@ -135,6 +136,22 @@ def test_a_cause_is_shown_again_by_a_command_without_a_path_of_this_machine(
     reproduction = groups[key].reproduction or ""
     assert SHOWN_BY[key] in reproduction
     assert str(folder) not in reproduction
+
+
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [("configuration", 1), ("tokenizer_given", 1), ("dotted_folder", 5)],
+)
+def test_the_command_shows_it_from_the_source_alone(
+    key: str, code: int, groups: dict[str, CauseGroup], tmp_path: Path
+) -> None:
+    lay_out(tmp_path)
+    command = groups[f"{CONVERTER}/{key}"].reproduction or ""
+    with installed(tmp_path):
+        done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    shown = {"configuration": "bos_token_id", "tokenizer_given": "vocab_size", "dotted_folder": ".5b-instruct"}[key]
+    assert shown in done.stdout + done.stderr
 
 
 def test_what_framing_is_told_apart_from_what_was_lost_on_the_way(result: Result) -> None:

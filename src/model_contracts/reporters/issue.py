@@ -89,9 +89,11 @@ def _environment(run: Run) -> Iterator[str]:
 
 
 def _cause(index: int, group: CauseGroup, run: Run) -> Iterator[str]:
-    yield from (f"## {index}. {prose(_short(group.statement))}", "")
-    if _short(group.statement) != group.statement:
-        yield from (f"In full: {prose(group.statement)}", "")
+    head = _short(group.statement)
+    yield from (f"## {index}. {prose(head)}", "")
+    if head != group.statement:
+        numbers = group.statement.removeprefix(f"{head}: ")
+        yield from (prose(numbers) if numbers != group.statement else f"In full: {prose(numbers)}", "")
     yield f"Suspected component: **{group.component}**" + ("." if group.must else "; no gate that must hold is closed.")
     yield ""
     yield from _numbers(group)
