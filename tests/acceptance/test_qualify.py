@@ -70,6 +70,7 @@ def test_everything_lies_under_its_folder_and_names_keep_their_dots(whole: tuple
     assert {path.name for path in source.parent.iterdir()} == {source.name}
     assert {path.name for path in output.parent.iterdir()} == {"Qwen", "book", "out"}
     assert {path.name for path in output.iterdir()} == {"workspace", "journal.jsonl", "evidence.json", "run.json"}
+    assert {path.name for path in (output / "workspace").iterdir()} == {"Qwen", "by name"}
     model = output / "workspace" / DOTTED
     assert {path.name for path in model.iterdir()} == {"safetensors", "gguf", "apr"}
     called = DOTTED.split("/")[1]

@@ -14,12 +14,16 @@ _FILES = ("*.safetensors", "*.json", "*.jinja", "*.gguf")
 
 
 def locate(model_path: Path | None, model_id: str, *, pull: bool) -> Path:
-    """The source of a playbook. Raises UsageError where it is nowhere, and for what cannot be downloaded."""
+    """The source of a playbook.
+
+    Raises UsageError where it is nowhere, for what cannot be downloaded, and for an id that no folder can have.
+    """
+    repository = _repository(model_id)
     if model_path is not None:
         if not model_path.exists():
             raise UsageError(f"{model_path}: no such file or directory")
         return _snapshot(model_path) or model_path
-    found = _snapshot(_repository(model_id))
+    found = _snapshot(repository)
     if pull:
         return _pulled(model_id)
     if found is None:

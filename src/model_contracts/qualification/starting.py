@@ -31,7 +31,7 @@ def playbook_of(path: Path, tier: str) -> str:
     called = json.dumps(artifact.name, ensure_ascii=True)
     lines = [
         f"# What {called} is qualified for; contracts list playbooks shows others.",
-        f"id: {_id(artifact.name)}",
+        f"id: {json.dumps(_id(artifact.name))}",
         f'title: {called[:-1]} in three formats"',
         "model:",
         f"  id: {json.dumps(f'{_word(organisation)}/{_word(artifact.name)}')}",

@@ -43,7 +43,10 @@ def source_present(workshop: Workshop, step: Step, parameters: NoParameters, see
         yield _equal("family", "model_type", expected.family, view.family.id.split("/")[-1] if view.family else None)
     for key, value in expected.expected.items():
         found = view.declared.get(key)
-        yield _equal(key, key, value, found.value if found is not None else None)
+        observed = found.value if found is not None else None
+        if observed is None and key == "vocab_size" and source.tokenizer is not None:
+            observed = source.tokenizer.size  # a GGUF says it by its tokens alone
+        yield _equal(key, key, value, observed)
     for path in source.files:
         if (digest := _of_hub(path)) is not None:
             yield Comparison(

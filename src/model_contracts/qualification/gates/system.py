@@ -20,6 +20,8 @@ from model_contracts.qualification.programs import converter_of
 from model_contracts.qualification.workshop import Workshop
 
 _SECONDS = 60.0
+#: Where the source has its name, below the workspace: no organisation has a space in its own, and none lies there.
+_NAMED = "by name"
 
 
 class TokenizerGiven(Record):
@@ -36,7 +38,7 @@ def _asked(settled: Settled, parameters: NoParameters) -> Iterator[tuple[Scenari
 def dotted_folder(workshop: Workshop, step: Step, parameters: NoParameters, seeing: Seeing) -> Iterator[Comparison]:
     """Have the system look at a folder that is named like the model, and compare what it ends with."""
     organisation, name = workshop.settled.model.id.split("/")
-    place = workshop.root / "named" / organisation / name
+    place = workshop.root / _NAMED / organisation / name
     _stand_in(place, workshop.source)
     inspects = workshop.settled.system.inspects
     if not inspects:
@@ -54,7 +56,7 @@ def dotted_folder(workshop: Workshop, step: Step, parameters: NoParameters, seei
     if converter is None:
         raise missing_input("our own converter is no program that could be asked")
     words = [word.format_map({"folder": f"{organisation}/{name}"}) for word in inspects]
-    code, last = _run(converter, words, workshop.root / "named")
+    code, last = _run(converter, words, workshop.root / _NAMED)
     yield Comparison(
         measure="exit_code",
         place=Place(file=f"{organisation}/{name}"),
