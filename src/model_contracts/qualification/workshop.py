@@ -46,6 +46,10 @@ class Benches(Sessions):
     def get(self, path: Path, name: str) -> WholeRows:
         """See Sessions."""
         key = (path, name)
+        if key not in self._open:
+            # What another runtime holds has been asked: beside it there would be less room.
+            for other in [other for other in self._open if other[1] != name]:
+                self._open.pop(other).close()
         held = [other for other in self._open if other[1] == name and other != key]
         for other in held if key in self._open else held[1:]:
             self._open.pop(other).close()
@@ -62,8 +66,11 @@ class Benches(Sessions):
 
     def both(self, first: tuple[Path, str], second: tuple[Path, str]) -> tuple[WholeRows, WholeRows]:
         """See Sessions."""
-        if first[1] != second[1] or first == second:
+        if first == second:
             return self.get(*first), self.get(*second)
+        if first[1] != second[1]:
+            source = self.get(*first)
+            return source, self._open.get(second) or Sessions.get(self, *second)
         found = [self._open.get(key) or Sessions.get(self, *key) for key in (first, second)]
         return found[0], found[1]
 
