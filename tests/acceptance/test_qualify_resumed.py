@@ -125,6 +125,19 @@ def test_a_run_killed_while_a_runtime_answers_leaves_no_process_and_goes_on(tmp_
     assert differences(seen(resumed, output), seen(fresh, tmp_path / "fresh")) == {}
 
 
+def test_a_run_that_goes_on_lays_blame_where_a_whole_one_does(tmp_path: Path) -> None:
+    book = playbook(tmp_path / "book", formats=["safetensors", "gguf"], modalities=["run"], dtype="F16")
+    spoils = system(tmp_path / "system", converter="q4", runtime="nothing")
+    gates, output = ("--system", spoils, "--only", "F-A1-001,F-CONV-S-G,F-GOLDEN-RULE-001"), tmp_path / "out"
+    killed(output, book, "--model-path", QWEN2, *gates, when=lambda: len(steps(output)) >= 1)
+    resumed = qualify(output, book, *gates, "--resume")
+    fresh = qualify(tmp_path / "fresh", book, *gates)
+    assert resumed.code == fresh.code == 1
+    assert differences(seen(resumed, output), seen(fresh, tmp_path / "fresh")) == {}
+    closed = next(e for e in resumed.evidence if e["gate_id"] == "F-A1-001" and e["scenario"]["format"] == "gguf")
+    assert [cause["component"] for cause in closed["causes"]] == ["runtime"]
+
+
 @pytest.fixture
 def earlier(tmp_path: Path, book: Path) -> Path:
     """A short run that ended."""
