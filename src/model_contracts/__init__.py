@@ -2,20 +2,23 @@
 
 The house, from the ground up; imports run downward only (import-linter holds it):
 
-* the nouns: `artifact`, `outcome`, `invariant`, `contract`, `family`, `ledger`, `dtypes`. Typed, frozen, no I/O.
-* `resources`, `log`, `paths`: shipped data, the log, and the one module that builds every path.
+* the nouns: `artifact`, `outcome`, `invariant`, `contract`, `family`, `playbook`, `golden`, … Typed, frozen, no I/O.
+* `resources`, `log`, `paths`, `terminal`: shipped data, the log, the one module that builds every path, safe text.
 * `kernels`: decode and reduce over blocks; one streaming pass gives moments, pair measures and digests.
 * `definitions`: YAML to typed objects that know the line they came from.
 * `formats`: a path to an Artifact, through bounded readers for safetensors, GGUF and .apr.
 * `strategies`: Hypothesis generators of inputs.
 * `anatomy`: what an artifact is beyond its container: family, canonical names, hyper-parameters, claims, pairing.
+* `converters`, `runtimes`: what turns an artifact into another, what executes one; ours, or a program told of in YAML.
+* `inference`: token ids and distributions compared: measures, budgets, sequential stopping, oracles.
 * `checks`: one file a kind; an Artifact (or two) to Comparisons. A check yields comparisons, never a bool.
 * `engine`: plan, run, `properties` (what is generated), evidence, decide. Nothing compared is Skipped, never green.
-* `audit`: evidence, ours or the founding system's, held to signs of verdicts that are worth nothing.
+* `qualification`: a playbook, gate by gate: formats, modalities, conversions; why a gate does not hold.
+* `audit`: evidence, ours or of the founding system, read for lines that prove nothing.
 * `reporters`: evidence to text. `cli`: parses and prints, decides nothing.
 
 To find the code behind a red gate: `contracts explain GATE` names the invariant and the kind of check; the check is
-`checks/<kind>.py`, its bounds are in `invariants/<id>.yaml`, and every comparison says the line its bound came from.
+`checks/<kind>.py`, `engine/properties/` or `qualification/gates/`; its bounds are in `invariants/<id>.yaml`, and every comparison says the line its bound came from.
 """
 
 from __future__ import annotations
