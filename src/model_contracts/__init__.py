@@ -17,8 +17,9 @@ The house, from the ground up; imports run downward only (import-linter holds it
 * `audit`: evidence, ours or of the founding system, read for lines that prove nothing.
 * `reporters`: evidence to text. `cli`: parses and prints, decides nothing.
 
-To find the code behind a red gate: `contracts explain GATE` names the invariant and the kind of check; the check is
-`checks/<kind>.py`, `engine/properties/` or `qualification/gates/`; its bounds are in `invariants/<id>.yaml`, and every comparison says the line its bound came from.
+To find the code behind a red gate: `contracts explain GATE` names the invariant and the kind of check, which is
+`checks/<kind>.py`, `engine/properties/` or `qualification/gates/`; its bounds are in `invariants/<id>.yaml`, and every
+comparison says the line its bound came from.
 """
 
 from __future__ import annotations
