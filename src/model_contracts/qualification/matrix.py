@@ -30,6 +30,7 @@ class Settled:
     """A playbook with every key, and the system under test."""
 
     playbook: Playbook
+    tier: Tier
     system: System
     #: Format of the source: every chain of artifacts begins with it.
     source: ContainerFormat
@@ -83,6 +84,7 @@ def settle(
     named = system or playbook.system
     return Settled(
         playbook=playbook,
+        tier=tier,
         system=_system(named),
         source=source,
         model=playbook.model,

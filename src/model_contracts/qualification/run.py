@@ -201,7 +201,7 @@ def _stands_on(request: QualifyRequest, settled: Settled, source: Artifact) -> d
     files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in (*source.files, *beside)]
     return {
         "tool": __version__,
-        "playbook": _digest(settled.playbook),
+        "playbook": f"{_digest(settled.playbook)} {_digest(settled.tier)}",
         "system": " ".join(
             _digest(definition) for definition in (settled.system, *programs.definitions(settled.system))
         ),
@@ -227,10 +227,8 @@ def _record(
 
     from model_contracts import __version__
 
-    definitions = planned.definitions | {
-        settled.playbook.id: _digest(settled.playbook),
-        settled.system.id: _digest(settled.system),
-    }
+    stood_on = (settled.playbook, settled.tier, settled.system, *programs.definitions(settled.system))
+    definitions = planned.definitions | {each.id: _digest(each) for each in stood_on}
     joined = "\n".join(f"{name} {digest}" for name, digest in sorted(definitions.items()))
     return Run(
         tool="model-contracts",
