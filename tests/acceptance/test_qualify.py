@@ -117,6 +117,16 @@ def test_a_converter_that_writes_q4_0_when_asked_for_f16_is_one_cause(tmp_path: 
     assert closed == set(CONVERSIONS.split(","))
 
 
+def test_a_quantisation_of_the_playbook_that_is_another_is_one_cause(tmp_path: Path) -> None:
+    book = playbook(tmp_path, quantisations=["Q8_0"], modalities=["run"])
+    honest = qualify(tmp_path / "honest", book, "--only", "F-CONV-QUANT-001")
+    assert (honest.code, honest.gates("Corroborated")) == (0, {"F-CONV-QUANT-001"})
+    spoils = system(tmp_path / "system", converter="q4", runtime="banner")
+    result = qualify(tmp_path / "out", book, "--system", spoils, "--only", "F-CONV-QUANT-001")
+    assert result.code == 1
+    assert one_cause(result, "converter/q4/quantised", "converter", "expected Q8_0") == {"F-CONV-QUANT-001"}
+
+
 def test_a_converter_that_transposes_square_matrices_is_one_cause(tmp_path: Path) -> None:
     spoils = system(tmp_path / "system", converter="transposes", runtime="banner")
     result = qualify(

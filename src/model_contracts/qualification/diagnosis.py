@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: Kinds of gates that run a model; what they meet lies in a runtime where the files are what they should be.
 _RUN = ("answers", "tokens_per_second", "seconds_to_first_token", "peak_memory", "same_answers")
 _OF_RUNTIMES = ("same_prompt_tokens", "same_distributions")
-_OF_CONVERTERS = ("dotted_folder", "tokenizer_given")
+_OF_CONVERTERS = ("dotted_folder", "tokenizer_given", "quantised")
 _SAYS = {
     "dotted_folder": " does not take a folder whose name has dots",
     "tokenizer_given": " refuses weights without a tokenizer where the tokenizer is given",

@@ -58,7 +58,7 @@ def test_a_playbooks_own_choice_decides_the_force_of_a_gate(tmp_path: Path) -> N
 
 def test_gates_without_a_format_or_modality_of_the_playbook_say_that(tmp_path: Path) -> None:
     made = planned(tmp_path, formats=["gguf"], modalities=["run"], backends=["cpu"])
-    why = "no format, modality or backend of the playbook is what it is about"
+    why = "the playbook names nothing that it is about"
     assert {made.not_evaluated[gate] for gate in ("F-A2-001", "F-A3-001", "F-CONV-S-A", "F-CONV-RT-004")} == {why}
     assert {step.scenario.format for step in made.steps if step.gate.id == "F-A1-001"} == {"safetensors", "gguf"}
 

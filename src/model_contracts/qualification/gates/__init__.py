@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from model_contracts.qualification.gates.answers import ANSWERS
-from model_contracts.qualification.gates.conversions import CONVERSION, ROUND_TRIP, SAME_ANSWERS
+from model_contracts.qualification.gates.conversions import CONVERSION, QUANTISED, ROUND_TRIP, SAME_ANSWERS
 from model_contracts.qualification.gates.formats import FORMAT_WRITTEN
 from model_contracts.qualification.gates.measured import PEAK_MEMORY, SECONDS_TO_FIRST_TOKEN, TOKENS_PER_SECOND
 from model_contracts.qualification.gates.source import SOURCE_PRESENT
@@ -19,6 +19,7 @@ GATES: dict[str, GateKind] = {
     "format_written": FORMAT_WRITTEN,
     "names_kept": NAMES_KEPT,
     "peak_memory": PEAK_MEMORY,
+    "quantised": QUANTISED,
     "repeated": REPEATED,
     "round_trip": ROUND_TRIP,
     "same_answers": SAME_ANSWERS,

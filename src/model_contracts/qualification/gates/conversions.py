@@ -1,16 +1,18 @@
-"""Kinds `conversion` and `round_trip`: what a conversion, and the end of a chain of them, owes what it began with."""
+"""Kinds `conversion`, `round_trip`, `quantised`: what the end of conversions owes what they began with."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pydantic import Field
 
+from model_contracts.checks.interface import NoParameters, Skip
 from model_contracts.outcome import Comparison, Record, Scenario
 from model_contracts.playbook import ContainerFormat
 from model_contracts.qualification import products
 from model_contracts.qualification.gates.probes import same_answers
-from model_contracts.qualification.gates.products import examined, made
+from model_contracts.qualification.gates.products import examined, made, refused
 from model_contracts.qualification.interface import Chain, GateKind, Seeing, Step
 from model_contracts.qualification.matrix import Settled
 from model_contracts.qualification.workshop import Workshop
@@ -52,6 +54,41 @@ def round_trip(workshop: Workshop, step: Step, parameters: OneChain, seeing: See
     yield from examined(products.hold(workshop.settled, artifact, before, chain).outcomes)
 
 
+def _recipes(settled: Settled, parameters: NoParameters) -> Iterator[tuple[Scenario, tuple[Chain, ...]]]:
+    if settled.quantisations and "gguf" in settled.every_format:
+        yield Scenario(format="gguf", chain=(settled.source, "gguf")), (settled.base(settled.source),)
+
+
+def quantised(workshop: Workshop, step: Step, parameters: NoParameters, seeing: Seeing) -> Iterator[Comparison]:
+    """Have each quantisation of the playbook written, and compare it with the source under its recipe's budgets."""
+    unproven: Skip | None = None
+    for recipe in workshop.settled.quantisations:
+        settled = replace(workshop.settled, dtype=recipe)
+        chain: Chain = (settled.source, "gguf")
+        target = products.place(workshop.root, settled, chain).parent / f"{workshop.source.name}.{recipe}.gguf"
+        target.unlink(missing_ok=True)
+        product = products.make(settled, workshop.source, chain, target)
+        try:
+            if product.artifact is None:
+                yield from refused(product, recipe)
+            else:
+                yield from _named(
+                    recipe, examined(products.hold(settled, product.artifact, workshop.source, chain).outcomes)
+                )
+        except Skip as skip:
+            unproven = unproven or skip
+        target.unlink(missing_ok=True)
+    if unproven is not None:
+        raise unproven
+
+
+def _named(recipe: str, comparisons: Iterator[Comparison]) -> Iterator[Comparison]:
+    """Comparisons of several files, each with the recipe that was asked of it."""
+    for comparison in comparisons:
+        place = comparison.place.model_copy(update={"key": f"{recipe} · {comparison.place.key or ''}".rstrip(" ·")})
+        yield comparison.model_copy(update={"place": place})
+
+
 def answers_kept(workshop: Workshop, step: Step, parameters: OneChain, seeing: Seeing) -> Iterator[Comparison]:
     """Compare what a conversion's end answers with what its beginning answers."""
     chain = step.chains[0]
@@ -61,5 +98,6 @@ def answers_kept(workshop: Workshop, step: Step, parameters: OneChain, seeing: S
 
 
 CONVERSION = GateKind(OneChain, conversion, _where)
+QUANTISED = GateKind(NoParameters, quantised, _recipes)
 ROUND_TRIP = GateKind(OneChain, round_trip, _where)
 SAME_ANSWERS = GateKind(OneChain, answers_kept, _where)

@@ -8,6 +8,7 @@ from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Skip, missing_input
 from model_contracts.outcome import Comparison, Evidence, Place, Verdict
 from model_contracts.qualification.interface import Chain
+from model_contracts.qualification.products import Product
 from model_contracts.qualification.workshop import Workshop
 
 _BAD = (Verdict.FALSIFIED, Verdict.CRASHED, Verdict.TIMEOUT)
@@ -29,18 +30,26 @@ def made(workshop: Workshop, chain: Chain) -> Generator[Comparison, None, Artifa
         return product.artifact
     failure = product.failure
     assert failure is not None
-    if workshop.product(chain[:-1]).artifact is None or failure.verdict is Verdict.SKIPPED:
+    if workshop.product(chain[:-1]).artifact is None:
         raise missing_input(f"there is no {'>'.join(chain)}: {failure.reason}")
+    yield from refused(product, ">".join(chain[-2:]))
+    raise missing_input(failure.reason)
+
+
+def refused(product: Product, asked: str) -> Iterator[Comparison]:
+    """Compare a conversion that left nothing with an artifact.
+
+    Raises Skip where the converter is not here, Unwritable where the disk did not take it.
+    """
+    failure = product.failure
+    assert failure is not None
+    if failure.verdict is Verdict.SKIPPED:
+        raise missing_input(f"there is no {asked}: {failure.reason}")
     if failure.verdict is Verdict.ERROR:
         raise Unwritable(failure.reason)
     yield Comparison(
-        measure="conversion",
-        place=Place(key=">".join(chain[-2:])),
-        expected="an artifact",
-        observed=failure.reason,
-        holds=False,
+        measure="conversion", place=Place(key=asked), expected="an artifact", observed=failure.reason, holds=False
     )
-    raise missing_input(failure.reason)
 
 
 def examined(outcomes: Evidence) -> Iterator[Comparison]:
