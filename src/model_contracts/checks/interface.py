@@ -28,6 +28,10 @@ class Skip(Exception):
         self.cause, self.reason = cause, reason
 
 
+class CannotWork(Exception):
+    """The machine did not allow what a gate has to do (a full disk): an Error in one line, and no verdict on a file."""
+
+
 def not_owed(reason: str) -> Skip:
     """This kind of artifact owes nothing here; the decision is left alone."""
     return Skip("not_owed", reason)

@@ -11,6 +11,7 @@ from pydantic.json_schema import JsonSchemaMode
 
 from model_contracts.contract import Contract
 from model_contracts.converter import CommandConverter
+from model_contracts.definitions.shipped import Kind
 from model_contracts.family import Family, Recipes
 from model_contracts.founding import FoundingEvidence
 from model_contracts.golden import Golden
@@ -22,23 +23,7 @@ from model_contracts.sign import Sign
 
 Schema = dict[str, Any]
 Node = Any  # any part of a schema
-Name = Literal[
-    "invariant",
-    "contract",
-    "family",
-    "recipes",
-    "converter",
-    "runtime",
-    "corpus",
-    "playbook",
-    "tier",
-    "system",
-    "audit",
-    "golden",
-    "evidence",
-    "founding-evidence",
-    "run",
-]
+Name = Literal[Kind, "golden", "evidence", "founding-evidence", "run"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from model_contracts.checks.interface import Skip
+from model_contracts.checks.interface import CannotWork, Skip
 from model_contracts.engine.seen import Tally
 from model_contracts.invariant import Gate
 from model_contracts.log import logger
@@ -43,6 +43,8 @@ def _failed(gate: Gate, error: Exception) -> tuple[Verdict, SkipCause | None, st
     """A runtime that is not installed proves nothing, one that died or hung falsifies; anything else is our error."""
     from model_contracts.runtimes.interface import Crashed, NotInstalled, RuntimeFailure, TimedOut
 
+    if isinstance(error, CannotWork):
+        return Verdict.ERROR, None, str(error)[:300]
     if not isinstance(error, RuntimeFailure):
         _log_error(gate, error)
         return Verdict.ERROR, None, f"{type(error).__name__}: {error}"[:300]

@@ -84,6 +84,14 @@ def file_digest(path: Path) -> str:
     return f"blake3:{digest.hexdigest()}"
 
 
+def digest_of(definitions: dict[str, str]) -> str:
+    """`blake3:<hex>` over ids and digests of definitions, in the order of the ids."""
+    from blake3 import blake3
+
+    joined = "\n".join(f"{name} {digest}" for name, digest in sorted(definitions.items()))
+    return "blake3:" + blake3(joined.encode()).hexdigest()
+
+
 def run_record(
     request: CheckRequest,
     plans: list[Plan],
@@ -93,13 +101,10 @@ def run_record(
     duration: float,
 ) -> Run:
     """run.json: what was run, on what, with which definitions, and what was decided."""
-    from blake3 import blake3
-
     from model_contracts import __version__
 
     definitions = {name: digest for plan in plans for name, digest in plan.definitions.items()}
     left_out = {gate: why for plan in plans for gate, why in plan.not_evaluated.items()}
-    joined = "\n".join(f"{name} {digest}" for name, digest in sorted(definitions.items()))
     return Run(
         tool="model-contracts",
         version=__version__,
@@ -108,7 +113,7 @@ def run_record(
         started=started,
         duration=duration,
         definitions=definitions,
-        definitions_digest="blake3:" + blake3(joined.encode()).hexdigest(),
+        definitions_digest=digest_of(definitions),
         artifacts=tuple(records),
         environment=environment(),
         host=host(),

@@ -43,9 +43,7 @@ def plan(settled: Settled, only: tuple[str, ...] = (), skip: tuple[str, ...] = (
         why = _left_out(choice, gate_id, only, skip)
         found = [] if why else list(_steps(settled, invariant, at, choice))
         if not found:
-            left_out[gate_id] = (
-                why or "the playbook names no format, modality, backend, quantisation or file that it is about"
-            )
+            left_out[gate_id] = why or "the playbook names nothing that it is about"
         steps += found
     definitions = {step.invariant.id: _digest(step.invariant) for step in steps}
     return Planned(tuple(sorted(steps, key=_place)), left_out, definitions)

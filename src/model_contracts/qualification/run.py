@@ -13,7 +13,7 @@ from model_contracts.artifact import Artifact
 from model_contracts.engine.conclude import conclude
 from model_contracts.engine.decide import decide
 from model_contracts.engine.environment import environment, host
-from model_contracts.engine.record import artifact_record, named
+from model_contracts.engine.record import artifact_record, digest_of, named
 from model_contracts.engine.seen import Tally
 from model_contracts.formats.opening import open_artifact
 from model_contracts.log import logger
@@ -223,13 +223,10 @@ def _record(
     left_out: dict[str, str],
     artifacts: tuple[ArtifactRecord, ...],
 ) -> Run:
-    from blake3 import blake3
-
     from model_contracts import __version__
 
     stood_on = (settled.playbook, settled.tier, settled.system, *programs.definitions(settled.system))
     definitions = planned.definitions | {each.id: _digest(each) for each in stood_on}
-    joined = "\n".join(f"{name} {digest}" for name, digest in sorted(definitions.items()))
     return Run(
         tool="model-contracts",
         version=__version__,
@@ -238,7 +235,7 @@ def _record(
         started=_now(),
         duration=0.0,
         definitions=definitions,
-        definitions_digest="blake3:" + blake3(joined.encode()).hexdigest(),
+        definitions_digest=digest_of(definitions),
         artifacts=artifacts,
         environment=environment(),
         host=host(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 
 from model_contracts.artifact import Artifact
-from model_contracts.checks.interface import Skip, missing_input
+from model_contracts.checks.interface import CannotWork, Skip, missing_input
 from model_contracts.outcome import Comparison, Evidence, Place, Verdict
 from model_contracts.qualification.interface import Chain
 from model_contracts.qualification.products import Product
@@ -16,14 +16,10 @@ _BAD = (Verdict.FALSIFIED, Verdict.CRASHED, Verdict.TIMEOUT)
 _REPEATED = 3
 
 
-class Unwritable(Exception):
-    """The machine did not take what was to be written; nothing is said of the converter."""
-
-
 def made(workshop: Workshop, chain: Chain) -> Generator[Comparison, None, Artifact]:
     """Compare a conversion's end with an artifact, and return it.
 
-    Raises Skip where the artifact before it is missing or the converter is not here, Unwritable where the disk is full.
+    Raises Skip where the artifact before it is missing or the converter is not here, CannotWork where the disk is full.
     """
     product = workshop.product(chain)
     if product.artifact is not None:
@@ -39,14 +35,14 @@ def made(workshop: Workshop, chain: Chain) -> Generator[Comparison, None, Artifa
 def refused(product: Product, asked: str) -> Iterator[Comparison]:
     """Compare a conversion that left nothing with an artifact.
 
-    Raises Skip where the converter is not here, Unwritable where the disk did not take it.
+    Raises Skip where the converter is not here, CannotWork where the disk did not take it.
     """
     failure = product.failure
     assert failure is not None
     if failure.verdict is Verdict.SKIPPED:
         raise missing_input(f"there is no {asked}: {failure.reason}")
     if failure.verdict is Verdict.ERROR:
-        raise Unwritable(failure.reason)
+        raise CannotWork(failure.reason)
     yield Comparison(
         measure="conversion", place=Place(key=asked), expected="an artifact", observed=failure.reason, holds=False
     )
