@@ -18,7 +18,7 @@ from model_contracts.inference.measures import Floats, compare
 from model_contracts.inference.sequential import Buckets
 from model_contracts.inference.sessions import own_runtime
 from model_contracts.outcome import Comparison, Counterexample, Place
-from model_contracts.runtimes.interface import Refused, WholeRows, WrongAnswer
+from model_contracts.runtimes.interface import WholeRows
 
 #: Prompts of each framing that are run even where fewer would settle the verdict: the longest and the shortest.
 _OWED = 2
@@ -29,26 +29,16 @@ def golden_answers(examination: Examination, parameters: Budgets, where: Where, 
     golden = examination.golden
     if golden is None:
         raise missing_input("no golden file was given (--golden FILE)")
-    try:
-        session = examination.sessions.get(examination.target.path, own_runtime(examination.target))
-        same = [_vocabulary(session, golden)]
-        yield same[0]
-        if same[0].holds:
-            for framing in dict.fromkeys(prompt.framing for prompt in golden.prompts):
-                same.append(_framing(session, golden, framing, trial))
-                yield same[-1]
-        if not all(comparison.holds for comparison in same):
-            return  # other prompts have other answers, whatever the weights are
-        yield from _distributions(examination, session, golden, parameters, where, trial)
-    except (Refused, WrongAnswer) as failure:
-        yield Comparison(
-            measure="runtime_answers",
-            place=Place(file=examination.target.path.name),
-            expected="an answer",
-            observed=failure.reason[:200],
-            holds=False,
-            note=failure.tail[-200:] or None,
-        )
+    session = examination.sessions.get(examination.target.path, own_runtime(examination.target))
+    same = [_vocabulary(session, golden)]
+    yield same[0]
+    if same[0].holds:
+        for framing in dict.fromkeys(prompt.framing for prompt in golden.prompts):
+            same.append(_framing(session, golden, framing, trial))
+            yield same[-1]
+    if not all(comparison.holds for comparison in same):
+        return  # other prompts have other answers, whatever the weights are
+    yield from _distributions(examination, session, golden, parameters, where, trial)
 
 
 def _vocabulary(session: WholeRows, golden: Golden) -> Comparison:

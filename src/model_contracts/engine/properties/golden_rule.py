@@ -18,8 +18,8 @@ from model_contracts.engine.trial import Trial
 from model_contracts.inference.budgets import Budgets, bounds, values_kept
 from model_contracts.inference.sequential import Buckets
 from model_contracts.inference.sessions import own_runtime
-from model_contracts.outcome import Comparison, Counterexample, Place, Record
-from model_contracts.runtimes.interface import Refused, WholeRows, WrongAnswer
+from model_contracts.outcome import Comparison, Counterexample, Record
+from model_contracts.runtimes.interface import WholeRows
 from model_contracts.strategies.prompts import FRAMINGS, Prompt, prompts
 
 
@@ -70,22 +70,12 @@ def same_distributions(
         label = examination.intent.label if examination.intent else "?"
         raise Skip("missing_input", f"no budget of inference is given for {label}")
     budget, pointer = chosen
-    try:
-        source, target = _sessions(examination, parameters.target_runtime)
-        run = Comparing(source, target, parameters, Buckets(bounds(budget, parameters.confidence), parameters.edges))
-        yield from run.compare(examination, trial)
-        yield from run.comparisons(where, pointer)
-        if trial.bisect and parameters.target_runtime == "transformers":
-            yield from _first_departing(examination, parameters, where, trial)
-    except (Refused, WrongAnswer) as failure:
-        yield Comparison(
-            measure="runtime_answers",
-            place=Place(file=examination.target.path.name),
-            expected="an answer",
-            observed=failure.reason[:200],
-            holds=False,
-            note=failure.tail[-200:] or None,
-        )
+    source, target = _sessions(examination, parameters.target_runtime)
+    run = Comparing(source, target, parameters, Buckets(bounds(budget, parameters.confidence), parameters.edges))
+    yield from run.compare(examination, trial)
+    yield from run.comparisons(where, pointer)
+    if trial.bisect and parameters.target_runtime == "transformers":
+        yield from _first_departing(examination, parameters, where, trial)
 
 
 def _first_departing(
