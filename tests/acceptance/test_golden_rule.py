@@ -17,6 +17,7 @@ from model_contracts.cli.main import main
 from model_contracts.engine.plan import CheckRequest
 from model_contracts.engine.run import check
 from model_contracts.outcome import Outcome
+from support import expert_models
 
 VARIANTS = {variant.name: variant for variant in BROKEN}
 TOKENS, SAME_RUNTIME, OWN_RUNTIME = "F-CONTRACT-I1-001", "F-CONTRACT-I1-002", "F-GOLDEN-RULE-001"
@@ -113,6 +114,19 @@ def test_sixteen_bits_of_the_other_kind_are_a_verdict_on_both_runtimes(
     assert {gate: outcome.outcome.value for gate, outcome in found.items()} == dict.fromkeys(
         (SAME_RUNTIME, OWN_RUNTIME), "Corroborated"
     )
+
+
+@transformers
+def test_a_nan_block_in_one_expert_is_falsified_with_the_few_tokens_that_reach_it(tmp_path: Path) -> None:
+    source, same = expert_models.write(tmp_path / "source"), expert_models.write(tmp_path / "same")
+    broken = expert_models.write(tmp_path / "broken", nan_in="model.layers.1.block_sparse_moe.experts.2.w2.weight")
+    for honest in (same, source):  # against itself too: one session stands for both sides
+        assert outcomes(CheckRequest((honest,), against=source), SAME_RUNTIME)[SAME_RUNTIME].outcome == "Corroborated"
+    found = outcomes(CheckRequest((broken,), against=source), SAME_RUNTIME)[SAME_RUNTIME]
+    assert found.outcome == "Falsified" and "transformers gave NaN at" in found.reason
+    assert [(c.measure, c.holds) for c in found.comparisons] == [("runtime_answers", False)]
+    assert found.counterexample is not None and found.counterexample.kind == "prompt"
+    assert 1 <= len(found.counterexample.input["tokens"]) <= 4
 
 
 @transformers

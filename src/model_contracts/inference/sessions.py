@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,12 +12,22 @@ from typing import Self, cast
 from model_contracts.artifact import Artifact
 from model_contracts.runtimes import runtime
 from model_contracts.runtimes.encoders import Purpose, TextSession
-from model_contracts.runtimes.interface import Limits, WholeRows
+from model_contracts.runtimes.interface import Limits, LogProbabilities, WholeRows
 
 
 def own_runtime(artifact: Artifact) -> str:
     """The runtime that people run a format with, of those that are ours."""
     return "llamacpp" if artifact.format == "gguf" else "transformers"
+
+
+def rows_of_both(
+    target: WholeRows, source: WholeRows, tokens: Sequence[int], start: int = 0
+) -> Iterator[tuple[LogProbabilities, LogProbabilities]]:
+    """Pieces of rows of both sides; of one session that stands for both, which answers one question at a time, once."""
+    if target is source:
+        yield from ((rows, rows) for rows in source.rows(tokens, start=start))
+        return
+    yield from zip(target.rows(tokens, start=start), source.rows(tokens, start=start), strict=True)
 
 
 @dataclass

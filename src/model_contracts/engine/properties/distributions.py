@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,8 +17,9 @@ from model_contracts.engine.trial import Trial
 from model_contracts.inference.budgets import Budgets
 from model_contracts.inference.measures import Agreement, Floats, compare_rows
 from model_contracts.inference.sequential import Buckets
+from model_contracts.inference.sessions import rows_of_both
 from model_contracts.outcome import Comparison, Counterexample
-from model_contracts.runtimes.interface import WholeRows
+from model_contracts.runtimes.interface import WholeRows, WrongAnswer
 from model_contracts.strategies.prompts import FRAMINGS, Framing, Prompt, joined, prompts
 
 #: Prompts of each framing that are run even where fewer would settle the verdict.
@@ -93,13 +94,39 @@ class Comparing:
                     one, most = self._long(mine), self.longest
                     if one.ids != prompt_ids(self.target, one.prompt):
                         yield from self._other_ids(framing, Found(1, one.prompt), trial)
-                self._take(framing, one.ids[:most])
+                self._taken(framing, one.ids[:most], trial)
 
     def _long(self, drawn: Sequence[_Drawn]) -> _Drawn:
         """A prompt that reaches as far as any may, out of all that were drawn."""
         tokens = sum(len(one.ids) // one.prompt.times for one in drawn)
         prompt = joined([one.prompt for one in drawn], 1 + self.longest // max(tokens, 1))
         return _Drawn(prompt, prompt_ids(self.source, prompt))
+
+    def _taken(self, framing: Framing, ids: list[int], trial: Trial) -> None:
+        """Take a prompt; where a side gives what is no answer (NaN), the fewest tokens that it does so for are kept."""
+        try:
+            self._take(framing, ids)
+        except WrongAnswer as failure:
+            kept = self._fewest(ids, self._is_wrong)
+            trial.counterexample = Counterexample(
+                kind="prompt",
+                description=f"{framing} prompt of {len(kept)} tokens: {failure.reason}"[:300],
+                input={
+                    "tokens": kept,
+                    "text": self.source.text(kept)[:2000],
+                    "bound": self.buckets.all.bounds.divergence,
+                },
+                seed=trial.seed,
+            )
+            raise
+
+    def _is_wrong(self, ids: Sequence[int]) -> bool:
+        try:
+            for _ in self._agreements(ids):
+                continue
+        except WrongAnswer:
+            return True
+        return False
 
     def _take(self, framing: Framing, ids: list[int]) -> None:
         """Take the positions of a prompt."""
@@ -118,7 +145,7 @@ class Comparing:
     def _agreements(self, ids: Sequence[int], first: int = 0) -> Iterator[tuple[int, Agreement]]:
         """The positions from `first` on, in pieces; each with the position it begins at."""
         start = first
-        for ours, theirs in zip(self.target.rows(ids, start=first), self.source.rows(ids, start=first), strict=True):
+        for ours, theirs in rows_of_both(self.target, self.source, ids, first):
             yield start, compare_rows(ours, theirs)
             start += ours.shape[0]
 
@@ -129,7 +156,7 @@ class Comparing:
         worst = float(found.max())
         # Agreement may be broken where no divergence reaches its bound.
         bound = min(max(self.buckets.all.bounds.divergence, worst / 2), 0.9 * worst)
-        kept = self._fewest(ids[: int((found >= bound).argmax()) + 1], bound)
+        kept = self._fewest(ids[: int((found >= bound).argmax()) + 1], lambda fewer: self._last(fewer) >= bound)
         return Counterexample(
             kind="prompt",
             description=f"{framing} prompt of {len(kept)} tokens, {self._last(kept):.3g} nats after it",
@@ -137,14 +164,14 @@ class Comparing:
             seed=trial.seed,
         )
 
-    def _fewest(self, ids: list[int], bound: float) -> list[int]:
-        """Take runs of tokens away, the longest and the first of them first, while the last position differs."""
+    def _fewest(self, ids: list[int], fails: Callable[[list[int]], bool]) -> list[int]:
+        """Take runs of tokens away, the longest and the first of them first, while what is left fails."""
         ends, run = time.monotonic() + SHRINK_SECONDS, len(ids) // 2
         while run:
             at = 0
             while at + run < len(ids) and time.monotonic() < ends:
                 fewer = ids[:at] + ids[at + run :]
-                if self._last(fewer) >= bound:
+                if fails(fewer):
                     ids = fewer
                 else:
                     at += run

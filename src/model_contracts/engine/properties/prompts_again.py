@@ -5,6 +5,7 @@ from __future__ import annotations
 from model_contracts.checks.interface import Skip
 from model_contracts.engine.properties.prompt_tokens import prompt_ids
 from model_contracts.inference.measures import compare_rows
+from model_contracts.inference.sessions import rows_of_both
 from model_contracts.outcome import Comparison, Counterexample, Place
 from model_contracts.runtimes.interface import WholeRows
 from model_contracts.strategies.prompts import FRAMINGS, Prompt
@@ -36,7 +37,7 @@ def same_ids_again(prompt: Prompt, source: WholeRows, target: WholeRows) -> Comp
 def divergence_again(ids: list[int], bound: float, source: WholeRows, target: WholeRows) -> Comparison:
     """The divergence between the distributions after the last of the ids; `bound` is in nats."""
     last = 0.0
-    for ours, theirs in zip(target.rows(ids), source.rows(ids), strict=True):
+    for ours, theirs in rows_of_both(target, source, ids):
         last = float(compare_rows(ours, theirs).divergence[-1])
     return Comparison(
         measure="divergence",
