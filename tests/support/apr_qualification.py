@@ -43,12 +43,12 @@ def lay_out(folder: Path) -> None:
 
 @contextmanager
 def installed(folder: Path) -> Iterator[None]:
-    """The recorded apr on PATH."""
+    """The recorded apr on PATH, and the command that is tested."""
     programs = folder / "programs"
     programs.mkdir()
     apr_serving.install(programs)
     before = os.environ["PATH"]
-    os.environ["PATH"] = f"{programs}{os.pathsep}{before}"
+    os.environ["PATH"] = os.pathsep.join([str(programs), str(Path(sys.executable).parent), before])
     try:
         yield
     finally:

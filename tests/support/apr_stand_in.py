@@ -140,6 +140,7 @@ def replay(words: list[str]) -> int:
         beside = name.rsplit("/", 1)[-1] == "config.json"
         (target.parent / "config.json" if beside else target).write_bytes(data or b"")
     sys.stdout.write(answer.stdout)
+    sys.stdout.flush()  # before what it said last, where both go to one file
     sys.stderr.write(answer.stderr)
     return answer.exit_code
 

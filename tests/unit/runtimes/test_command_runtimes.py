@@ -24,6 +24,7 @@ from model_contracts.runtimes.interface import (
     TimedOut,
     WrongAnswer,
 )
+from support.qualifying import ends
 from support.shared_models import DATA
 
 FAKE = str(Path(__file__).resolve().parents[2] / "support" / "runtimes_fake.py")
@@ -196,7 +197,7 @@ def test_a_server_that_is_never_ready_is_timed_out_and_gone(unready, way, said):
     chosen.write_text(way)
     with pytest.raises(TimedOut, match=f"was not ready within 0.8 s: .*{said}") as caught:
         opened.address()
-    assert not processes.alive(int(written.read_text()))
+    assert ends(int(written.read_text()))
     assert caught.value.tail == "loading the model"
     assert opened.complete("x", 4, way="banner").text == "forty two", "and what needs no server goes on"
 
@@ -222,9 +223,9 @@ def test_a_server_ends_with_its_session_and_when_another_artifact_takes_its_plac
         first = int(written.read_text())
         assert processes.alive(first)
         opened.reopen(MODEL)
-        assert not processes.alive(first)
+        assert ends(first)
         opened.address()
-    assert not processes.alive(int(written.read_text()))
+    assert ends(int(written.read_text()))
 
 
 def test_routes_that_are_declared_are_told(session):

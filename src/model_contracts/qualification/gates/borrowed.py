@@ -45,7 +45,7 @@ def borrowed(workshop: Workshop, step: Step, seeing: Seeing) -> Iterator[Compari
     yield from made(workshop, chain)
     if step.gate.check not in _RUN:
         seeing.concluded = _of(workshop.held(chain).outcomes, step)
-    elif all(_gives_logits(workshop, each) for each in (chain, chain[:-1])):
+    elif all(_gives_logits(workshop, each) for each in (chain, chain[:-1])) and not _on_one(workshop, step, chain):
         _evaluate(workshop, step, seeing, chain)
     elif step.gate.check == "same_prompt_tokens":
         yield from same_framing(workshop, chain[:-1], chain)
@@ -63,6 +63,11 @@ def _of(outcomes: Evidence, step: Step) -> Outcome:
 def _gives_logits(workshop: Workshop, chain: Chain) -> bool:
     workshop.available(chain)
     return "logits" in runtime(workshop.runtime(chain)).installed().capabilities
+
+
+def _on_one(workshop: Workshop, step: Step, chain: Chain) -> bool:
+    """Whether distributions come from one runtime: I-1 asks generated prompts of that, here the probes are enough."""
+    return step.gate.check == "same_distributions" and workshop.runtime(chain) == workshop.runtime(chain[:-1])
 
 
 def _evaluate(workshop: Workshop, step: Step, seeing: Seeing, chain: Chain) -> None:
