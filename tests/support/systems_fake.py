@@ -66,6 +66,10 @@ def _convert(mode: str, source: Path, target: Path, folder: Path, dtype: str | N
     run(ConvertRequest(source, target, dtype, check=False))
     if mode == "forgetful" and target.name.endswith(".gguf"):
         _without_tokenizer(target)
+    if mode == "renames" and target.name.endswith(".gguf"):
+        _rename(target)
+    if mode == "wavers" and target.name.endswith(".gguf"):
+        _waver(target, folder / "times")
     if mode == "transposes" and target.name.endswith(".gguf"):
         _transpose(target)
     return 0
@@ -77,6 +81,26 @@ def _without_tokenizer(path: Path) -> None:
     with gguf_of(path) as model:
         for key in [key for key in model.keys if key.startswith("tokenizer.")]:
             del model[key]
+
+
+def _rename(path: Path) -> None:
+    """A norm under its Hugging Face name, in a GGUF."""
+    from support.gguf_models import gguf_of
+
+    with gguf_of(path) as model:
+        model.rename("blk.0.attn_norm.weight", "model.layers.0.input_layernorm.weight")
+
+
+def _waver(path: Path, times: Path) -> None:
+    """Another value in one place each time."""
+    from model_contracts.formats.opening import open_artifact
+
+    count = len(times.read_text("ascii")) if times.exists() else 0
+    times.write_text("x" * (count + 1), "ascii")
+    tensor = open_artifact(path).tensors["blk.0.attn_norm.weight"]
+    with path.open("r+b") as file:
+        file.seek(tensor.offset)
+        file.write(bytes([count]))
 
 
 def _transpose(path: Path) -> None:
