@@ -30,7 +30,7 @@ from model_contracts.checks.interface import Kind, NoParameters
 #: Kinds that need the pass over the bytes.
 READS_VALUES = frozenset({"elementwise", "moments_preserved", "values_alive", "values_finite"})
 #: Kinds that wait for it: the container's ledger takes in what reading the bytes and the tokenizer brought up.
-AFTER_THE_PASS = READS_VALUES | {"container"}
+AFTER_THE_PASS = READS_VALUES | {"container", "source_container"}
 
 KINDS: dict[str, Kind] = {
     "bijection": Kind(NoParameters, bijection.bijection),
@@ -50,6 +50,7 @@ KINDS: dict[str, Kind] = {
     "same_merges": Kind(NoParameters, tokenizer_pair.same_merges),
     "same_template": Kind(tokenizer_flags.TemplateParameters, tokenizer_flags.same_template),
     "same_vocabulary": Kind(NoParameters, tokenizer_pair.same_vocabulary),
+    "source_container": Kind(container.Parameters, container.source_container),
     "special_ids": Kind(special_ids.Parameters, special_ids.special_ids_check),
     "tied_embeddings": Kind(NoParameters, tied_embeddings.tied_embeddings),
     "tokenizer_present": Kind(NoParameters, tokenizer_present.tokenizer_present),

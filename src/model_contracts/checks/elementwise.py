@@ -7,7 +7,7 @@ from math import isnan, sqrt
 
 from model_contracts.anatomy.budgets import Budget, Budgets, exact
 from model_contracts.anatomy.rivals import explain
-from model_contracts.checks.interface import Examination, Where, missing_input
+from model_contracts.checks.interface import Comparisons, Examination, Where, uncompared
 from model_contracts.kernels.interface import Moments, Pairing, PairMeasures
 from model_contracts.outcome import Comparison, Place
 
@@ -15,19 +15,19 @@ from model_contracts.outcome import Comparison, Place
 _EXPLAINED = 8
 
 
-def elementwise(examination: Examination, parameters: Budgets, where: Where) -> Iterator[Comparison]:
+def elementwise(examination: Examination, parameters: Budgets, where: Where) -> Comparisons:
     """Compare each pair's measures with its budget; where one fails, fit the rival explanations and name the best."""
     sweep = examination.sweep
     explained = 0
     for name, pairing in examination.match.pairings.items():
         measures = sweep.pairs.get(name)
-        if measures is None or not measures.count:
+        if measures is None or (not exact(pairing) and pairing.target.dtype not in parameters.budgets):
+            yield uncompared(pairing, sweep)
             continue
-        if not exact(pairing) and pairing.target.dtype not in parameters.budgets:
-            raise missing_input(f"no budget is given for {pairing.target.dtype}")
         ours, theirs = sweep.moments[name], sweep.source_moments[pairing.source.name]
+        # Where no pair of values is finite on both sides, there is no error to measure.
         comparisons = [
-            *_compare(pairing, measures, theirs, parameters, where),
+            *(_compare(pairing, measures, theirs, parameters, where) if measures.count else ()),
             *_finite(pairing, measures, ours, theirs),
         ]
         if explained < _EXPLAINED and any(not comparison.holds for comparison in comparisons):
@@ -70,7 +70,8 @@ def _compare(
             holds=distance <= tolerance,
             tolerance=tolerance,
             smallest_passing_tolerance=distance,
-            count=pair.count,
+            # The first measure stands for the values; the others are one number each, of the same values.
+            count=pair.count if measure == "relative_rmse" else 1,
             bound_from=where("budgets", pairing.target.dtype, measure),
         )
 

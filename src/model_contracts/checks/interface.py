@@ -1,4 +1,4 @@
-"""Owns what a check is: a function from an examination to comparisons. It yields; the engine concludes."""
+"""Owns what a check is: from an examination to comparisons and to what stays uncompared. The engine concludes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from model_contracts.anatomy.pairing import Match, match
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Tokenizer
 from model_contracts.family import Family, Recipes
-from model_contracts.kernels.interface import Sweep, SweepRequest
-from model_contracts.outcome import Comparison, Record, SkipCause
+from model_contracts.kernels.interface import Pairing, Sweep, SweepRequest
+from model_contracts.outcome import Comparison, Place, Record, SkipCause, Uncompared
 
 if TYPE_CHECKING:
     from model_contracts.golden import Golden
@@ -64,6 +64,8 @@ class NoParameters(Record):
 
 
 Where = Callable[..., str]
+#: What a check yields: what it compared, and what it owed and could not compare.
+Comparisons = Iterator[Comparison | Uncompared]
 #: Starts one pass over the bytes that a request names, and gives back what waits for it.
 Sweeper = Callable[[SweepRequest], Callable[[], Sweep]]
 
@@ -145,7 +147,7 @@ class Examination:
         pairings = self.match.pairings if self.source is not None else {}
         # Equal names in two shards hold different bytes: every tensor of every container is looked at.
         tensors = [tensor for container in target.containers for tensor in container.tensors]
-        return SweepRequest(tensors, _comparable(pairings), files)
+        return SweepRequest(tensors, pairings, files)
 
     @property
     def swept(self) -> Sweep | None:
@@ -153,12 +155,24 @@ class Examination:
         return self._sweep
 
 
-def _comparable(pairings: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: pairing
-        for name, pairing in pairings.items()
-        if pairing.target.shape == pairing.source.shape and pairing.target.readable and pairing.source.readable
-    }
+def unread(examination: Examination) -> Iterator[Uncompared]:
+    """Tensors of the target that the pass gave no moments of: nothing decodes them, or their bytes are not there."""
+    moments = examination.sweep.moments
+    for name, tensor in examination.target.tensors.items():
+        if name in moments or tensor.placeholder or not tensor.elements:
+            continue
+        known = tensor.dtype not in examination.sweep.undecoded
+        reason = "its bytes are not there" if known else f"nothing decodes type {tensor.dtype}"
+        yield Uncompared(place=Place(file=tensor.file.name, tensor=name), count=tensor.elements, reason=reason)
+
+
+def uncompared(pairing: Pairing, sweep: Sweep) -> Uncompared:
+    """The values of a pair that stay uncompared: why the pass left it out, or that no budget is given."""
+    reason = sweep.uncompared.get(pairing.target.name)
+    if reason is None:
+        reason = f"no budget is given for {pairing.target.dtype} made from {pairing.source.dtype}"
+    place = Place(file=pairing.target.file.name, tensor=pairing.target.name)
+    return Uncompared(place=place, count=max(pairing.target.elements, 1), reason=reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +180,7 @@ class Kind:
     """A kind of check: the type of its parameters and the function that yields comparisons."""
 
     parameters: type[Record]
-    run: Callable[[Examination, Any, Where], Iterator[Comparison]]
+    run: Callable[[Examination, Any, Where], Comparisons]
 
 
 def tokenizers_of(examination: Examination) -> tuple[Tokenizer, Tokenizer]:

@@ -50,11 +50,11 @@ NAMES: tuple[Name, ...] = tuple(_TYPES)
 #: A bound; what JSON has no number for is written as text.
 _BOUND: Schema = {"type": ["number", "string", "null"], "pattern": "^(-?Infinity|NaN)$", "default": None}
 
-#: Nothing compared is not green (law 1); a schema can say so, and then every reader of evidence can hold us to it.
+#: Nothing uncompared is green (law 1); a schema can say so, and then every reader of evidence can hold us to it.
 _COHERENT: list[Schema] = [
     {
         "if": {"properties": {"outcome": {"const": "Corroborated"}}},
-        "then": {"properties": {"compared": {"minimum": 1}, "violated": {"const": 0}}},
+        "then": {"properties": {"compared": {"minimum": 1}, "violated": {"const": 0}, "uncompared": {"maxItems": 0}}},
     },
     {
         "if": {"properties": {"outcome": {"const": "Falsified"}, "counterexample": {"const": None}}},

@@ -160,6 +160,8 @@ class Sweep:
     moments: dict[str, Moments] = field(default_factory=dict)
     source_moments: dict[str, Moments] = field(default_factory=dict)
     pairs: dict[str, PairMeasures] = field(default_factory=dict)
+    #: Pairings that were not compared value by value, by target name, and why.
+    uncompared: dict[str, str] = field(default_factory=dict)
     #: `blake3:<hex>` of every byte of a file, header and padding included.
     digests: dict[Path, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)

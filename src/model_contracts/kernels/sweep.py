@@ -142,6 +142,9 @@ def _conclude(plan: Plan, seen: Sweep) -> None:
     for tensor, work in plan.twins:
         if not work.tally.failed:
             _add(seen, work, tensor.name)
+    for name in plan.paired:
+        if name not in seen.pairs:
+            seen.uncompared.setdefault(name, "its values were not read")
     for digest in plan.digests:
         if digest.whole:
             seen.digests[digest.path] = f"blake3:{digest.hash.hexdigest()}"
