@@ -12,6 +12,7 @@ from cases import (
     pair_types,
     pair_weights,
     shards,
+    sources,
     tokenizer,
     values,
 )
@@ -23,6 +24,7 @@ BROKEN: tuple[Variant, ...] = (
     *container_gguf.VARIANTS,
     *container_apr.VARIANTS,
     *shards.VARIANTS,
+    *sources.VARIANTS,
     *config.VARIANTS,
     *tokenizer.VARIANTS,
     *values.VARIANTS,
