@@ -105,6 +105,7 @@ def open_artifact(path: Path) -> Artifact:
         config=taken.config,
         generation_config=taken.generation_config,
         tokenizer_config=taken.tokenizer_config,
+        quantization=taken.quantization,
         **_carried(containers, taken),
     )
 
