@@ -62,7 +62,10 @@ def _hints(artifact: Artifact) -> bool:
         return True
     if any(isinstance(value, dict) and "quantization_config" in value for value in config.values()):
         return True
-    return any(tensor.dtype not in _PLAIN for tensor in artifact.tensors.values())
+    return any(
+        tensor.dtype not in _PLAIN or (tensor.dtype == "I64" and len(tensor.shape) > 1 and tensor.shape[0] > 1)
+        for tensor in artifact.tensors.values()
+    )
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,9 @@ def _weight(
     for choice in choices:
         choice.score = _score(choice, parts)
     best = max(choices, key=lambda choice: choice.score)
-    return packed_weight(module, parts, best.scheme, best.layout, best.block, files)
+    rivals = {id(choice.layout) for choice in choices if choice.block is best.block}
+    certain = best.block is not None or len(rivals) == 1
+    return packed_weight(module, parts, best.scheme, best.layout, best.block, files, certain)
 
 
 def _choices(module: str, declared: Sequence[Quantisation], schemes: Sequence[Scheme]) -> Iterator[_Choice]:
@@ -150,6 +155,8 @@ def _shown(choice: _Choice, parts: Mapping[str, Tensor]) -> bool:
     typed = values is not None and (not layout.parts[0].types or values.dtype in layout.parts[0].types)
     signed = any(sign in parts for sign in layout.signs)
     if choice.block is None:
+        ends = [part.names for part in layout.parts if not part.optional]
+        signed = signed or (len(ends) > 1 and all(any(end in parts for end in names) for names in ends))
         own = values is not None and not ({".weight", ""} & set(layout.parts[0].names))
         return typed and signed and values is not None and (own or values.dtype not in _FLOATS)
     if values is not None and values.dtype not in _FLOATS:

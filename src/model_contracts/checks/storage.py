@@ -26,8 +26,12 @@ def storage(examination: Examination, parameters: NoParameters, where: Where) ->
     yield from _agree(found.declared)
     yield from _undeclared(view)
     for weight in found.weights:
-        yield from _complete(view, weight)
-        yield from _shapes(view, weight)
+        if weight.certain:
+            yield from _complete(view, weight)
+            yield from _shapes(view, weight)
+        else:
+            reason = "which layout its parts are of is not known without a configuration"
+            yield Uncompared(place=Place(file=_file(weight), tensor=weight.name), reason=reason)
         yield from _state(weight)
         yield from _ignored(weight)
     for block in found.declared:
@@ -58,9 +62,7 @@ def _block(view: View, block: Quantisation) -> Comparisons:
         types = Counter(t.dtype for t in view.stored.tensors.values() if len(t.shape) > 1)
         observed = ", ".join(f"{count} matrices of {dtype}" for dtype, count in types.most_common(3)) or "no matrix"
         note = f"{block.place.key or block.place.file} says {block.method}, and no tensor is packed in a layout of it"
-        yield _declared(
-            block, f"packed weights ({block.method}: {layouts[0].title.partition(' (')[0]})", observed, False, note
-        )
+        yield _declared(block, f"packed weights ({block.method})", observed, False, note)
 
 
 def _declared(block: Quantisation, expected: str, observed: str, holds: bool, note: str | None = None) -> Comparison:
@@ -117,7 +119,7 @@ def _undeclared(view: View) -> Comparisons:
         yield Comparison(
             measure="quantization_declared",
             place=Place(file=sidecar.path.name if sidecar else "config.json", key=key),
-            expected=f"how the {len(lone):,} packed weights are to be read ({first.title.partition(' (')[0]})",
+            expected=f"how the {len(lone):,} packed weights are to be read",
             observed="missing",
             holds=False,
             note=f"{first.name} and others are packed; without {key} readers take their parts for other tensors",
