@@ -388,7 +388,7 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "aqlm": Layout(
         _CT,
-        _q("aqlm", in_group_size=8, out_group_size=1, num_codebooks=1, nbits_per_codebook=16),
+        _q("aqlm", in_group_size=8, out_group_size=1, num_codebooks=1, nbits_per_codebook=8),
         lambda o, i: {
             ".codes": ("I16", (o, i // 8, 1)),
             ".codebooks": ("F16", (1, 256, 1, 8)),

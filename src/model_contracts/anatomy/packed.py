@@ -77,6 +77,7 @@ class PackedWeight:
 
     @property
     def _flat(self) -> bool:
+        """Whether the values are counted and not laid out: any part of the matrix may lie in any row."""
         return any("N" in axis for one in self.layout.parts[0].shapes for axis in one.axes)
 
     def _derived(self, shape: tuple[int, ...], settings: Mapping[str, Value]) -> dict[str, Value]:
@@ -85,7 +86,7 @@ class PackedWeight:
         derived["width"] = int(values.type.bits // 8) if values is not None else 1
         derived["codes"] = values.shape[-1] if values is not None and values.shape else None
         if isinstance(bits, int) and 0 < bits <= 32:
-            derived["fields"] = 32 // bits
+            derived["fields"], derived["entries"] = 32 // bits, 1 << bits
         if isinstance(group, int) and group != 0:
             derived["words"] = _words(shape[-1], group)
         return derived

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from model_contracts.anatomy.explained import family_shape, fits
 from model_contracts.anatomy.packed import PackedWeight
-from model_contracts.anatomy.quantization import Quantisation, declares, lookup
+from model_contracts.anatomy.quantization import Quantisation, declares, lookup, replace_key
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, not_owed
@@ -23,6 +23,7 @@ def storage(examination: Examination, parameters: NoParameters, where: Where) ->
         raise not_owed("no configuration declares packed weights, and no tensor is part of one")
     for block in found.declared:
         yield from _block(view, block)
+        yield from _possible(view, block)
     yield from _agree(found.declared)
     yield from _undeclared(view)
     for weight in found.weights:
@@ -63,6 +64,28 @@ def _block(view: View, block: Quantisation) -> Comparisons:
         observed = ", ".join(f"{count} matrices of {dtype}" for dtype, count in types.most_common(3)) or "no matrix"
         note = f"{block.place.key or block.place.file} says {block.method}, and no tensor is packed in a layout of it"
         yield _declared(block, f"packed weights ({block.method})", observed, False, note)
+
+
+def _possible(view: View, block: Quantisation) -> Iterator[Comparison]:
+    """Settings have values that the layout can have, once for each that is declared."""
+    told: set[tuple[str, str]] = set()
+    for weight in view.storage.weights:
+        if weight.block is not block or weight.entry is None:
+            continue
+        for name, setting in weight.layout.settings.items():
+            at = replace_key(weight.entry.place, next(iter(setting.keys), name))
+            if not setting.only or (weight.layout.title, str(at)) in told:
+                continue
+            told.add((weight.layout.title, str(at)))
+            value = weight.settings.get(name)
+            yield Comparison(
+                measure=f"quantization_{name}",
+                place=at,
+                expected=list(setting.only) if len(setting.only) > 1 else setting.only[0],
+                observed=value if not isinstance(value, str) else value[:80],
+                holds=value in setting.only,
+                note=None if value in setting.only else f"layout {weight.title} holds no other {name}",
+            )
 
 
 def _declared(block: Quantisation, expected: str, observed: str, holds: bool, note: str | None = None) -> Comparison:
@@ -158,7 +181,8 @@ def _shapes(view: View, weight: PackedWeight) -> Comparisons:
     told = False
     for part in weight.layout.parts:
         tensor = weight.part(part)
-        if tensor is None or not (part.shapes or part is weight.layout.parts[0]):
+        holds_state = weight.layout.shape is not None and weight.layout.shape.part in part.names
+        if tensor is None or (not part.shapes and (part.optional or holds_state)):
             continue
         place = Place(file=tensor.file.name, tensor=tensor.name)
         expected = weight.shapes(part, shape) if shape is not None else None
