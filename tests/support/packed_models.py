@@ -1,4 +1,4 @@
-"""Small quantised folders as their writers lay them out: tiny-qwen2 with one layer, its linear layers in parts of zeros."""
+"""Small quantised folders as their writers lay them out: one layer of tiny-qwen2, its linear layers in parts."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def storage(examination: Examination, parameters: NoParameters, where: Where) ->
 
 def _block(view: View, block: Quantisation) -> Comparisons:
     """A block that declares packed weights has some, of a layout that it may mean."""
-    own = [weight for weight in view.storage.weights if weight.block is block]
+    own = [weight for weight in view.storage.weights if weight.block and weight.block.scheme is block.scheme]
     if block.scheme is None:
         yield Uncompared(place=block.place, reason=f"no scheme is shipped for the quantisation method {block.method!r}")
         return
