@@ -13,10 +13,12 @@ from cases import (
     pair_weights,
     shards,
     tokenizer,
+    unknown,
     values,
 )
 from cases.honest import HONEST
 from cases.interface import Variant
+from cases.unknown import NOT_PROVEN
 
 BROKEN: tuple[Variant, ...] = (
     *container_safetensors.VARIANTS,
@@ -30,6 +32,7 @@ BROKEN: tuple[Variant, ...] = (
     *pair_weights.VARIANTS,
     *pair_hyperparameters.VARIANTS,
     *pair_tokenizer.VARIANTS,
+    *unknown.VARIANTS,
 )
 
-__all__ = ["BROKEN", "HONEST"]
+__all__ = ["BROKEN", "HONEST", "NOT_PROVEN"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from model_contracts.artifact import Artifact, Tokenizer
@@ -21,7 +21,7 @@ class Part:
 
     name: PartName
     words: str
-    place: Place = Place()
+    place: Place = field(default_factory=Place)
 
     @property
     def whole(self) -> bool:
