@@ -40,7 +40,7 @@ _IMATRIX = (".in_sum2", ".counts")
 _TOKENIZER_GATES = ("tokenizer_present", "vocabulary", "merges", "special_ids")
 _TOKENIZERS_OF_A_PAIR = ("same_vocabulary", "same_merges", "same_flags", "same_template", "tokenizer_texts")
 _SIZES = ("family_shapes", "hyperparameters", "tied_embeddings")
-_VALUES = ("values_finite", "values_alive", "claimed_types")
+_VALUES = ("values_finite", "values_alive", "claimed_types", "unknown_dtype_refused")
 
 #: Kinds of check that a part owes nothing to; tokenizer gates are owed all the same where it carries a tokenizer.
 _NOT_OWED: dict[PartName, tuple[str, ...]] = {
