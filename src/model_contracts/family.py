@@ -75,7 +75,9 @@ class Family(Definition):
 class RoleTypes(Record):
     """The types a recipe may give one role."""
 
-    role: str = Field(description="GGUF name without `blk.N.` and `.weight`: attn_v, ffn_down, output, token_embd …")
+    role: str = Field(
+        description="GGUF name without `blk.N.` and `.weight`: attn_v, ffn_down (its experts too), output, token_embd …"
+    )
     types: tuple[str, ...]
 
 
@@ -91,11 +93,27 @@ class Recipe(Record):
     formats: tuple[Literal["safetensors", "gguf", "apr"], ...] = ("gguf", "apr")
 
 
+class Kept(Record):
+    """Tensors that no converter and no quantiser of llama.cpp takes below F32, whatever the label."""
+
+    names: tuple[str, ...] = Field(min_length=1, description="Patterns (`*`) of GGUF or Hugging Face tensor names.")
+    reason: str
+
+
+class Mix(Record):
+    """How a name says that its label is only the base of a mix of types."""
+
+    pattern: str = Field(description="Regular expression, searched for in the lower-case name.")
+    reason: str
+
+
 class Recipes(Definition):
     """Every label that is understood, and what replaces a type whose rows do not divide into its blocks."""
 
     title: str
     recipes: dict[str, Recipe]
+    kept: tuple[Kept, ...] = Field((), description="Tensors that may be F32 under every label.")
+    mixes: tuple[Mix, ...] = Field((), description="Names that promise no recipe tensor by tensor.")
     fallbacks: dict[str, tuple[str, ...]] = Field(
         description="A type to those that ggml's quantiser takes instead where a row is no whole number of blocks."
     )

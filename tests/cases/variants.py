@@ -7,11 +7,13 @@ from cases import (
     container_apr,
     container_gguf,
     container_safetensors,
+    padding,
     pair_hyperparameters,
     pair_tokenizer,
     pair_types,
     pair_weights,
     shards,
+    sources,
     tokenizer,
     unknown,
     values,
@@ -25,6 +27,7 @@ BROKEN: tuple[Variant, ...] = (
     *container_gguf.VARIANTS,
     *container_apr.VARIANTS,
     *shards.VARIANTS,
+    *sources.VARIANTS,
     *config.VARIANTS,
     *tokenizer.VARIANTS,
     *values.VARIANTS,
@@ -33,6 +36,7 @@ BROKEN: tuple[Variant, ...] = (
     *pair_hyperparameters.VARIANTS,
     *pair_tokenizer.VARIANTS,
     *unknown.VARIANTS,
+    *padding.VARIANTS,
 )
 
 __all__ = ["BROKEN", "HONEST", "NOT_PROVEN"]

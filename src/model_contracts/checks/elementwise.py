@@ -94,20 +94,20 @@ def _rounding(budget: Budget, theirs: Moments, count: int) -> float:
 
 
 def _finite(pairing: Pairing, pair: PairMeasures, ours: Moments, theirs: Moments) -> Iterator[Comparison]:
-    """The other measures are over pairs of finite values: what is not finite has to be so on both sides."""
+    """The other measures are over pairs of finite values: what is not finite has to be the same on both sides."""
     if not pair.nonfinite:
         return
-    bad, expected = ours.nan + ours.infinite, theirs.nan + theirs.infinite
-    holds = bad == expected == pair.nonfinite
-    row = ours.first_nonfinite[0] if ours.first_nonfinite else None
+    differing = pair.nonfinite_differing
+    rows = ours.first_nonfinite or theirs.first_nonfinite
+    told = f"NaN {ours.nan:,} and infinite {ours.infinite:,}; in the source {theirs.nan:,} and {theirs.infinite:,}"
     yield Comparison(
         measure="nonfinite_values",
-        place=_place(pairing, pair, row),
-        expected=expected,
-        observed=bad,
-        holds=holds,
+        place=_place(pairing, pair, rows[0] if rows else None),
+        expected="the same NaN and infinities at the same places",
+        observed=f"{differing:,} of {pair.nonfinite:,} differ" if differing else "the same",
+        holds=differing == 0,
         count=pair.nonfinite,
-        note=None if holds else f"{pair.nonfinite:,} values are NaN or infinite in one of the two or in both",
+        note=told if differing else None,
     )
 
 
