@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_contracts.anatomy.claims import Claim, claims
 from model_contracts.anatomy.pairing import Match, match
+from model_contracts.anatomy.parts import WEIGHTLESS
 from model_contracts.anatomy.parts import not_owed as not_owed_by
 from model_contracts.anatomy.prefixes import WRAPPERS
 from model_contracts.anatomy.view import View
@@ -56,6 +57,9 @@ def owed_to(examination: Examination, check: str) -> None:
     target = examination.target
     if (reason := not_owed_by(examination.view.part, check, target.tokenizer)) is not None:
         raise not_owed(reason)
+    part = examination.view.part
+    if check == "pair_hyperparameters" and not part.whole and part.name not in WEIGHTLESS:
+        raise missing_input(f"this is {part}: which values it declares, and what they mean, is not known")
 
 
 def tokenizer_of(artifact: Artifact) -> Tokenizer:
