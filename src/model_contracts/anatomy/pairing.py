@@ -101,7 +101,6 @@ def _row_order(key: str, target: View, source: View) -> RowPermutation | None:
     if role is None or role.gguf_rope_heads is None:
         return None
     heads = source.numbers.get(role.gguf_rope_heads)
-    rows = source.by_canonical[key].shape[0] if key in source.by_canonical else 0
-    if not isinstance(heads, int) or heads <= 0 or rows % (2 * heads):
+    if not isinstance(heads, int):
         return None
     return RowPermutation(heads, "interleave" if target.rows_interleaved else "split")
