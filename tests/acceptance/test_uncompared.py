@@ -13,51 +13,58 @@ from cases.interface import LLAMA, LLAMA_Q8_0, QWEN2, QWEN2_Q4_K_M
 from support.command import Result, check, contracts
 from support.mutations import Stored, copied, json_of, safetensors_of
 
-WEIGHTS, MATRIX = "model.safetensors", "model.layers.1.mlp.up_proj.weight"
+WEIGHTS = "model.safetensors"
 
 
 def of_type(dtype: str, bits: int) -> Callable[[Stored], Stored]:
     return lambda tensor: Stored(dtype, tensor.shape, bytes(len(tensor.data) // 2 * bits // 8))
 
 
+def _turned(tensor: Stored) -> Stored:
+    return Stored(tensor.dtype, tensor.shape[::-1], tensor.data)
+
+
+def _shorter(tensor: Stored) -> Stored:
+    return Stored(tensor.dtype, (tensor.shape[0] - 1, tensor.shape[1]), tensor.data[: -2 * tensor.shape[1]])
+
+
+#: A tensor, what is done to it, and why it cannot be compared with its counterpart then.
 CHANGES: dict[str, tuple[Callable[[Stored], Stored], str]] = {
-    "F4": (of_type("F4", 4), "type F4"),
-    "F6_E2M3": (of_type("F6_E2M3", 6), "type F6_E2M3"),
-    "F6_E3M2": (of_type("F6_E3M2", 6), "type F6_E3M2"),
-    "C64": (of_type("C64", 64), "type C64"),
-    "turned": (lambda tensor: Stored(tensor.dtype, tensor.shape[::-1], tensor.data), "the shapes differ"),
-    "shorter": (
-        lambda t: Stored(t.dtype, (t.shape[0] - 1, t.shape[1]), t.data[: -2 * t.shape[1]]),
-        "the shapes differ",
-    ),
+    "model.layers.0.mlp.up_proj.weight": (of_type("F4", 4), "type F4"),
+    "model.layers.1.mlp.up_proj.weight": (of_type("F6_E2M3", 6), "type F6_E2M3"),
+    "model.layers.2.mlp.up_proj.weight": (of_type("F6_E3M2", 6), "type F6_E3M2"),
+    "model.layers.3.mlp.up_proj.weight": (of_type("C64", 64), "type C64"),
+    "model.layers.0.mlp.gate_proj.weight": (_turned, "the shapes differ"),
+    "model.layers.1.mlp.gate_proj.weight": (_shorter, "the shapes differ"),
 }
 
 
-def incomplete(result: Result, gate: str, reason: str) -> None:
-    """The gate is not proven for that reason, and what it owed is what it compared and what it did not."""
+def incomplete(result: Result, gate: str) -> dict[str, str]:
+    """The gate is not proven, what it owed is what it compared and what it did not; the reason of each tensor."""
     found = result.gate(gate)
     assert (found["outcome"], found["skip_cause"]) == ("Skipped", "incomplete")
-    assert reason in found["reason"]
     assert found["owed"] == found["compared"] + sum(gap["count"] for gap in found["uncompared"])
     assert f"{found['compared']:,} of {found['owed']:,} compared" in " ".join(result.stdout.split())
+    return {gap["place"]["tensor"]: gap["reason"] for gap in found["uncompared"]}
 
 
-@pytest.mark.parametrize(
-    ("change", "side"), [*((change, side) for change in CHANGES for side in ("source", "target")), *BOTH]
-)
-def test_a_pair_with_a_tensor_that_cannot_be_compared_is_never_kept(change: str, side: str, tmp_path: Path) -> None:
-    edit, reason = CHANGES[change]
+@pytest.mark.parametrize("side", ["source", "target", "both"])
+def test_tensors_that_cannot_be_compared_are_told_one_by_one_and_never_kept(side: str, tmp_path: Path) -> None:
     folders = {"source": tmp_path / "a", "target": tmp_path / "b"}
     for name, folder in folders.items():
         folder.mkdir()
         model = copied(QWEN2, folder)
         if side in (name, "both"):
             with safetensors_of(model / WEIGHTS) as tensors:
-                tensors[MATRIX] = edit(tensors[MATRIX])
+                tensors.update({tensor: edit(tensors[tensor]) for tensor, (edit, _) in CHANGES.items()})
     result = check(tmp_path / "out", folders["target"] / QWEN2.name, "--against", folders["source"] / QWEN2.name)
     assert result.code in (1, 3)
+    # Two tensors of one shape are compared whatever it is; two of one type are not where nothing decodes it.
+    owed = {name: reason for name, (_, reason) in CHANGES.items() if side != "both" or reason.startswith("type")}
     for gate in (MOMENTS, VALUES):
-        incomplete(result, gate, reason)
+        told = incomplete(result, gate)
+        assert told.keys() == owed.keys()
+        assert all(owed[name] in reason for name, reason in told.items())
     assert contracts("evidence", "validate", tmp_path / "out" / "evidence.json").code == 0
 
 
@@ -67,7 +74,8 @@ def test_rows_that_are_no_whole_heads_are_not_compared(tmp_path: Path) -> None:
         config["num_attention_heads"] = 24
     result = check(tmp_path / "out", LLAMA_Q8_0, "--against", source)
     assert result.code in (1, 3)
-    incomplete(result, VALUES, "rows do not divide into 24 heads of two halves")
+    reasons = {reason for name, reason in incomplete(result, VALUES).items() if ".attn_q." in name}
+    assert len(reasons) == 1 and reasons.pop().endswith("rows do not divide into 24 heads of two halves")
 
 
 def test_a_source_cut_after_a_third_says_how_many_values_were_compared(tmp_path: Path) -> None:
@@ -83,7 +91,7 @@ def test_a_source_cut_after_a_third_says_how_many_values_were_compared(tmp_path:
         )
 
 
-@pytest.mark.parametrize("share", [0.001, 0.01, 0.25, 0.5, 0.9, 0.999999])
+@pytest.mark.parametrize("share", [0.001, 0.5, 0.999999])
 def test_a_source_cut_anywhere_is_never_kept(share: float, tmp_path: Path) -> None:
     source = copied(QWEN2, tmp_path)
     os.truncate(source / WEIGHTS, int((QWEN2 / WEIGHTS).stat().st_size * share))
