@@ -65,6 +65,10 @@ _COHERENT: list[Schema] = [
         "then": {"properties": {"skip_cause": {"type": "string"}}, "required": ["skip_cause"]},
         "else": {"properties": {"skip_cause": {"const": None}}},
     },
+    {
+        "if": {"properties": {"skip_cause": {"const": "incomplete"}}},
+        "then": {"properties": {"uncompared": {"minItems": 1}}},
+    },
 ]
 _WORDS = ("kept", "falsified", "usage", "not proven", "checker broken")
 
