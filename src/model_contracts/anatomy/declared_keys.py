@@ -51,8 +51,9 @@ class Side:
 
     @cached_property
     def architecture(self) -> str:
-        """`general.architecture` of a GGUF (empty elsewhere)."""
-        return str(self.view.artifact.metadata.get("general.architecture", "")) if self.kind == "gguf" else ""
+        """What a GGUF or .apr calls its architecture, by which its readers build it (empty for config.json)."""
+        key = {"gguf": "general.architecture", "apr": "architecture"}.get(self.kind, "")
+        return str(self.view.artifact.metadata.get(key, "")) if key else ""
 
     @cached_property
     def all(self) -> dict[str, Plain | None]:

@@ -47,12 +47,34 @@ def compare_value(name: str, pair: Pair) -> Iterator[Comparison | Uncompared]:
     both_configs = pair.target.kind == pair.source.kind == "config"
     if theirs is not None and ours is not None and (theirs.enabled or ours.enabled or both_configs):
         yield _equal(name, ours, theirs, pair)
-    elif theirs is not None and ours is None and (theirs.enabled or both_configs):
+    elif not pair.across and (unlike := _explicitly(name, ours, theirs, pair)) is not None:
+        yield unlike
+    elif theirs is not None and ours is None and theirs.enabled:
         yield from _lost(name, theirs, pair)
     elif ours is not None and (theirs is None or not theirs.enabled):
         yield from _invented(name, ours, pair)
     elif ours is None and theirs is None and pair.across and (made := _made(name, pair.source)) is not None:
         yield from _lost(name, made, pair)
+
+
+def _explicitly(name: str, ours: Said | None, theirs: Said | None, pair: Pair) -> Comparison | None:
+    """Null, `none` or `default` written out on one side, and a value that counts on the other."""
+    said, side = (theirs, pair.target) if ours is None else (ours, pair.source)
+    if said is None or not said.enabled or (ours is not None and theirs is not None):
+        return None
+    key = next((key for key in side.spelled(side.table[name]) if key in side.all), None)
+    if key is None:
+        return None
+    written = side.all[key]
+    expected, observed = (said.value, written) if ours is None else (written, said.value)
+    return Comparison(
+        measure=name,
+        place=side.place(key) if ours is None else said.place,
+        expected=_shown(expected),
+        observed=_shown(observed),
+        holds=False,
+        note="the two files declare different values",
+    )
 
 
 def _made(name: str, side: Side) -> Said | None:
@@ -223,7 +245,7 @@ def _without_counterpart(side: Side, other: Side, values: dict[str, Plain | None
                 expected=[*built[0].values],
                 observed=_shown(value),
                 holds=value in built[0].values,
-                note=f"llama.cpp computes this for {other.architecture}, whatever the config says",
+                note=f"readers build this in for {other.architecture}, whatever the config says",
             )
         elif other.kind != "gguf" and side.kind == "config" and _carries(other):
             theirs = _carried_config(other).get(key)
