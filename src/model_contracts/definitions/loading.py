@@ -19,6 +19,7 @@ from model_contracts.invariant import Corpus, Definition, Invariant
 
 if TYPE_CHECKING:
     from model_contracts.converter import CommandConverter
+    from model_contracts.keys import Keys
 
 D = TypeVar("D", bound=Definition)
 
@@ -28,6 +29,7 @@ _TYPES: dict[shipped.Kind, tuple[str, str]] = {
     "contract": ("model_contracts.contract", "Contract"),
     "family": ("model_contracts.family", "Family"),
     "recipes": ("model_contracts.family", "Recipes"),
+    "keys": ("model_contracts.keys", "Keys"),
     "converter": ("model_contracts.converter", "CommandConverter"),
     "runtime": ("model_contracts.runtime", "CommandRuntime"),
     "corpus": ("model_contracts.invariant", "Corpus"),
@@ -84,6 +86,13 @@ def load_corpus(invariant: str) -> Corpus | None:
 def load_recipes(name: str | Path = "recipes") -> Recipes:
     """The quantisation recipes."""
     return load(Recipes, name)
+
+
+def load_keys(name: str | Path = "keys") -> Keys:
+    """The table of declared keys."""
+    from model_contracts.keys import Keys
+
+    return load(Keys, name)
 
 
 def load_converter(name: str | Path) -> CommandConverter:

@@ -13,6 +13,7 @@ Kind = Literal[
     "contract",
     "family",
     "recipes",
+    "keys",
     "converter",
     "runtime",
     "corpus",
@@ -27,6 +28,7 @@ _FOLDERS: dict[Kind, resources.Folder] = {
     "contract": "contracts",
     "family": "contracts",
     "recipes": "contracts",
+    "keys": "contracts",
     "converter": "contracts",
     "runtime": "contracts",
     "corpus": "invariants",
@@ -63,7 +65,7 @@ def _kind_of(folder: resources.Folder, name: str) -> Kind:
     for start, kind in _BELOW.items():
         if name.startswith(start):
             return kind
-    return "recipes" if name == "recipes" else "contract"
+    return name if name in ("recipes", "keys") else "contract"  # type: ignore[return-value]
 
 
 def shipped_path(kind: Kind, name: str) -> Path:
