@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import Field
 
 from model_contracts.anatomy.hyperparameters import Declared, Number, default
-from model_contracts.anatomy.special_ids import NAMES, by_name
 from model_contracts.anatomy.view import View
 from model_contracts.checks.interface import Examination, Where, family_of
+from model_contracts.checks.pair_special_ids import same_special_ids
 from model_contracts.converters.carried import carried
 from model_contracts.outcome import Comparison, Place, Record
 
@@ -42,7 +42,7 @@ def pair_hyperparameters(examination: Examination, parameters: Parameters, where
     for name in family.hyperparameters:
         if name not in _ELSEWHERE and not (name.startswith("rope_scaling") and _scaled_by_tensor(target, source)):
             yield from _compare(name, target, source, parameters, where)
-    yield from _special_ids(target, source)
+    yield from same_special_ids(target, source)
 
 
 def _compare(name: str, target: View, source: View, parameters: Parameters, where: Where) -> Iterator[Comparison]:
@@ -134,46 +134,6 @@ def _carried(what: str, source: View) -> dict[str, Any] | None:
     """A file of the published model that a container of ours carries along: it has no key for all that is in it."""
 
     return carried(source.artifact.metadata, what)
-
-
-def _carried_ids(name: str, source: View) -> dict[int, Place]:
-    config = _carried("generation_config", source) or {}
-    value = config.get(name)
-    ids = value if isinstance(value, list) else [value]
-    place = Place(file=source.artifact.path.name, key=f"generation_config · {name}")
-    return {one: place for one in ids if isinstance(one, int) and not isinstance(one, bool)}
-
-
-def _special_ids(target: View, source: View) -> Iterator[Comparison]:
-    ours, theirs = by_name(target.artifact), by_name(source.artifact)
-    for name in NAMES:
-        values = ours.get(name, {})
-        expected = theirs.get(name, {}) | _carried_ids(name, source)
-        for value, place in values.items():
-            yield Comparison(
-                measure=name,
-                place=place,
-                expected=sorted(expected) or None,
-                observed=value,
-                holds=value in expected,
-                note=None if value in expected else _whose(expected),
-            )
-    for name in ("bos_token_id", "eos_token_id"):
-        if name in theirs and name not in ours:
-            yield Comparison(
-                measure=name,
-                place=Place(file=target.artifact.path.name),
-                expected=sorted(theirs[name]),
-                observed=None,
-                holds=False,
-                note=_whose(theirs[name]),
-            )
-
-
-def _whose(expected: dict[int, Place]) -> str:
-    if not expected:
-        return "the source declares none: this value was invented"
-    return "the source declares " + ", ".join(f"{value} at {place}" for value, place in expected.items())
 
 
 def _owes_vocabulary(target: View) -> bool:

@@ -13,6 +13,7 @@ Kind = Literal[
     "contract",
     "family",
     "recipes",
+    "tokenizers",
     "converter",
     "runtime",
     "corpus",
@@ -27,6 +28,7 @@ _FOLDERS: dict[Kind, resources.Folder] = {
     "contract": "contracts",
     "family": "contracts",
     "recipes": "contracts",
+    "tokenizers": "contracts",
     "converter": "contracts",
     "runtime": "contracts",
     "corpus": "invariants",
@@ -45,6 +47,8 @@ _BELOW: dict[str, Kind] = {
     "qualification/systems/": "system",
     "qualification/": "playbook",
 }
+#: Definitions of which there is one.
+_WHOLE: dict[str, Kind] = {"recipes": "recipes", "tokenizers": "tokenizers"}
 USER_FILE = "contracts.yaml"
 
 
@@ -63,7 +67,7 @@ def _kind_of(folder: resources.Folder, name: str) -> Kind:
     for start, kind in _BELOW.items():
         if name.startswith(start):
             return kind
-    return "recipes" if name == "recipes" else "contract"
+    return _WHOLE.get(name, "contract")
 
 
 def shipped_path(kind: Kind, name: str) -> Path:
