@@ -115,11 +115,26 @@ class Tokenizer:
     pre_patterns: tuple[str, ...] = ()
     #: Ids given to more than one token, or tokens given more than one id, as stored: (token, first id, second id).
     duplicates: tuple[tuple[str, int, int], ...] = ()
+    #: What the container writes at ids that no token has (`tokens[id]` is None there): [PAD151665], <unk>.
+    fillers: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
-        """One more than the highest id."""
+        """How many ids the container lists, those of padding among them."""
         return len(self.tokens)
+
+    @cached_property
+    def used(self) -> int:
+        """One more than the highest id that a token has: the ids from there on are padding."""
+        return next((at + 1 for at in range(len(self.tokens) - 1, -1, -1) if self.tokens[at] is not None), 0)
+
+    def unused(self, at: int) -> bool:
+        """Whether the container gives an id the ggml type UNUSED (5)."""
+        return self.token_types is not None and at < len(self.token_types) and self.token_types[at] == 5
+
+    def stored(self, at: int) -> str | None:
+        """What the container writes at an id, be it a token or the name of padding; None past its last id."""
+        return (self.tokens[at] if self.tokens[at] is not None else self.fillers.get(at)) if at < self.size else None
 
     @cached_property
     def ids(self) -> Mapping[str, int]:
@@ -178,8 +193,9 @@ class Artifact:
 
     @property
     def readable(self) -> bool:
-        """Whether every container could be parsed."""
-        return bool(self.containers) and all(container.readable for container in self.containers)
+        """Whether every container could be parsed (a folder with a tokenizer alone has none)."""
+        there = bool(self.containers) or self.layout == "directory"
+        return there and all(container.readable for container in self.containers)
 
     @property
     def refused(self) -> frozenset[str]:

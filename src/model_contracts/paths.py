@@ -23,6 +23,9 @@ SIDECAR_FILES: dict[Role, tuple[str, ...]] = {
     "chat_template": ("chat_template.jinja", "chat_template.json"),
 }
 
+#: What the config of an adapter is called; it counts beside weights that bear an adapter's name.
+ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_"
+
 _NUMBERED = re.compile(r"^(?P<base>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})$", re.DOTALL)
 _INDEX = ".index.json"
 _DRIVE = re.compile(r"^[A-Za-z]:")

@@ -7,6 +7,7 @@ from cases import (
     container_apr,
     container_gguf,
     container_safetensors,
+    padding,
     pair_hyperparameters,
     pair_tokenizer,
     pair_types,
@@ -32,6 +33,7 @@ BROKEN: tuple[Variant, ...] = (
     *pair_weights.VARIANTS,
     *pair_hyperparameters.VARIANTS,
     *pair_tokenizer.VARIANTS,
+    *padding.VARIANTS,
 )
 
 __all__ = ["BROKEN", "HONEST"]

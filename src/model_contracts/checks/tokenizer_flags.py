@@ -52,7 +52,7 @@ def same_flags(examination: Examination, parameters: NoParameters, where: Where)
 
 def _added_tokens(target: Tokenizer, source: Tokenizer) -> Iterator[Comparison]:
     for index, added in source.added.items():
-        ours = target.tokens[index] if index < target.size else None
+        ours = target.stored(index)
         place = Place(file=target.origin.name, token=index)
         yield Comparison(
             measure="added_token",

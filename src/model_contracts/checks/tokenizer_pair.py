@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from model_contracts.artifact import Tokenizer
 from model_contracts.checks.interface import Examination, NoParameters, Where, not_owed, tokenizers_of
+from model_contracts.formats.padding import names_padding
 from model_contracts.ledger import KEPT
 from model_contracts.outcome import Comparison, Place, jsonable
 
@@ -24,37 +25,54 @@ def same_vocabulary(examination: Examination, parameters: NoParameters, where: W
         return
     target, source = tokenizers_of(examination)
     yield from _tokens(target, source)
-    tail = [token for token in target.tokens[source.size :] if not _padding(token)]
-    padding = target.size - source.size
+    padding = target.size - source.used
+    holds = padding >= 0 and not any(_is_token(target, source, at) for at in range(source.used, target.size))
     yield Comparison(
         measure="vocabulary_size",
         place=Place(file=target.origin.name),
-        expected=source.size,
-        observed=target.size,
-        holds=padding >= 0 and not tail,
-        note=f"{padding:,} ids of padding" if padding > 0 and not tail else None,
+        expected=source.used,
+        observed=source.used if holds else target.used,
+        holds=holds,
+        note=f"and {padding:,} ids of padding" if holds and padding else None,
     )
 
 
+def _is_token(target: Tokenizer, source: Tokenizer, at: int) -> bool:
+    """Whether the target has a token where the source has none: no name of padding, nor any name that is unused."""
+    text = target.tokens[at]
+    if names_padding(text):
+        return False
+    return not (target.unused(at) and text not in source.ids)
+
+
 def _tokens(target: Tokenizer, source: Tokenizer) -> Iterator[Comparison]:
+    """An id is compared where the source has a token, and where the target has what is no name of padding."""
     place = Place(file=target.origin.name)
-    pairs = enumerate(zip(target.tokens, source.tokens, strict=False))
-    different = [
-        (i, theirs, ours) for i, (ours, theirs) in pairs if not (ours == theirs or (theirs is None and _padding(ours)))
-    ]
-    if same := min(target.size, source.size) - len(different):
+    shared = min(target.size, source.used)
+    pairs = enumerate(zip(target.tokens[:shared], source.tokens, strict=False))
+    different = [at for at, (ours, theirs) in pairs if ours != theirs and not _same(target, source, at)]
+    different += [at for at in range(source.used, target.size) if _is_token(target, source, at)]
+    if same := shared - sum(at < shared for at in different):
         yield Comparison(measure="token_at_id", place=place, holds=True, count=same)
-    for index, theirs, ours in different[:KEPT]:
+    for index in different[:KEPT]:
+        theirs = source.stored(index) if index < source.used else None
         yield Comparison(
             measure="token_at_id",
             place=Place(file=target.origin.name, token=index),
             expected=jsonable(theirs),
-            observed=jsonable(ours),
+            observed=jsonable(target.stored(index)),
             holds=False,
-            note=_moved(theirs, index, target),
+            note=_moved(theirs, index, target) if theirs is not None else "the source has no token at this id",
         )
     if len(different) > KEPT:
         yield _more("token_at_id", place, len(different))
+
+
+def _same(target: Tokenizer, source: Tokenizer, at: int) -> bool:
+    """Whether an id holds the same: a text, whichever of the two sides takes it for padding, or padding in both."""
+    if source.tokens[at] is None:
+        return not _is_token(target, source, at)
+    return source.tokens[at] == target.stored(at)
 
 
 def same_merges(examination: Examination, parameters: NoParameters, where: Where) -> Iterator[Comparison]:
@@ -91,15 +109,6 @@ def _sequence(
 def _more(measure: str, place: Place, total: int) -> Comparison:
     rest = total - KEPT
     return Comparison(measure=measure, place=place, holds=False, count=rest, note=f"and {rest:,} more like it")
-
-
-def _filled(theirs: str | None, ours: str | None) -> bool:
-    return theirs is None and _padding(ours)
-
-
-def _padding(token: str | None) -> bool:
-    """Whether a token is a converter's filler for an id that has no token ([PAD151665], <unk>, <|pad_3|>)."""
-    return token is None or token == "<unk>" or "pad" in token.lower()
 
 
 def _moved(theirs: str | None, index: int, target: Tokenizer) -> str | None:
