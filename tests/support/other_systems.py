@@ -12,66 +12,16 @@ from importlib.abc import MetaPathFinder
 
 #: What macOS lacks of what Linux has.
 MACOS = [
-    "sched_getaffinity",
-    "sched_setaffinity",
-    "posix_fallocate",
-    "posix_fadvise",
-    "preadv",
-    "preadv2",
-    "pwritev",
-    "pwritev2",
-    "copy_file_range",
-    "memfd_create",
-    "pidfd_open",
-    "splice",
-    "O_DIRECT",
-    "O_PATH",
-    "O_TMPFILE",
-    "process_cpu_count",
+    *("sched_getaffinity", "sched_setaffinity", "posix_fallocate", "posix_fadvise", "preadv", "preadv2", "pwritev"),
+    *("pwritev2", "copy_file_range", "memfd_create", "pidfd_open", "splice", "O_DIRECT", "O_PATH", "O_TMPFILE"),
 ]
 #: What Windows lacks besides.
 WINDOWS = [
     *MACOS,
-    *[
-        "pread",
-        "pwrite",
-        "readv",
-        "writev",
-        "sendfile",
-        "O_NONBLOCK",
-        "O_CLOEXEC",
-        "O_NOFOLLOW",
-        "O_DIRECTORY",
-        "O_SYNC",
-        "statvfs",
-        "fstatvfs",
-        "killpg",
-        "getpgid",
-        "setpgid",
-        "setsid",
-        "getsid",
-        "fork",
-        "forkpty",
-        "fchmod",
-        "fchown",
-        "chown",
-        "lchown",
-        "geteuid",
-        "getgid",
-        "getegid",
-        "sysconf",
-        "getloadavg",
-        "mkfifo",
-        "mknod",
-        "wait3",
-        "wait4",
-        "WIFSIGNALED",
-        "posix_spawn",
-        "posix_spawnp",
-        "register_at_fork",
-        "nice",
-        "sync",
-    ],
+    *("pread", "pwrite", "readv", "writev", "sendfile", "O_NONBLOCK", "O_CLOEXEC", "O_NOFOLLOW", "O_DIRECTORY"),
+    *("O_SYNC", "statvfs", "fstatvfs", "killpg", "getpgid", "setpgid", "setsid", "getsid", "fork", "forkpty"),
+    *("fchmod", "fchown", "chown", "lchown", "geteuid", "getgid", "getegid", "sysconf", "getloadavg", "mkfifo"),
+    *("mknod", "wait3", "wait4", "WIFSIGNALED", "posix_spawn", "posix_spawnp", "register_at_fork", "nice", "sync"),
 ]
 MODULES = {"macos": ("nothing",), "windows": ("fcntl", "resource", "termios", "tty", "pty", "pwd", "grp", "syslog")}
 SIGNALS = {"macos": (), "windows": ("SIGKILL", "SIGHUP", "SIGQUIT", "SIGALRM", "SIGCHLD", "SIGUSR1", "SIGPIPE")}
@@ -101,9 +51,11 @@ def become(system: str) -> None:
 
 if __name__ == "__main__":
     import platform
+    import shutil
     import subprocess  # noqa: F401 - the interpreter's own modules choose by sys.platform, which stays
 
     platform.uname()  # asked of the system once, and kept
+    shutil._use_fd_functions = False
     become(sys.argv[1])
     from model_contracts.cli.main import main
 
