@@ -205,7 +205,7 @@ def _beside(directory: Path, name: str) -> Path:
 
 
 def _fill(path: Path, value: object) -> None:
-    with path.open("x", encoding="utf-8") as file:
+    with path.open("x", encoding="utf-8", newline="\n") as file:
         json.dump(value, file, indent=2, ensure_ascii=False, allow_nan=False)
         file.write("\n")
         file.flush()
