@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from model_contracts.anatomy.names import layer_count
 from model_contracts.anatomy.view import View
-from model_contracts.checks.interface import Examination, NoParameters, Where, family_of
+from model_contracts.checks.declared_parts import declared_parts
+from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, family_of
 from model_contracts.family import HyperParameter
 from model_contracts.outcome import Comparison, Place, jsonable
 
@@ -16,9 +17,10 @@ _COUNTS = (
 )  # fmt: skip
 
 
-def hyperparameters(examination: Examination, parameters: NoParameters, where: Where) -> Iterator[Comparison]:
+def hyperparameters(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
     """Compare declared hyper-parameters with the tensors, and with each other."""
     view = examination.view
+    yield from declared_parts(view)
     family = family_of(view)
     for name, parameter in family.hyperparameters.items():
         if parameter.owed and name not in view.declared:
