@@ -52,7 +52,7 @@ def layers_differ(examination: Examination, parameters: Parameters, where: Where
 
 
 def _layers(examination: Examination) -> tuple[dict[str, dict[str, tuple[Tensor, Moments]]], set[str]]:
-    """Layer (its name up to the number) to its matrices, where one of them varies, and layers with a matrix that was not read."""
+    """Layer (its name up to the number) to its matrices, where one of them varies; and layers that were not read."""
     layers: dict[str, dict[str, tuple[Tensor, Moments]]] = defaultdict(dict)
     unread: set[str] = set()
     for name, tensor in examination.target.tensors.items():
