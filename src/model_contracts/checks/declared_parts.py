@@ -10,6 +10,7 @@ from model_contracts.anatomy.declared_keys import Side
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.view import View
 from model_contracts.checks.interface import Comparisons
+from model_contracts.checks.sentence_parts import parts_whole
 from model_contracts.definitions import load_keys
 from model_contracts.outcome import Comparison, Place, Uncompared
 
@@ -26,6 +27,7 @@ def declared_parts(view: View) -> Comparisons:
     yield from _biases(side, count)
     yield from _prediction(side, count)
     yield from _per_layer(side, count)
+    yield from parts_whole(view.artifact)
 
 
 def _biases(side: Side, layers: int | None) -> Iterator[Comparison | Uncompared]:

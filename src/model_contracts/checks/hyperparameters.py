@@ -20,7 +20,8 @@ _COUNTS = (
 def hyperparameters(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
     """Compare declared hyper-parameters with the tensors, and with each other."""
     view = examination.view
-    yield from declared_parts(view)
+    if view.family is None:
+        yield from declared_parts(view)
     family = family_of(view)
     for name, parameter in family.hyperparameters.items():
         if parameter.owed and name not in view.declared:
@@ -28,6 +29,7 @@ def hyperparameters(examination: Examination, parameters: NoParameters, where: W
     yield from _counts(view)
     yield from _against_tensors(view)
     yield from _against_each_other(view)
+    yield from declared_parts(view)
 
 
 def _undeclared(view: View, name: str, parameter: HyperParameter) -> str:

@@ -13,9 +13,7 @@ from model_contracts.kernels.rows import read_rows
 from model_contracts.outcome import Comparison, Place
 
 #: Names under which vocabularies keep rows for later: never in a text, and never trained.
-_RESERVED = re.compile(
-    r"(?i)^[<\[|▁ ]*(?:unused|reserved|extra|pad|dummy|placeholder|madeupword|special_token|fim|mask|sentinel|unk)"
-)
+_RESERVED = re.compile(r"(?is)<.*>|\[.*\]|[▁ ]*(?:unused|reserved|extra|pad|dummy|placeholder|madeupword).*")
 #: ggml token types of no text: unknown, control, unused, byte.
 _NO_TEXT = frozenset((2, 3, 5, 6))
 _ROWS = 4096
@@ -28,7 +26,7 @@ def rows_in_use(tensor: Tensor, artifact: Artifact) -> Iterator[Comparison]:
         return
     used = frozenset(index for index in range(min(tokenizer.size, tensor.rows)) if _text(artifact, index))
     ends = {one for name in ("bos_token_id", "eos_token_id") for one in by_name(artifact).get(name, {})}
-    used |= ends - set(by_name(artifact).get("pad_token_id", {}))
+    used = (used | ends) - set(by_name(artifact).get("pad_token_id", {}))
     dead = [row for row in _dead(tensor) if row in used]
     names = ", ".join(repr(tokenizer.tokens[row])[:24] for row in dead[:3])
     yield Comparison(
@@ -45,7 +43,7 @@ def rows_in_use(tensor: Tensor, artifact: Artifact) -> Iterator[Comparison]:
 def _text(artifact: Artifact, index: int) -> bool:
     tokenizer = artifact.tokenizer
     token = tokenizer.tokens[index] if tokenizer is not None else None
-    if tokenizer is None or not token or index in tokenizer.added or _RESERVED.match(token):
+    if tokenizer is None or not token or index in tokenizer.added or _RESERVED.fullmatch(token):
         return False
     if re.fullmatch(r"<0x[0-9A-Fa-f]{2}>", token) or (tokenizer.algorithm == "BPE" and len(token) == 1 and token > "~"):
         return False  # single bytes: some never begin or continue a character
