@@ -42,9 +42,7 @@ class FamilyTensor(Record):
     huggingface: str = Field(description="Its Hugging Face name, `{n}` for the layer.")
     shape: tuple[Dimension, ...] = Field(description="Row-major; each axis is a product of hyper-parameters.")
     presence: Literal["required", "optional", "unless_tied"] = "required"
-    declared_by: str | None = Field(
-        None, description="A config.json flag: where it is true the tensor is owed, where it is false it is not read."
-    )
+    required_by: str | None = Field(None, description="A config.json flag that makes it required.")
     vocabulary_rows: bool = Field(False, description="Rows are tokens: more rows than tokens is padding, not an error.")
     may_be_constant: bool = Field(False, description="One value in every place is legitimate (a norm of ones).")
     may_be_zero: bool = Field(False, description="All zeros is legitimate (a bias never trained).")
@@ -63,11 +61,17 @@ class Family(Definition):
     architectures: tuple[str, ...] = Field((), description="Hugging Face classes.")
     model_types: tuple[str, ...] = Field((), description="config.json `model_type`, .apr `architecture`.")
     gguf: tuple[str, ...] = Field((), description="`general.architecture` of its GGUF files.")
+    not_with: tuple[str, ...] = Field(
+        (), description="GGUF keys that, declared above 0, mean another architecture under the same word."
+    )
     hyperparameters: dict[str, HyperParameter] = Field(default_factory=dict)
     tensors: dict[str, FamilyTensor | None] = Field(
         default_factory=dict, description="By GGUF name; null takes a tensor of the base away."
     )
     converter_only: tuple[str, ...] = Field((), description="GGUF names a converter adds from the config (rope_freqs).")
+    computed: tuple[str, ...] = Field(
+        (), description="Ends of the names of buffers that readers compute: a file loses nothing without them."
+    )
 
 
 class RoleTypes(Record):

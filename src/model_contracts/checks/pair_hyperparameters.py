@@ -8,12 +8,11 @@ from typing import Any
 from pydantic import Field
 
 from model_contracts.anatomy.declared_keys import Side
-from model_contracts.anatomy.special_ids import NAMES, by_name
 from model_contracts.anatomy.view import View
 from model_contracts.checks.declared_values import Pair, compare_rest, compare_value
 from model_contracts.checks.interface import Comparisons, Examination, Where
+from model_contracts.checks.pair_special_ids import same_special_ids
 from model_contracts.checks.sentence_parts import parts_kept
-from model_contracts.converters.carried import carried
 from model_contracts.definitions import load_keys
 from model_contracts.keys import Value
 from model_contracts.outcome import Comparison, Place, Record, Uncompared
@@ -44,7 +43,7 @@ def pair_hyperparameters(examination: Examination, parameters: Parameters, where
     yield from parts_kept(target, source)
     if not pair.across and pair.target.kind == "config":
         yield from compare_rest(pair_of(target, source, parameters.relative, where("relative"), "generation_config"))
-    yield from _special_ids(target, source)
+    yield from same_special_ids(target, source)
 
 
 def pair_of(target: View, source: View, relative: float, bound_from: str, document: Any = "config") -> Pair:
@@ -109,44 +108,3 @@ def _scaled_by_tensor(target: View, source: View) -> bool:
     if kinds & {"longrope", "su"}:
         return "rope_factors_long.weight" in tensors
     return "llama3" in kinds and (gguf is target or "rope_freqs.weight" in tensors)
-
-
-def _carried_ids(name: str, source: View) -> dict[int, Place]:
-    """Ids that a container of ours carries along from the published model: it has no key for all of them."""
-    config = carried(source.artifact.metadata, "generation_config") or {}
-    value = config.get(name)
-    ids = value if isinstance(value, list) else [value]
-    place = Place(file=source.artifact.path.name, key=f"generation_config · {name}")
-    return {one: place for one in ids if isinstance(one, int) and not isinstance(one, bool)}
-
-
-def _special_ids(target: View, source: View) -> Iterator[Comparison]:
-    ours, theirs = by_name(target.artifact), by_name(source.artifact)
-    for name in NAMES:
-        values = ours.get(name, {})
-        expected = theirs.get(name, {}) | _carried_ids(name, source)
-        for value, place in values.items():
-            yield Comparison(
-                measure=name,
-                place=place,
-                expected=sorted(expected) or None,
-                observed=value,
-                holds=value in expected,
-                note=None if value in expected else _whose(expected),
-            )
-    for name in ("bos_token_id", "eos_token_id"):
-        if name in theirs and name not in ours:
-            yield Comparison(
-                measure=name,
-                place=Place(file=target.artifact.path.name),
-                expected=sorted(theirs[name]),
-                observed=None,
-                holds=False,
-                note=_whose(theirs[name]),
-            )
-
-
-def _whose(expected: dict[int, Place]) -> str:
-    if not expected:
-        return "the source declares none: this value was invented"
-    return "the source declares " + ", ".join(f"{value} at {place}" for value, place in expected.items())

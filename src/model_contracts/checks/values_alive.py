@@ -24,7 +24,7 @@ class Parameters(Record):
 def values_alive(examination: Examination, parameters: Parameters, where: Where) -> Comparisons:
     """Compare whole tensors first; then, in matrices, experts and rows; in an embedding, the rows of tokens in use."""
     view = examination.view
-    tokens = view.artifact.tokenizer.size if view.artifact.tokenizer else None
+    tokens = view.artifact.tokenizer.used if view.artifact.tokenizer else None
     for name, moments in examination.sweep.moments.items():
         tensor = view.artifact.tensors[name]
         if not moments.finite or tensor.type.kind not in ("float", "quantised"):

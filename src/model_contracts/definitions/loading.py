@@ -20,6 +20,7 @@ from model_contracts.invariant import Corpus, Definition, Invariant
 if TYPE_CHECKING:
     from model_contracts.converter import CommandConverter
     from model_contracts.keys import Keys
+    from model_contracts.tokenization import Tokenizers
 
 D = TypeVar("D", bound=Definition)
 
@@ -30,6 +31,7 @@ _TYPES: dict[shipped.Kind, tuple[str, str]] = {
     "family": ("model_contracts.family", "Family"),
     "recipes": ("model_contracts.family", "Recipes"),
     "keys": ("model_contracts.keys", "Keys"),
+    "tokenizers": ("model_contracts.tokenization", "Tokenizers"),
     "converter": ("model_contracts.converter", "CommandConverter"),
     "runtime": ("model_contracts.runtime", "CommandRuntime"),
     "corpus": ("model_contracts.invariant", "Corpus"),
@@ -93,6 +95,13 @@ def load_keys(name: str | Path = "keys") -> Keys:
     from model_contracts.keys import Keys
 
     return load(Keys, name)
+
+
+def load_tokenizers(name: str | Path = "tokenizers") -> Tokenizers:
+    """What is known of kinds of tokenizers."""
+    from model_contracts.tokenization import Tokenizers
+
+    return load(Tokenizers, name)
 
 
 def load_converter(name: str | Path) -> CommandConverter:

@@ -14,6 +14,7 @@ Kind = Literal[
     "family",
     "recipes",
     "keys",
+    "tokenizers",
     "converter",
     "runtime",
     "corpus",
@@ -29,6 +30,7 @@ _FOLDERS: dict[Kind, resources.Folder] = {
     "family": "contracts",
     "recipes": "contracts",
     "keys": "contracts",
+    "tokenizers": "contracts",
     "converter": "contracts",
     "runtime": "contracts",
     "corpus": "invariants",
@@ -47,6 +49,8 @@ _BELOW: dict[str, Kind] = {
     "qualification/systems/": "system",
     "qualification/": "playbook",
 }
+#: Definitions of which there is one.
+_WHOLE: dict[str, Kind] = {"recipes": "recipes", "keys": "keys", "tokenizers": "tokenizers"}
 USER_FILE = "contracts.yaml"
 
 
@@ -65,7 +69,7 @@ def _kind_of(folder: resources.Folder, name: str) -> Kind:
     for start, kind in _BELOW.items():
         if name.startswith(start):
             return kind
-    return name if name in ("recipes", "keys") else "contract"  # type: ignore[return-value]
+    return _WHOLE.get(name, "contract")
 
 
 def shipped_path(kind: Kind, name: str) -> Path:
