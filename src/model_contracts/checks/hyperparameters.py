@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from model_contracts.anatomy.names import layer_count, template
 from model_contracts.anatomy.part_tensors import sizes_of
 from model_contracts.anatomy.view import View
+from model_contracts.checks.declared_parts import declared_parts
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, missing_input
 from model_contracts.family import HyperParameter
 from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
@@ -23,6 +24,11 @@ def hyperparameters(examination: Examination, parameters: NoParameters, where: W
     if not view.part.whole:
         yield from sizes_of(view.artifact, view.part)
         return
+    yield from _sizes(view)
+    yield from declared_parts(view)
+
+
+def _sizes(view: View) -> Comparisons:
     if view.family is None:
         yield from _without_family(view)
         return
