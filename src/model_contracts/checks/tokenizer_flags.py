@@ -8,7 +8,7 @@ from dataclasses import fields
 from model_contracts.anatomy.pretokenizers import name_of, named
 from model_contracts.anatomy.tokenizer_kinds import kind_of, types_expected
 from model_contracts.artifact import AddedToken
-from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where
+from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, not_owed
 from model_contracts.checks.tokenizer_pair import more
 from model_contracts.checks.tokenizer_sections import same_sections, same_treatment
 from model_contracts.checks.tokenizer_sides import Sides, sides_of
@@ -22,6 +22,13 @@ _FLAGS = tuple(one.name for one in fields(AddedToken) if one.name not in ("id", 
 def same_flags(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
     """Compare added tokens, token types, add-BOS and add-EOS, the pre-tokenizer, and every section that both have."""
     sides = sides_of(examination)
+    found = list(_compared(sides))
+    if not found and sides.source_artifact.format == "apr":
+        raise not_owed("the source's .apr keeps neither added tokens, types, flags nor the name of a pre-tokenizer")
+    yield from found
+
+
+def _compared(sides: Sides) -> Comparisons:
     yield from _added_tokens(sides)
     yield from _types(sides)
     for flag in ("add_bos", "add_eos"):
@@ -156,9 +163,10 @@ def _pre_tokenizer(sides: Sides) -> Comparisons:
         return  # other kinds cut by marks and scores
     ours, theirs = name_of(target), name_of(source)
     place = Place(file=target.origin.name, key="tokenizer.ggml.pre")
-    if (ours is None and sides.target_artifact.format == "apr") or (
-        theirs is None and sides.source_artifact.format == "apr"
-    ):
+    silent = [
+        artifact for name, artifact in ((ours, sides.target_artifact), (theirs, sides.source_artifact)) if not name
+    ]
+    if any(artifact.format == "apr" for artifact in silent):
         return  # .apr has no place for it, and its readers go by the architecture
     if theirs is None or (ours is None and sides.target_artifact.format == "safetensors"):
         what = "patterns" if source.pre is None else "name"
