@@ -228,8 +228,9 @@ class Artifact:
 
     @property
     def readable(self) -> bool:
-        """Whether every container could be parsed."""
-        return bool(self.containers) and all(container.readable for container in self.containers)
+        """Whether every container could be parsed (a folder with a tokenizer alone has none)."""
+        there = bool(self.containers) or self.layout == "directory"
+        return there and all(container.readable for container in self.containers)
 
     @property
     def refused(self) -> frozenset[str]:

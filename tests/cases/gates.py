@@ -1,7 +1,7 @@
 """The gate ids that variants name, by what they are about."""
 
 FORMAT, SIZES, NAMES, SHARDS = (f"G0-CONTAINER-00{number}" for number in range(1, 5))
-PORTABLE = "G0-CONTAINER-005"
+PORTABLE, SOURCE = "G0-CONTAINER-005", "G0-SOURCE-001"
 DTYPES, CLAIMED = "F-CONTRACT-I3-001", "F-CONTRACT-I3-003"
 FAMILY, LAYOUT, CONFIG, TIED, LABEL = (
     "G0-TENSOR-001",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from model_contracts.anatomy.parts import WEIGHTLESS
 from model_contracts.anatomy.special_ids import special_ids
 from model_contracts.anatomy.view import View
 from model_contracts.checks.interface import Examination, Where, missing_input, not_owed
@@ -102,4 +103,7 @@ def vocabulary_rows(view: View) -> int | None:
     if embedding is not None and len(embedding.shape) == 2:
         return embedding.shape[0]
     size: Any = view.numbers.get("vocab_size")
+    tokenizer = view.artifact.tokenizer
+    if size is None and view.part.name in WEIGHTLESS and tokenizer is not None:
+        return tokenizer.size  # a tokenizer alone: its ids are its own
     return size if isinstance(size, int) else None

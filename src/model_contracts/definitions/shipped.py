@@ -13,6 +13,7 @@ Kind = Literal[
     "contract",
     "family",
     "recipes",
+    "keys",
     "tokenizers",
     "converter",
     "runtime",
@@ -28,6 +29,7 @@ _FOLDERS: dict[Kind, resources.Folder] = {
     "contract": "contracts",
     "family": "contracts",
     "recipes": "contracts",
+    "keys": "contracts",
     "tokenizers": "contracts",
     "converter": "contracts",
     "runtime": "contracts",
@@ -48,7 +50,7 @@ _BELOW: dict[str, Kind] = {
     "qualification/": "playbook",
 }
 #: Definitions of which there is one.
-_WHOLE: dict[str, Kind] = {"recipes": "recipes", "tokenizers": "tokenizers"}
+_WHOLE: dict[str, Kind] = {"recipes": "recipes", "keys": "keys", "tokenizers": "tokenizers"}
 USER_FILE = "contracts.yaml"
 
 

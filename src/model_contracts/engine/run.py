@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from model_contracts.anatomy.claims import UnknownRecipe, requested
 from model_contracts.artifact import Artifact
 from model_contracts.checks import AFTER_THE_PASS, KINDS, READS_VALUES
-from model_contracts.checks.interface import Examination, Skip
+from model_contracts.checks.interface import Examination, Skip, owed_to
 from model_contracts.definitions import load_corpus, load_families, load_recipes
 from model_contracts.engine.conclude import conclude
 from model_contracts.engine.environment import host
@@ -146,6 +146,7 @@ def evaluate(step: Step, examination: Examination, request: CheckRequest) -> See
 
     def comparisons() -> Iterable[Comparison | Uncompared]:
         _refuse_unreadable(step, examination)
+        owed_to(examination, step.gate.check)
         return _comparisons(step, examination, trial)
 
     verdict, cause, reason = conclude(comparisons, tally, step.gate)

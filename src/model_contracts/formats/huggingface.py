@@ -18,7 +18,7 @@ from model_contracts.formats.tokenizer_folder import other_tokenizer, sentencepi
 from model_contracts.formats.tokenizer_json import read_tokenizer
 from model_contracts.ledger import Ledger
 from model_contracts.outcome import Place
-from model_contracts.paths import SIDECAR_FILES, Role, sidecars, stays_in
+from model_contracts.paths import ADAPTER_CONFIG, SIDECAR_FILES, Role, sidecars, stays_in
 
 
 @dataclass(slots=True)
@@ -36,16 +36,17 @@ class Beside:
     chat_templates: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
-def beside(folder: Path, weights: Path | None, format: Format, ledger: Ledger) -> Beside:
+def beside(folder: Path, weights: Path | None, format: Format, ledger: Ledger, adapter: bool = False) -> Beside:
     """Find and read the sidecars of a model. `weights` is the one file of a bare model, None for a set or a folder.
 
     GGUF and `.apr` carry their own tokenizer and configuration: they take a file only where it bears their name.
+    An adapter takes `adapter_config.json` for its config: a config.json beside it is the model's that it belongs to.
     """
     taken = Beside()
     for role in SIDECAR_FILES:
         if format != "safetensors" and role != "config":
             continue
-        sidecar = _find(folder, weights, role, format, ledger)
+        sidecar = _find(folder, weights, role, format, ledger, adapter)
         if sidecar is not None:
             taken.sidecars[role] = sidecar
     taken.config = _object(taken, "config", ledger)
@@ -67,9 +68,14 @@ def beside(folder: Path, weights: Path | None, format: Format, ledger: Ledger) -
     return taken
 
 
-def _find(folder: Path, weights: Path | None, role: Role, format: Format, ledger: Ledger) -> Sidecar | None:
+def _find(
+    folder: Path, weights: Path | None, role: Role, format: Format, ledger: Ledger, adapter: bool
+) -> Sidecar | None:
     named = [(path, "bears the name of the weights") for path in sidecars(weights, role)] if weights else []
-    plain = [(folder / name, "lies beside the weights") for name in SIDECAR_FILES[role]]
+    names = SIDECAR_FILES[role]
+    if role == "config" and adapter:
+        names = (ADAPTER_CONFIG,)
+    plain = [(folder / name, "lies beside the weights") for name in names]
     for path, how in named + (plain if format == "safetensors" else []):
         try:
             there = path.is_file()

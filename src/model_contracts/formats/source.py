@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from model_contracts.formats.interface import Unreadable
+from model_contracts.system import files
 
 #: Causes in the words of the person who has to act on them; any other error keeps the system's words.
 _CAUSES = {
@@ -48,7 +49,7 @@ class FileBytes:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            self._descriptor = os.open(path, files.READ)
         except (OSError, ValueError) as error:
             raise refusal(path, error) from None
         status = os.fstat(self._descriptor)
@@ -64,7 +65,7 @@ class FileBytes:
         end = min(offset + length, self.size)
         while offset < end:
             try:
-                piece = os.pread(self._descriptor, end - offset, offset)
+                piece = files.read_at(self._descriptor, end - offset, offset)
             except OSError as error:
                 raise refusal(self.path, error) from None
             if not piece:

@@ -66,7 +66,9 @@ class PairMeasures:
     """Elementwise measures of a target against its source under the declared transform; sums over finite pairs."""
 
     count: int = 0
+    #: Pairs of which either value is NaN or infinite, and those of them that are not both NaN or the same infinity.
     nonfinite: int = 0
+    nonfinite_differing: int = 0
     differing: int = 0
     squared_error: float = 0.0
     source_squares: float = 0.0
@@ -139,6 +141,8 @@ class Pairing:
     target: Tensor
     source: Tensor
     transform: RowPermutation | None = None
+    #: Whether something declares that the two hold the same values in that order: equal names, or a family.
+    declared: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import numpy as np
 from model_contracts.artifact import Tensor
 from model_contracts.kernels.interface import Problem
 from model_contracts.kernels.totals import Bytes
+from model_contracts.system import files
 
 _PIECE = 1024 * 1024
 
@@ -36,7 +37,7 @@ class File:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            self._descriptor = os.open(path, files.READ)
         except (OSError, ValueError) as error:
             raise ReadFailed(path, 0, 0, 0, f"cannot be opened: {_words(error)}") from None
         status = os.fstat(self._descriptor)
@@ -52,7 +53,7 @@ class File:
         done, wanted = 0, len(view)
         while done < wanted:
             try:
-                count = os.preadv(self._descriptor, [view[done:]], offset + done)
+                count = files.read_into(self._descriptor, view[done:], offset + done)
             except OSError as error:
                 raise ReadFailed(self.path, offset, wanted, done, f"read failed: {_words(error)}") from None
             if not count:

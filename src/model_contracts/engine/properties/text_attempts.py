@@ -11,9 +11,9 @@ from pydantic import JsonValue
 
 from model_contracts.checks.interface import Examination, Skip, tokenizer_of
 from model_contracts.engine.properties.text_judges import Judge
-from model_contracts.engine.search import search
+from model_contracts.engine.search import search, stopped_after
 from model_contracts.engine.trial import Trial
-from model_contracts.outcome import Counterexample
+from model_contracts.outcome import Counterexample, Uncompared
 from model_contracts.runtimes.interface import Crashed, TimedOut
 from model_contracts.strategies.texts import BATCH, batches, words
 
@@ -39,15 +39,16 @@ class Attempt:
         self._judge, self._trial, self._measure = judge, trial, measure
         self._ends = None if trial.time_budget is None else time.monotonic() + trial.time_budget
         self._said: list[str] = []
-        self.tried, self._late = 0, False
+        self.tried = 0
+        #: What was owed and not tried, where the time budget ended it.
+        self.stopped: list[Uncompared] = []
         #: The first text that failed.
         self.failing: str | None = None
 
     @property
     def said(self) -> str:
-        """How many texts of which kind were tried, and what ended it."""
-        late = f"; the time budget of {self._trial.time_budget:g} s ended it" if self._late else ""
-        return " and ".join(self._said) + late
+        """How many texts of which kind were tried."""
+        return " and ".join(self._said)
 
     def pinned(self) -> None:
         """The corpus."""
@@ -64,15 +65,17 @@ class Attempt:
         if self._trial.max_examples is not None and self._trial.max_examples < len(spelt):
             spelt = Random(self._trial.seed).sample(spelt, self._trial.max_examples)
         done = 0
-        while done < len(spelt) and self.failing is None and not self._late:
+        while done < len(spelt) and self.failing is None:
+            if self._ends is not None and time.monotonic() > self._ends:
+                self.stopped.append(stopped_after(self._trial.time_budget or 0, done, len(spelt)))
+                break
             some = spelt[done : done + _WORDS_AT_ONCE]
             self.failing, done = self._first(some), done + len(some)
-            self._late = self._ends is not None and time.monotonic() > self._ends
         self._count(done, f"of {len(spelt):,} words")
 
     def generated(self, examination: Examination, examples: int) -> None:
         """What the strategy makes."""
-        if self.failing is not None or self._late:
+        if self.failing is not None:
             return
         left = None if self._ends is None else self._ends - time.monotonic()
         strategy = _strategy(examination, examples)
@@ -80,7 +83,8 @@ class Attempt:
             strategy, lambda batch: self._first(batch) is None, examples, self._trial.seed, seconds=left, weight=len
         )
         self.failing = None if found.counterexample is None else self._first(found.counterexample)
-        self._late = found.out_of_time
+        if found.stopped is not None:
+            self.stopped.append(stopped_after(self._trial.time_budget or 0, found.tried, examples))
         self._count(found.tried, f"generated ones, seed {self._trial.seed}")
 
     def _count(self, tried: int, kind: str) -> None:

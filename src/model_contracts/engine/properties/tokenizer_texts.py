@@ -43,7 +43,7 @@ class TextProperty:
         """Try the pinned texts, then generated ones; shrink the first that fails."""
         try:
             judge = self.judge(examination, parameters)
-            yield self._compared(examination, parameters, where, trial, judge)
+            yield from self._compared(examination, parameters, where, trial, judge)
             if self.left_out is not None and (why := self.left_out(examination)) is not None:
                 yield Uncompared(place=Place(file=examination.target.path.name), reason=why)
         except Refused as refused:
@@ -62,12 +62,15 @@ class TextProperty:
 
     def _compared(
         self, examination: Examination, parameters: TextParameters, where: Where, trial: Trial, judge: Judge
-    ) -> Comparison:
+    ) -> Comparisons:
         attempt = Attempt(judge, trial, self.measure)
         attempt.pinned()
         if self.every_word:
             attempt.every_word(examination)
         attempt.generated(examination, trial.max_examples or parameters.examples)
+        yield from attempt.stopped
+        if not attempt.tried:
+            return
         text, difference = attempt.failing, None
         if text is not None:
             text = shortest(text, lambda some: [one is not None for one in judge(some)])
@@ -78,8 +81,8 @@ class TextProperty:
                 input={"text": text},
                 seed=trial.seed,
             )
-        comparison = self._comparison(examination, text, difference, max(attempt.tried, 1), attempt.said)
-        return comparison.model_copy(update={"bound_from": where("examples")})
+        comparison = self._comparison(examination, text, difference, attempt.tried, attempt.said)
+        yield comparison.model_copy(update={"bound_from": where("examples")})
 
     def _comparison(
         self, examination: Examination, text: str | None, difference: Difference | None, count: int, said: str
