@@ -40,7 +40,7 @@ def hyperparameters(examination: Examination, parameters: NoParameters, where: W
 def _without_family(view: View) -> Comparisons:
     """What is decided without a family: numbers that are none, and layers that are declared and not there."""
     if view.architecture is None:
-        raise missing_input(f"{view.unknown} (no config.json beside it)")
+        raise missing_input(str(view.unknown))
     for comparison in _counts(view):
         if not comparison.holds and comparison.measure in _ABSENT and comparison.observed == 0:
             yield _not_decided(view, comparison)

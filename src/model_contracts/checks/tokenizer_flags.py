@@ -88,7 +88,7 @@ def _types(sides: Sides) -> Comparisons:
     if sides.published is None:
         if source.token_types is None or target.token_types is None or sides.both_published:
             return
-        expected = [(int(kind),) for kind in source.token_types[: source.used]]
+        expected: list[tuple[int, ...]] = [(int(kind),) for kind in source.token_types[: source.used]]
         types = target.token_types
     else:
         published, pieces = sides.published

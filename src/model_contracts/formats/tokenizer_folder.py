@@ -143,7 +143,7 @@ def _tokenizer(
     model: SentencePiece | None = None,
 ) -> Tokenizer:
     """A tokenizer of its tables, with the tokens laid over it that other files add."""
-    added = {}
+    added: dict[int, AddedToken] = {}
     for token in _added(path.parent, config):
         if (held := vocabulary.tokens[token.id] if token.id < len(vocabulary.tokens) else None) not in (
             None,
