@@ -139,9 +139,13 @@ def _flag(sides: Sides, flag: str) -> Comparisons:
     theirs = sides.adds(sides.source_artifact, sides.source, flag)
     declared: bool | None = getattr(sides.target, flag)
     place = Place(file=sides.target.origin.name, key=f"{flag}_token")
-    if theirs is None and sides.source.sections is None and sides.source_artifact.format == "safetensors":
-        yield Uncompared(place=place, reason=f"{sides.source.origin.name} does not say whether it adds one ({flag})")
-        return
+    for said, artifact, tokenizer in (
+        (theirs, sides.source_artifact, sides.source),
+        (ours, sides.target_artifact, sides.target),
+    ):
+        if said is None and artifact.format == "safetensors":
+            yield Uncompared(place=place, reason=f"{tokenizer.origin.name} does not say whether it adds one ({flag})")
+            return
     if declared is None and not ours and not theirs:
         return
     yield Comparison(

@@ -173,8 +173,13 @@ def _tokenizer(
         add_bos=flag(config.get("add_bos_token"), None),
         add_eos=flag(config.get("add_eos_token"), None),
         duplicates=tuple(vocabulary.duplicates),
-        options=model.options if model is not None else {},
+        options=model.options if model is not None else _lowercase(config) if algorithm == "WordPiece" else {},
     )
+
+
+def _lowercase(config: Mapping[str, Any]) -> dict[str, Any]:
+    small = config.get("do_lower_case")
+    return {"lowercase": small} if isinstance(small, bool) else {}
 
 
 def _type(token: AddedToken | None) -> int:

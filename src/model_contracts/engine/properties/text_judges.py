@@ -149,8 +149,8 @@ def same_ids_in_llama_cpp(examination: Examination, parameters: TextParameters) 
     return judge
 
 
-def parted_by_rule(examination: Examination) -> str | None:
-    """Why some texts come out otherwise by the rules that both sides declare; None where none does.
+def parted_as_declared(examination: Examination) -> str | None:
+    """Why some texts come out otherwise by what both sides declare; None where none does.
 
     Metaspace with the scheme `first` puts a space before a text only where it begins with none, and none behind an
     added token; SentencePiece, and llama.cpp after it, always do.
@@ -168,7 +168,7 @@ def parted_by_rule(examination: Examination) -> str | None:
 
 
 def _left_out(examination: Examination) -> Callable[[str], bool]:
-    if parted_by_rule(examination) is None:
+    if parted_as_declared(examination) is None:
         return lambda text: False
     contents = [token.content for token in tokenizer_of(examination.source_view.artifact).added.values()]
     return lambda text: text[:1] in (" ", "\u2581") or any(content in text for content in contents)

@@ -17,7 +17,7 @@ from model_contracts.engine.properties.text_judges import (
     TextParameters,
     code_points,
     in_range,
-    parted_by_rule,
+    parted_as_declared,
     round_trip,
     same_ids,
     same_ids_in_llama_cpp,
@@ -102,8 +102,8 @@ class TextProperty:
 
 ROUND_TRIP = TextProperty("decoded_text", "the normalised text", round_trip)
 IN_RANGE = TextProperty("ids_in_range", "every id has a row of embedding", in_range)
-SAME_IDS = TextProperty("token_ids", "the same ids", same_ids, every_word=True, left_out=parted_by_rule)
-SAME_IDS_IN_LLAMA_CPP = TextProperty("token_ids", "the same ids", same_ids_in_llama_cpp, left_out=parted_by_rule)
+SAME_IDS = TextProperty("token_ids", "the same ids", same_ids, every_word=True, left_out=parted_as_declared)
+SAME_IDS_IN_LLAMA_CPP = TextProperty("token_ids", "the same ids", same_ids_in_llama_cpp, left_out=parted_as_declared)
 
 
 def _property(kind: TextProperty) -> Property:
