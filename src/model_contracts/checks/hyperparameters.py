@@ -44,7 +44,7 @@ def _sizes(view: View) -> Comparisons:
 def _without_family(view: View) -> Comparisons:
     """What is decided without a family: numbers that are none, and layers that are declared and not there."""
     if view.architecture is None:
-        raise missing_input(f"{view.unknown} (no config.json beside it)")
+        raise missing_input(str(view.unknown))
     for comparison in _counts(view):
         # 0 says of many a size that the architecture has no such thing: heads, an MLP, rotary positions.
         if not comparison.holds and comparison.observed == 0:
