@@ -46,7 +46,9 @@ class Comparison(Record):
     holds: bool
     tolerance: float | None = Field(None, description="The bound that was applied, in the unit of the measure.")
     smallest_passing_tolerance: float | None = Field(None, description="The smallest tolerance that would have passed.")
-    count: int = Field(1, ge=1, description="How many values were compared under this record.")
+    count: int = Field(
+        1, ge=0, description="How many values were compared; 0: those of a record before it, under another measure."
+    )
     bound_from: str | None = Field(None, description="Where the bound came from: definition file and line, or source.")
     note: str | None = Field(None, description="One sentence that a reader needs to act on it.")
 

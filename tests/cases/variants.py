@@ -15,10 +15,12 @@ from cases import (
     shards,
     sources,
     tokenizer,
+    unknown,
     values,
 )
 from cases.honest import HONEST
 from cases.interface import Variant
+from cases.unknown import NOT_PROVEN
 
 BROKEN: tuple[Variant, ...] = (
     *container_safetensors.VARIANTS,
@@ -33,7 +35,8 @@ BROKEN: tuple[Variant, ...] = (
     *pair_weights.VARIANTS,
     *pair_hyperparameters.VARIANTS,
     *pair_tokenizer.VARIANTS,
+    *unknown.VARIANTS,
     *padding.VARIANTS,
 )
 
-__all__ = ["BROKEN", "HONEST"]
+__all__ = ["BROKEN", "HONEST", "NOT_PROVEN"]

@@ -186,7 +186,6 @@ def _row_order(key: str, answer: Tensor, target: View, source: View) -> RowPermu
     if role is None or role.gguf_rope_heads is None:
         return None
     heads = source.numbers.get(role.gguf_rope_heads, target.numbers.get(role.gguf_rope_heads))
-    rows = answer.shape[0] if answer.shape else 0
-    if not isinstance(heads, int) or isinstance(heads, bool) or heads <= 0 or rows % (2 * heads):
+    if not isinstance(heads, int) or isinstance(heads, bool):
         return None
     return RowPermutation(heads, "interleave" if target.rows_interleaved else "split")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from model_contracts.artifact import Artifact, Tokenizer
@@ -21,7 +21,7 @@ class Part:
 
     name: PartName
     words: str
-    place: Place = Place()
+    place: Place = field(default_factory=Place)
 
     @property
     def whole(self) -> bool:
@@ -40,7 +40,7 @@ _IMATRIX = (".in_sum2", ".counts")
 _TOKENIZER_GATES = ("tokenizer_present", "vocabulary", "merges", "special_ids")
 _TOKENIZERS_OF_A_PAIR = ("same_vocabulary", "same_merges", "same_flags", "same_template", "tokenizer_texts")
 _SIZES = ("family_shapes", "hyperparameters", "tied_embeddings")
-_VALUES = ("values_finite", "values_alive", "claimed_types")
+_VALUES = ("values_finite", "values_alive", "claimed_types", "unknown_dtype_refused")
 
 #: Kinds of check that a part owes nothing to; tokenizer gates are owed all the same where it carries a tokenizer.
 _NOT_OWED: dict[PartName, tuple[str, ...]] = {

@@ -34,7 +34,7 @@ def conclude(
         return Verdict.FALSIFIED, None, _falsified(tally)
     if verdict is Verdict.CORROBORATED and tally.missed:
         return Verdict.SKIPPED, "incomplete", incomplete(gate.title, tally)
-    if verdict is Verdict.CORROBORATED and not tally.records:
+    if verdict is Verdict.CORROBORATED and not tally.compared:
         return Verdict.SKIPPED, "nothing_compared", "nothing was compared"
     if verdict is Verdict.CORROBORATED:
         reason = f"{gate.title}: {tally.compared:,} compared"

@@ -105,6 +105,9 @@ def open_artifact(path: Path) -> Artifact:
         config=taken.config,
         generation_config=taken.generation_config,
         tokenizer_config=taken.tokenizer_config,
+        read_sentencepiece=taken.read_sentencepiece,
+        unread_tokenizers=taken.unread_tokenizers,
+        chat_templates=taken.chat_templates,
         **_carried(containers, taken),
     )
 
