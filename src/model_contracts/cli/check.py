@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from model_contracts.cli.output import colour, width
 from model_contracts.cli.progress import progress
 from model_contracts.outcome import BROKEN, FALSIFIED, Evidence, Run
-from model_contracts.reporters import REPORTERS
+from model_contracts.reporters import REPORTERS, verdicts
 from model_contracts.terminal import safe
 
 if TYPE_CHECKING:  # the engine is imported once the words of the command are understood
@@ -33,6 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--skip", metavar="GATE", action="append", default=[], help="not this gate (repeat; * matches)")
     parser.add_argument("--format", choices=tuple(REPORTERS), default="text", help="how the report is written")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict lines only")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="keep evidence.json and run.json there")
     parser.add_argument("--seed", type=int, metavar="N", help="seed of generated inputs")
     parser.add_argument("--max-examples", type=_positive, metavar="N", help="generated inputs a property tries")
@@ -90,7 +91,7 @@ def _check(request: CheckRequest, arguments: argparse.Namespace) -> int:
     code = int(record.decision.exit_code)
     if arguments.output is not None:
         code = keep(arguments.output, outcomes, record, code)
-    report = REPORTERS[arguments.format]
+    report = verdicts if arguments.quiet and arguments.format == "text" else REPORTERS[arguments.format]
     sys.stdout.write(report(outcomes, record, width=width(), color=colour(arguments.no_color)))
     return code
 

@@ -34,6 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-check", action="store_true", help="do not hold the output against its source")
     parser.add_argument("--keep", action="store_true", help="keep a falsified output, as TARGET.falsified")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="keep the check's evidence there")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print one line, with the verdict")
     parser.add_argument("--no-color", action="store_true", help="no colours")
 
 
@@ -86,12 +87,12 @@ def _said(conversion: Conversion, arguments: argparse.Namespace) -> int:
         from model_contracts.engine.evidence import write
 
         write(arguments.output, conversion.evidence, conversion.run)
-    if conversion.run is not None and code != 0:
+    if conversion.run is not None and code != 0 and not arguments.quiet:
         from model_contracts.reporters import REPORTERS
 
         report = REPORTERS["text"](conversion.evidence, conversion.run, width=width(), color=colour(arguments.no_color))
         sys.stdout.write(report)
-    for line in _lines(conversion):
+    for line in _lines(conversion)[: 1 if arguments.quiet else None]:
         print(line)
     return code
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination
-from model_contracts.engine.decide import decide
+from model_contracts.decision import decide
 from model_contracts.engine.environment import environment, host
 from model_contracts.engine.plan import CheckRequest, Plan, Step
 from model_contracts.outcome import ArtifactRecord, FileRecord, Outcome, Run, Subject
@@ -55,12 +55,15 @@ def artifact_record(artifact: Artifact, examination: Examination, notes: tuple[s
         )
         for container in artifact.containers
     )
+    held = [tensor for container in artifact.containers for tensor in container.tensors if not tensor.placeholder]
     return ArtifactRecord(
         name=artifact.name,
         path=str(artifact.path),
         format=artifact.kind,
         layout=artifact.layout,
         files=files,
+        elements=sum(tensor.elements for tensor in held),
+        tensor_bytes=sum(tensor.nbytes for tensor in held),
         sidecars={role: sidecar.path.name for role, sidecar in artifact.sidecars.items()},
         notes=(*artifact.notes, *notes),
     )
