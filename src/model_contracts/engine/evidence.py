@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from model_contracts import resources
+from model_contracts import door, resources
 from model_contracts.engine import bounded_json
 from model_contracts.engine.bounded_json import Refused, cut, load, parse, read_bytes
 from model_contracts.engine.forms import Form, records_of
@@ -133,7 +133,9 @@ def _against(name: str, value: object, base: str) -> Iterator[Violation]:
 def _checked_by(name: str) -> Draft202012Validator:
     from jsonschema import Draft202012Validator
 
-    return Draft202012Validator(json.loads((resources.folder("schemas") / f"{name}.schema.json").read_bytes()))
+    return Draft202012Validator(
+        json.loads(door.read(resources.folder("schemas") / f"{name}.schema.json", bounded_json.MAX_BYTES))
+    )
 
 
 def _coherence(evidence: object, base: str) -> Iterator[Violation]:

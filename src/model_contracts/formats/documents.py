@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,8 @@ class Bounds(NamedTuple):
 
 
 SIDECAR_BOUNDS = Bounds(values=1_000_000, members=400_000)
+#: Levels of lists and objects, and magnitude of a number: what is read here is computed with as 64-bit floats.
+DEPTH_BOUND, NUMBER_BOUND = 64, sys.float_info.max
 
 Hook = Callable[[list[tuple[str, Any]]], Any]
 
@@ -64,6 +67,7 @@ def parse(data: bytes, hook: Hook | None = None, bounds: Bounds = SIDECAR_BOUNDS
         text = data.decode("utf-8-sig" if data[:3] == b"\xef\xbb\xbf" else "utf-8")
         del data  # the text alone may take four times as much
         value = json.loads(text, object_pairs_hook=hook, parse_constant=_constant)
+        refuse_beyond(value)
         if surrogates:
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeDecodeError as error:
@@ -78,6 +82,40 @@ def parse(data: bytes, hook: Hook | None = None, bounds: Bounds = SIDECAR_BOUNDS
     except ValueError as error:
         raise NotJson("JSON", str(error)) from None
     return value
+
+
+def refuse_beyond(value: object) -> None:
+    """Raise NotJson where a parsed value is nested too deep, or holds a number that no computation takes."""
+    level: list[Any] = [value]
+    for _ in range(DEPTH_BOUND + 1):
+        below: list[Any] = []
+        for part in level:
+            kind = type(part)
+            if kind is str or part is None or kind is bool:
+                continue
+            if kind is int or kind is float:
+                if not -NUMBER_BOUND <= part <= NUMBER_BOUND:
+                    raise NotJson("a number that a 64-bit float holds", f"a greater one{_at(value, part)}")
+            elif isinstance(part, dict):
+                below.extend(part.values())
+            else:
+                below.extend(part)
+        if not (level := below):
+            return
+    raise NotJson(f"at most {DEPTH_BOUND} levels of lists and objects (a bound of this reader)", "one more")
+
+
+def _at(value: object, wanted: object) -> str:
+    """` at key`: where a part of a value stands, down to the first level of lists; nothing where that is not known."""
+    if isinstance(value, dict):
+        for key, part in value.items():
+            if part is wanted:
+                return f" at {str(key)[:80]}"
+            if isinstance(part, dict | list) and (below := _at(part, wanted)):
+                return f" at {str(key)[:80]}{below.replace(' at ', '.', 1)}"
+    elif isinstance(value, list):
+        return next((f" at {index}" for index, part in enumerate(value) if part is wanted), "")
+    return ""
 
 
 def _constant(word: str) -> NoReturn:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from model_contracts import door
 from model_contracts.artifact import Format, Sidecar, Tokenizer
 from model_contracts.formats.documents import NotJson, read_object, read_whole
 from model_contracts.formats.interface import Unreadable
@@ -18,7 +19,7 @@ from model_contracts.outcome import Place
 from model_contracts.paths import SIDECAR_FILES, Role, sidecars, stays_in
 
 #: The longest chat template that is read, in bytes.
-_TEMPLATE_BOUND = 8 << 20
+TEMPLATE_BOUND = 8 << 20
 
 
 @dataclass(slots=True)
@@ -56,7 +57,7 @@ def beside(folder: Path, weights: Path | None, format: Format, ledger: Ledger) -
         taken.read_tokenizer = partial(_tokenizer, sidecar.path, taken.tokenizer_config, ledger)
     elif format == "safetensors":
         for name in _OTHER_TOKENIZERS:
-            if (folder / name).is_file():
+            if door.is_regular(folder / name):
                 ledger.note(f"{name} lies beside the weights; of tokenizers only tokenizer.json is read")
     taken.chat_template = _template(taken, ledger)
     return taken
@@ -66,10 +67,7 @@ def _find(folder: Path, weights: Path | None, role: Role, format: Format, ledger
     named = [(path, "bears the name of the weights") for path in sidecars(weights, role)] if weights else []
     plain = [(folder / name, "lies beside the weights") for name in SIDECAR_FILES[role]]
     for path, how in named + (plain if format == "safetensors" else []):
-        try:
-            there = path.is_file()
-        except (OSError, ValueError):
-            there = False
+        there = door.is_regular(path)
         if there and stays_in(folder, path):
             return Sidecar(role, path, how)
         if there:
@@ -145,7 +143,7 @@ def _text(path: Path, ledger: Ledger) -> str | None:
     observed: object
     try:
         with FileBytes(path) as source:
-            text = read_whole(source, _TEMPLATE_BOUND).decode()
+            text = read_whole(source, TEMPLATE_BOUND).decode()
         ledger.compare("format", "sidecar_text", True)
         return text
     except UnicodeDecodeError as error:

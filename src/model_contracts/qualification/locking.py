@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 from typing import Literal
 
+from model_contracts import door
 from model_contracts.definitions.founding_playbook import any_playbook
-from model_contracts.engine.evidence import Unusable
+from model_contracts.engine.bounded_json import Refused, Unusable, parse
 from model_contracts.playbook import Playbook
 
 Lock = Literal["locked", "changed", "unlocked"]
@@ -42,12 +43,12 @@ def state(path: Path, playbook: Playbook) -> Lock:
 
 def _entries(place: Path) -> dict[str, str]:
     try:
-        with place.open("rb") as file:
-            value = json.loads(file.read(_MOST))
+        value = parse(door.read(place, _MOST))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise Unusable(f"{place}: expected the digests of playbooks, found what cannot be read: {error}") from None
+    except (OSError, Refused) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise Unusable(f"{place}: expected the digests of playbooks, found what cannot be read: {why}") from None
     if not isinstance(value, dict) or not all(isinstance(digest, str) for digest in value.values()):
         raise Unusable(f"{place}: expected an object of playbook names and digests, found another form")
     return value

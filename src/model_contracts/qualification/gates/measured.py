@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median, pstdev
 from typing import TYPE_CHECKING
 
+from model_contracts import door
 from model_contracts.checks.interface import NoParameters, missing_input
 from model_contracts.outcome import Comparison, Scenario
 from model_contracts.playbook import Measured
@@ -121,7 +121,7 @@ def peak_memory(workshop: Workshop, step: Step, parameters: NoParameters, seeing
 
 def _peak(pid: int) -> float | None:
     try:
-        status = Path(f"/proc/{pid}/status").read_text("ascii", "replace")
+        status = door.read(f"/proc/{pid}/status", 1 << 20).decode("ascii", "replace")
     except OSError:
         return None
     line = next((line for line in status.splitlines() if line.startswith("VmHWM:")), None)
