@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from model_contracts import door
+from model_contracts import door, placing
 from model_contracts.artifact import Artifact, Tokenizer
 from model_contracts.checks.interface import Skip, tokenizer_of
 from model_contracts.engine.environment import environment
@@ -140,21 +139,24 @@ def _tokenizer_digest(tokenizer: Tokenizer) -> str:
     return golden_answers.digest_of([list(tokenizer.tokens), list(tokenizer.merges or ()), added])
 
 
-def write(path: Path, golden: Golden) -> None:
+def refuse_existing(path: Path, *, force: bool) -> None:
+    """Raises GoldenRefused where something stands at the path that nobody said to replace."""
+    if path.is_dir():
+        raise GoldenRefused(f"{path}: a golden file is one file, and this is a folder")
+    if not force and (there := placing.standing([path])):
+        raise GoldenRefused(placing.taken(there))
+
+
+def write(path: Path, golden: Golden, *, force: bool = False) -> None:
     """Write a golden file, read back as anybody would read it before it takes its name. Raises GoldenRefused."""
+    refuse_existing(path, force=force)
     data = golden.model_dump_json(indent=1).encode() + b"\n"
-    filled = path.parent / f".{path.name}.{os.urandom(6).hex()}"
+    _parsed(path, data)
     try:
-        if path.is_dir():
-            raise GoldenRefused(f"{path}: a golden file is one file, and this is a folder")
-        _parsed(path, data)
-        with filled.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        filled.replace(path)
+        placing.write(path, data, replace=force)
+    except FileExistsError:
+        raise GoldenRefused(placing.taken([path])) from None
     except OSError as error:
-        filled.unlink(missing_ok=True)
         raise GoldenRefused(f"{path}: not written: {(error.strerror or str(error)).lower()}") from None
 
 

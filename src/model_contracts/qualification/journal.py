@@ -78,7 +78,7 @@ class Journal:
         if not whole:
             self._append({"stands_on": stands_on})
 
-    def _take(self, entry: dict[str, Any], stands_on: dict[str, str], *, first: bool) -> None:
+    def _take(self, entry: Any, stands_on: dict[str, str], *, first: bool) -> None:
         if ("stands_on" in entry) is not first:
             raise ValueError("outcomes stand on the first line alone")
         if first:

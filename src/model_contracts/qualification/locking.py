@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Literal
 
-from model_contracts import door
+from model_contracts import door, placing
 from model_contracts.definitions.founding_playbook import any_playbook
 from model_contracts.engine.bounded_json import Refused, Unusable, parse
 from model_contracts.playbook import Playbook
@@ -24,12 +23,9 @@ def lock(name: str) -> str:
     entries = _entries(place)
     before = entries.get(path.name)
     text = json.dumps(dict(sorted((entries | {path.name: digest}).items())), indent=2) + "\n"
-    new = place.with_name(f".{NAME}.{os.urandom(6).hex()}")
     try:
-        new.write_text(text, encoding="utf-8")
-        new.replace(place)
+        placing.write(place, text.encode(), replace=True)  # what it held is in what is written
     except OSError as error:
-        new.unlink(missing_ok=True)
         raise Unusable(f"{place}: {(error.strerror or 'cannot be written').lower()}") from None
     said = "locked" if before is None else "locked as before" if before == digest else f"locked anew, it was {before}"
     return f"{place}: {path.name} {digest}, {said}"
