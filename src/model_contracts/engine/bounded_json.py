@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from model_contracts import door
-from model_contracts.formats.documents import NotJson, refuse_beyond
+from model_contracts.bounds import Beyond, refuse_beyond
 
 MAX_BYTES = 64 << 20
 #: Commas and opening brackets, and colons, as if text held none: 60 to 250 bytes each once they are parsed.
@@ -49,8 +49,8 @@ def parse(data: bytes) -> object:
         value = json.loads(data, object_pairs_hook=_object, parse_constant=_constant)
         refuse_beyond(value)
         return value
-    except NotJson as beyond:
-        raise Refused(f"expected {beyond.expected}, found {beyond.observed}") from None
+    except Beyond as beyond:
+        raise Refused(str(beyond)) from None
     except json.JSONDecodeError as error:
         raise Refused(f"not JSON at line {error.lineno}, column {error.colno}: {error.msg}") from None
     except UnicodeDecodeError as error:

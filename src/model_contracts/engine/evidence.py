@@ -62,10 +62,7 @@ def write(directory: Path, outcomes: Sequence[Outcome], run: Run, *, force: bool
         for value, name in ((evidence, EVIDENCE), (record, RUN)):
             new.append((_beside(directory, name), directory / name))
             _fill(new[-1][0], value)
-        place_all(new, replace=again)
-    except FileExistsError as error:
-        _unlink(new)
-        raise Unusable(taken([Path(error.filename2 or directory)])) from None
+        _place(new, again)
     except OSError as error:
         _unlink(new)
         kind = "is a file, not a directory" if directory.is_file() else (error.strerror or str(error)).lower()
@@ -91,6 +88,14 @@ def refuse_existing(directory: Path, playbook: str | None, *, force: bool) -> No
         if same and records.form == "ours" and all(isinstance(one, dict) and "gate_id" in one for one in records.items):
             return
     raise Unusable(f"{taken(there)} (this is not the evidence of an earlier run of this kind)")
+
+
+def _place(new: Sequence[tuple[Path, Path]], again: bool) -> None:
+    try:
+        place_all(new, replace=again)
+    except FileExistsError as error:
+        _unlink(new)
+        raise Unusable(taken([Path(error.filename2 or new[0][1])])) from None
 
 
 def _unlink(new: Sequence[tuple[Path, Path]]) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 import json
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from model_contracts.bounds import Beyond, refuse_beyond
 from model_contracts.formats.interface import Bytes, Unreadable
 from model_contracts.formats.source import FileBytes
 from model_contracts.ledger import Ledger
@@ -30,8 +30,6 @@ class Bounds(NamedTuple):
 
 
 SIDECAR_BOUNDS = Bounds(values=1_000_000, members=400_000)
-#: Levels of lists and objects, and magnitude of a number: what is read here is computed with as 64-bit floats.
-DEPTH_BOUND, NUMBER_BOUND = 64, sys.float_info.max
 
 Hook = Callable[[list[tuple[str, Any]]], Any]
 
@@ -70,6 +68,8 @@ def parse(data: bytes, hook: Hook | None = None, bounds: Bounds = SIDECAR_BOUNDS
         refuse_beyond(value)
         if surrogates:
             json.dumps(value, ensure_ascii=False).encode()
+    except Beyond as beyond:
+        raise NotJson(beyond.expected, beyond.observed) from None
     except UnicodeDecodeError as error:
         raise NotJson("UTF-8", f"{error.reason}: {error.object[error.start]:#04x}", error.start) from None
     except UnicodeEncodeError:
@@ -82,40 +82,6 @@ def parse(data: bytes, hook: Hook | None = None, bounds: Bounds = SIDECAR_BOUNDS
     except ValueError as error:
         raise NotJson("JSON", str(error)) from None
     return value
-
-
-def refuse_beyond(value: object) -> None:
-    """Raise NotJson where a parsed value is nested too deep, or holds a number that no computation takes."""
-    level: list[Any] = [value]
-    for _ in range(DEPTH_BOUND + 1):
-        below: list[Any] = []
-        for part in level:
-            kind = type(part)
-            if kind is str or part is None or kind is bool:
-                continue
-            if kind is int or kind is float:
-                if not -NUMBER_BOUND <= part <= NUMBER_BOUND:
-                    raise NotJson("a number that a 64-bit float holds", f"a greater one{_at(value, part)}")
-            elif isinstance(part, dict):
-                below.extend(part.values())
-            else:
-                below.extend(part)
-        if not (level := below):
-            return
-    raise NotJson(f"at most {DEPTH_BOUND} levels of lists and objects (a bound of this reader)", "one more")
-
-
-def _at(value: object, wanted: object) -> str:
-    """` at key`: where a part of a value stands, down to the first level of lists; nothing where that is not known."""
-    if isinstance(value, dict):
-        for key, part in value.items():
-            if part is wanted:
-                return f" at {str(key)[:80]}"
-            if isinstance(part, dict | list) and (below := _at(part, wanted)):
-                return f" at {str(key)[:80]}{below.replace(' at ', '.', 1)}"
-    elif isinstance(value, list):
-        return next((f" at {index}" for index, part in enumerate(value) if part is wanted), "")
-    return ""
 
 
 def _constant(word: str) -> NoReturn:

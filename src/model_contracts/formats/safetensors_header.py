@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, NoReturn
 
-from model_contracts.formats.documents import NotJson, refuse_beyond
+from model_contracts.bounds import Beyond, refuse_beyond
 from model_contracts.formats.interface import Bytes
 from model_contracts.ledger import Ledger, Topic
 from model_contracts.outcome import Place
@@ -168,7 +168,7 @@ def _scan(scan: Callable[[str, int], tuple[Any, int]], text: str, at: int) -> tu
         value, end = scan(text, at)
         refuse_beyond(value)
         return value, end
-    except NotJson as beyond:
+    except Beyond as beyond:
         raise _syntax(text, at, beyond.expected) from None
     except json.JSONDecodeError as error:
         raise _syntax(text, error.pos, error.msg) from None
