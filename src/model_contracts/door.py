@@ -1,4 +1,4 @@
-"""Owns opening files to read: regular ones only, never waited for, bounded, and by position on every system."""
+"""Owns opening files to read: regular ones only, never waited for, and bounded."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from threading import Lock
-from typing import Any, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 
-#: Neither is on every system: without the first a FIFO waits, and there a look at what it is comes first.
-_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+from model_contracts.system import files
+
 _PIECE = 1 << 24
-#: Where the system reads by position only through the one offset that a file has.
-_SEEKING = Lock()
 
 
 class NotRegular(OSError):
@@ -36,7 +33,7 @@ def descriptor(path: str | os.PathLike[str]) -> int:
     """
     try:
         _refuse(os.stat(path), path)  # noqa: PTH116 -- for its error; opening some devices does something to them
-        found = os.open(path, _FLAGS)
+        found = os.open(path, files.READ)
     except ValueError as error:
         cause = "the path holds a NUL character" if "null" in str(error) else str(error)
         raise NotRegular(errno.EINVAL, cause, os.fspath(path)) from None
@@ -95,21 +92,3 @@ def is_regular(path: str | os.PathLike[str]) -> bool:
         return stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 -- Path.is_file raises for a loop of links
     except (OSError, ValueError):
         return False
-
-
-def read_into(file: int, view: Any, offset: int) -> int:
-    """Read by position into a writable buffer; how many bytes came. Raises OSError."""
-    if hasattr(os, "preadv"):
-        return os.preadv(file, [view], offset)
-    piece = read_at(file, len(view), offset)
-    view[: len(piece)] = piece
-    return len(piece)
-
-
-def read_at(file: int, length: int, offset: int) -> bytes:
-    """Up to `length` bytes by position. Raises OSError."""
-    if hasattr(os, "pread"):
-        return os.pread(file, length, offset)
-    with _SEEKING:
-        os.lseek(file, offset, os.SEEK_SET)
-        return os.read(file, length)

@@ -7,22 +7,27 @@ from cases import (
     container_apr,
     container_gguf,
     container_safetensors,
+    padding,
     pair_hyperparameters,
     pair_tokenizer,
     pair_types,
     pair_weights,
     shards,
+    sources,
     tokenizer,
+    unknown,
     values,
 )
 from cases.honest import HONEST
 from cases.interface import Variant
+from cases.unknown import NOT_PROVEN
 
 BROKEN: tuple[Variant, ...] = (
     *container_safetensors.VARIANTS,
     *container_gguf.VARIANTS,
     *container_apr.VARIANTS,
     *shards.VARIANTS,
+    *sources.VARIANTS,
     *config.VARIANTS,
     *tokenizer.VARIANTS,
     *values.VARIANTS,
@@ -30,6 +35,8 @@ BROKEN: tuple[Variant, ...] = (
     *pair_weights.VARIANTS,
     *pair_hyperparameters.VARIANTS,
     *pair_tokenizer.VARIANTS,
+    *unknown.VARIANTS,
+    *padding.VARIANTS,
 )
 
-__all__ = ["BROKEN", "HONEST"]
+__all__ = ["BROKEN", "HONEST", "NOT_PROVEN"]

@@ -32,6 +32,7 @@ def outcome(verdict: str = "Corroborated", gate: str = "G0-TEST-001", **changes:
         "force": "must",
         "skip_cause": "missing_input" if verdict == "Skipped" else None,
         "subject": Subject(name="Qwen2.5-0.5B", path="/m/Qwen2.5-0.5B", format="gguf"),
+        "owed": 10 if looked else 0,
         "compared": 10 if looked else 0,
         "violated": int(violated),
         "comparisons": (comparison(holds=not violated),) if looked else (),

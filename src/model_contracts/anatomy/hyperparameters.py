@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import isnan
+from math import isnan, prod
 from typing import Any
 
 from model_contracts.artifact import Artifact
@@ -58,6 +58,11 @@ def default(parameter: HyperParameter, numbers: Mapping[str, Number]) -> Number 
         above, below = (numbers.get(name) for name in fallback.quotient)
         if isinstance(above, int) and isinstance(below, int) and below and above % below == 0:
             return above // below
+        return None
+    if fallback.product is not None or fallback.total is not None:
+        parts = [numbers.get(name) for name in fallback.product or fallback.total or ()]
+        if all(isinstance(part, int | float) and not isinstance(part, bool) for part in parts):
+            return int(prod(parts)) if fallback.product else sum(parts)  # type: ignore[type-var, arg-type, return-value]
         return None
     return fallback.value
 

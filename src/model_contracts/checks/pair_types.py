@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from model_contracts.anatomy.claims import Claim, expected_types
+from model_contracts.anatomy.claims import Claim, expected_types, kept
 from model_contracts.checks.interface import Examination, NoParameters, Where
 from model_contracts.kernels.interface import Pairing
 from model_contracts.outcome import Comparison, Place
@@ -34,7 +34,8 @@ def _expected(
 ) -> tuple[str, ...]:
     source = pairing.source.dtype
     if intent is None or intent.recipe is None:
-        vectors = _of_vectors(examination) if len(pairing.target.shape) < 2 else ()
+        small = len(pairing.target.shape) < 2 or kept(examination.recipes, canonical, pairing.target)
+        vectors = _of_vectors(examination) if small else ()
         return tuple(dict.fromkeys((source, *vectors)))
     types = expected_types(intent.recipe, examination.recipes, canonical, pairing.target)
     if examination.target.format == "safetensors" and len(pairing.target.shape) < 2:

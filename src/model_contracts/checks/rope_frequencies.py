@@ -70,9 +70,11 @@ def _factors(scaling: Mapping[str, float], theta: Any, head_dim: Any) -> Factors
     try:
         factor, low, high = (float(scaling[key]) for key in ("factor", "low_freq_factor", "high_freq_factor"))
         old = float(scaling["original_max_position_embeddings"])
-        pairs = np.arange(0, int(head_dim), 2) / int(head_dim)
+        if not (isinstance(head_dim, int) and 0 < head_dim <= 65_536 and float(theta) > 0 and factor and high != low):
+            raise ValueError(f"head_dim {head_dim}, rope_theta {theta}, factor {factor}, from {low} to {high}")
+        pairs = np.arange(0, head_dim, 2) / head_dim
         wavelength = 2 * pi * float(theta) ** pairs
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise missing_input(f"the source's rope scaling is incomplete: {error}") from None
     smooth = np.clip((old / wavelength - low) / (high - low), 0, 1)
     factors: Factors = 1.0 / ((1 - smooth) / factor + smooth)

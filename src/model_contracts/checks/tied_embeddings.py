@@ -6,15 +6,39 @@ from collections.abc import Iterator
 
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
-from model_contracts.checks.interface import Examination, NoParameters, Where, family_of, missing_input
+from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, missing_input
 from model_contracts.kernels.reads import same_bytes
-from model_contracts.outcome import Comparison, Place
+from model_contracts.outcome import Comparison, Place, Uncompared
 
 
-def tied_embeddings(examination: Examination, parameters: NoParameters, where: Where) -> Iterator[Comparison]:
+def tied_embeddings(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
     """Compare the flag with the presence of the head and, where a tied head has bytes, with the embedding's bytes."""
     view = examination.view
-    family_of(view)
+    if view.family is not None:
+        yield from _agree(view)
+        return
+    if view.architecture is None:
+        raise missing_input(f"{view.unknown} (no config.json beside it)")
+    yield from _without_family(view)
+
+
+def _without_family(view: View) -> Comparisons:
+    """What holds is said; what does not may be right for an architecture that nobody here knows."""
+    if view.tied is None and view.convention == "huggingface":
+        yield Uncompared(reason=f"{view.unknown}: whether its embeddings are tied where nothing says so is not known")
+        return
+    if view.by_canonical.get("token_embd.weight") is None:
+        yield Uncompared(reason=f"{view.unknown}: which tensors are its embedding and its head is not known")
+        return
+    for comparison in _agree(view):
+        if comparison.holds:
+            yield comparison
+        else:
+            said = f"the head is {comparison.observed}, expected {comparison.expected}"
+            yield Uncompared(place=comparison.place, reason=f"{view.unknown}: {said}")
+
+
+def _agree(view: View) -> Iterator[Comparison]:
     embedding, head = (view.by_canonical.get(name) for name in ("token_embd.weight", "output.weight"))
     if embedding is None:
         raise missing_input("there is no token embedding to compare with")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from model_contracts.artifact import Tensor
-from model_contracts.checks.interface import Examination, Where
+from model_contracts.checks.interface import Comparisons, Examination, Where, unread
 from model_contracts.family import FamilyTensor
 from model_contracts.kernels.interface import Moments
 from model_contracts.outcome import Comparison, Place, Record
@@ -20,10 +20,10 @@ class Parameters(Record):
     dead_vocabulary_rows: float = Field(ge=0, le=1, description="Share of the rows that have a token.")
 
 
-def values_alive(examination: Examination, parameters: Parameters, where: Where) -> Iterator[Comparison]:
+def values_alive(examination: Examination, parameters: Parameters, where: Where) -> Comparisons:
     """Compare whole tensors first; then, in matrices, experts and rows."""
     view = examination.view
-    tokens = view.artifact.tokenizer.size if view.artifact.tokenizer else None
+    tokens = view.artifact.tokenizer.used if view.artifact.tokenizer else None
     for name, moments in examination.sweep.moments.items():
         tensor = view.artifact.tensors[name]
         if not moments.finite or tensor.type.kind not in ("float", "quantised"):
@@ -35,6 +35,7 @@ def values_alive(examination: Examination, parameters: Parameters, where: Where)
         if whole.holds and len(tensor.shape) > 1 and moments.rows > 1:
             yield from _experts(tensor, moments)
             yield from _rows(tensor, moments, role, tokens, parameters, where)
+    yield from unread(examination)
 
 
 def _whole(tensor: Tensor, moments: Moments, role: FamilyTensor | None) -> Comparison:

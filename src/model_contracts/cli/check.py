@@ -38,7 +38,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="seed of generated inputs")
     parser.add_argument("--max-examples", type=_positive, metavar="N", help="generated inputs a property tries")
     parser.add_argument(
-        "--time-budget", type=_seconds, metavar="SECONDS", help="after which a property generates no more inputs"
+        "--time-budget",
+        type=_seconds,
+        metavar="SECONDS",
+        help="after which a property that is still trying is not proven",
     )
     parser.add_argument(
         "--bisect", action="store_true", help="where distributions differ, name the first module that departs"

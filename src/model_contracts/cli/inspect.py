@@ -90,7 +90,8 @@ def _tokenizer(tokenizer: Tokenizer) -> dict[str, Any]:
     return {
         "from": tokenizer.origin.name,
         "algorithm": tokenizer.algorithm,
-        "tokens": tokenizer.size,
+        "tokens": tokenizer.used,
+        "padding": tokenizer.size - tokenizer.used,
         "merges": len(tokenizer.merges) if tokenizer.merges is not None else None,
         "added": len(tokenizer.added),
         "pre": tokenizer.pre,
@@ -161,6 +162,8 @@ def _tokens(told: dict[str, Any], pen: Pen) -> Iterator[str]:
         yield "  none"
     else:
         parts = [tokenizer["algorithm"], plural(tokenizer["tokens"], "token")]
+        if tokenizer["padding"]:
+            parts.append(f"{plural(tokenizer['padding'], 'id')} of padding")
         parts += [plural(tokenizer["merges"], "merge")] if tokenizer["merges"] is not None else []
         parts += [f"{tokenizer['added']:,} added"]
         parts += [f"pre-tokenizer {safe(tokenizer['pre'])}"] if tokenizer["pre"] else []

@@ -75,6 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _request(arguments: argparse.Namespace) -> QualifyRequest:
+    from model_contracts.paths import component, model_parts
     from model_contracts.qualification.playbooks import opened
     from model_contracts.qualification.run import QualifyRequest
     from model_contracts.qualification.sources import locate
@@ -85,7 +86,7 @@ def _request(arguments: argparse.Namespace) -> QualifyRequest:
         playbook=found.playbook,
         named=arguments.playbook,
         model_path=source,
-        output=arguments.output or Path("qualification") / found.playbook.model.id.split("/")[-1],
+        output=arguments.output or Path("qualification") / component(model_parts(found.playbook.model.id)[1]),
         system=arguments.system,
         gpu=not arguments.no_gpu,
         workers=arguments.workers,

@@ -17,11 +17,12 @@ from model_contracts.converters import carried
 from model_contracts.converters.configuration import config_of
 from model_contracts.converters.interface import ConversionRefused, Documents
 from model_contracts.converters.tokenizer_rebuilt import arrays_of_tokenizer, rebuilt, rebuilt_config
+from model_contracts.formats.chat_templates import TEMPLATE_BOUND
 from model_contracts.formats.documents import Hook, NotJson, collector_paused, parse, read_whole
-from model_contracts.formats.huggingface import TEMPLATE_BOUND
 from model_contracts.formats.interface import Unreadable
 from model_contracts.formats.source import FileBytes
-from model_contracts.formats.tokenizer_json import DOCUMENT_BOUNDS, FILE_BOUND, distinct, tokenizer_of
+from model_contracts.formats.tokenizer_json import DOCUMENT_BOUNDS, FILE_BOUND, tokenizer_of
+from model_contracts.formats.tokenizer_members import distinct
 from model_contracts.ledger import Ledger
 from model_contracts.paths import without_format_suffix
 

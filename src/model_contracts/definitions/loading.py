@@ -20,6 +20,8 @@ from model_contracts.invariant import Corpus, Definition, Invariant
 
 if TYPE_CHECKING:
     from model_contracts.converter import CommandConverter
+    from model_contracts.keys import Keys
+    from model_contracts.tokenization import Tokenizers
 
 D = TypeVar("D", bound=Definition)
 
@@ -29,6 +31,8 @@ _TYPES: dict[shipped.Kind, tuple[str, str]] = {
     "contract": ("model_contracts.contract", "Contract"),
     "family": ("model_contracts.family", "Family"),
     "recipes": ("model_contracts.family", "Recipes"),
+    "keys": ("model_contracts.keys", "Keys"),
+    "tokenizers": ("model_contracts.tokenization", "Tokenizers"),
     "converter": ("model_contracts.converter", "CommandConverter"),
     "runtime": ("model_contracts.runtime", "CommandRuntime"),
     "corpus": ("model_contracts.invariant", "Corpus"),
@@ -85,6 +89,20 @@ def load_corpus(invariant: str) -> Corpus | None:
 def load_recipes(name: str | Path = "recipes") -> Recipes:
     """The quantisation recipes."""
     return load(Recipes, name)
+
+
+def load_keys(name: str | Path = "keys") -> Keys:
+    """The table of declared keys."""
+    from model_contracts.keys import Keys
+
+    return load(Keys, name)
+
+
+def load_tokenizers(name: str | Path = "tokenizers") -> Tokenizers:
+    """What is known of kinds of tokenizers."""
+    from model_contracts.tokenization import Tokenizers
+
+    return load(Tokenizers, name)
 
 
 def load_converter(name: str | Path) -> CommandConverter:

@@ -18,10 +18,12 @@ from model_contracts.family import Family, Recipes
 from model_contracts.founding import FoundingEvidence
 from model_contracts.golden import Golden
 from model_contracts.invariant import Corpus, Invariant
+from model_contracts.keys import Keys
 from model_contracts.outcome import Evidence, Run
 from model_contracts.playbook import Playbook, System, Tier
 from model_contracts.runtime import CommandRuntime
 from model_contracts.sign import Sign
+from model_contracts.tokenization import Tokenizers
 
 Schema = dict[str, Any]
 Node = Any  # any part of a schema
@@ -35,6 +37,8 @@ _TYPES: dict[Name, tuple[Any, JsonSchemaMode, str]] = {
     "contract": (Contract, "validation", "A promise about a class of artifacts"),
     "family": (Family, "validation", "What is known of one architecture"),
     "recipes": (Recipes, "validation", "What the labels of quantised files promise"),
+    "keys": (Keys, "validation", "Where each container declares a value, and which keys change nothing"),
+    "tokenizers": (Tokenizers, "validation", "What a conversion does to each kind of tokenizer"),
     "converter": (CommandConverter, "validation", "A program that converts models, and how it is asked to"),
     "runtime": (CommandRuntime, "validation", "A program that runs models, how it is asked, and where it answers"),
     "corpus": (Corpus, "validation", "Inputs of an invariant's properties that run before anything is generated"),
@@ -52,11 +56,11 @@ NAMES: tuple[Name, ...] = tuple(_TYPES)
 #: A bound; what JSON has no number for is written as text.
 _BOUND: Schema = {"type": ["number", "string", "null"], "pattern": "^(-?Infinity|NaN)$", "default": None}
 
-#: Nothing compared is not green (law 1); a schema can say so, and then every reader of evidence can hold us to it.
+#: Nothing uncompared is green (law 1); a schema can say so, and then every reader of evidence can hold us to it.
 _COHERENT: list[Schema] = [
     {
         "if": {"properties": {"outcome": {"const": "Corroborated"}}},
-        "then": {"properties": {"compared": {"minimum": 1}, "violated": {"const": 0}}},
+        "then": {"properties": {"compared": {"minimum": 1}, "violated": {"const": 0}, "uncompared": {"maxItems": 0}}},
     },
     {
         "if": {"properties": {"outcome": {"const": "Falsified"}, "counterexample": {"const": None}}},
@@ -66,6 +70,10 @@ _COHERENT: list[Schema] = [
         "if": {"properties": {"outcome": {"const": "Skipped"}}},
         "then": {"properties": {"skip_cause": {"type": "string"}}, "required": ["skip_cause"]},
         "else": {"properties": {"skip_cause": {"const": None}}},
+    },
+    {
+        "if": {"properties": {"skip_cause": {"const": "incomplete"}}},
+        "then": {"properties": {"uncompared": {"minItems": 1}}},
     },
 ]
 _WORDS = ("kept", "falsified", "usage", "not proven", "checker broken")

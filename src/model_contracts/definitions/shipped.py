@@ -14,6 +14,8 @@ Kind = Literal[
     "contract",
     "family",
     "recipes",
+    "keys",
+    "tokenizers",
     "converter",
     "runtime",
     "corpus",
@@ -28,6 +30,8 @@ _FOLDERS: dict[Kind, resources.Folder] = {
     "contract": "contracts",
     "family": "contracts",
     "recipes": "contracts",
+    "keys": "contracts",
+    "tokenizers": "contracts",
     "converter": "contracts",
     "runtime": "contracts",
     "corpus": "invariants",
@@ -46,6 +50,8 @@ _BELOW: dict[str, Kind] = {
     "qualification/systems/": "system",
     "qualification/": "playbook",
 }
+#: Definitions of which there is one.
+_WHOLE: dict[str, Kind] = {"recipes": "recipes", "keys": "keys", "tokenizers": "tokenizers"}
 USER_FILE = "contracts.yaml"
 
 
@@ -64,7 +70,7 @@ def _kind_of(folder: resources.Folder, name: str) -> Kind:
     for start, kind in _BELOW.items():
         if name.startswith(start):
             return kind
-    return "recipes" if name == "recipes" else "contract"
+    return _WHOLE.get(name, "contract")
 
 
 def shipped_path(kind: Kind, name: str) -> Path:

@@ -177,7 +177,7 @@ def _checked_by(name: str) -> Draft202012Validator:
 
 
 def _coherence(evidence: object, base: str) -> Iterator[Violation]:
-    """What a schema cannot say: ids are unique, and the comparisons listed are among those counted."""
+    """What a schema cannot say: ids are unique, what is listed is among what is counted, and counts add up."""
     seen: dict[str, int] = {}
     for index, outcome in enumerate(evidence if isinstance(evidence, list) else ()):
         if not isinstance(outcome, dict):
@@ -187,6 +187,20 @@ def _coherence(evidence: object, base: str) -> Iterator[Violation]:
         listed = [c for c in outcome.get("comparisons") or () if isinstance(c, dict) and c.get("holds") is False]
         if isinstance(violated := outcome.get("violated"), int) and violated < len(listed):
             yield Violation(f"{base}/{index}/violated", f"expected at least the {len(listed)} listed, found {violated}")
+        yield from _owed(outcome, f"{base}/{index}")
+
+
+def _owed(outcome: dict[str, Any], base: str) -> Iterator[Violation]:
+    """What is owed was compared or was not; the first places that were not are listed with their counts."""
+    gaps = [gap.get("count", 1) for gap in outcome.get("uncompared") or () if isinstance(gap, dict)]
+    numbers = [outcome.get("owed"), outcome.get("compared"), *gaps]
+    if not all(isinstance(number, int) for number in numbers):
+        return
+    owed, told = outcome["owed"], outcome["compared"] + sum(gaps)
+    if owed < told or (not gaps and owed != told):
+        least = "at least " if gaps else ""
+        said = f"expected {least}the {told} compared and listed as not compared, found {owed}"
+        yield Violation(f"{base}/owed", said)
 
 
 def _pointer(path: Iterable[str | int]) -> str:
@@ -207,6 +221,10 @@ def _message(error: SchemaError) -> str:
             return f"expected one of {', '.join(map(json.dumps, wanted))}, found {value}"
         case "minimum":
             return f"expected at least {wanted}, found {value}"
+        case "maxItems" | "minItems":
+            least = "least" if error.validator == "minItems" else "most"
+            items = "item" if wanted == 1 else "items"
+            return f"expected at {least} {wanted} {items}, found {len(cast(list[Any], error.instance))}"
         case "minLength":
             return f"expected at least {wanted} character, found {value}"
         case "pattern":
@@ -227,7 +245,7 @@ def _beside(directory: Path, name: str) -> Path:
 
 
 def _fill(path: Path, value: object) -> None:
-    with path.open("x", encoding="utf-8") as file:
+    with path.open("x", encoding="utf-8", newline="\n") as file:
         json.dump(value, file, indent=2, ensure_ascii=False, allow_nan=False)
         file.write("\n")
         file.flush()

@@ -136,7 +136,7 @@ def _weights_digest(artifact: Artifact) -> str:
 
 def _tokenizer_digest(tokenizer: Tokenizer) -> str:
     added = [(one.id, one.content, one.special) for _, one in sorted(tokenizer.added.items())]
-    return golden_answers.digest_of([list(tokenizer.tokens), list(tokenizer.merges or ()), added])
+    return golden_answers.digest_of([list(tokenizer.tokens[: tokenizer.used]), list(tokenizer.merges or ()), added])
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:

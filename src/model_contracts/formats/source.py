@@ -10,6 +10,7 @@ from typing import Self
 
 from model_contracts import door
 from model_contracts.formats.interface import Unreadable
+from model_contracts.system import files
 
 #: Causes in the words of the person who has to act on them; any other error keeps the system's words.
 _CAUSES = {
@@ -60,7 +61,7 @@ class FileBytes:
         end = min(offset + length, self.size)
         while offset < end:
             try:
-                piece = door.read_at(self._descriptor, end - offset, offset)
+                piece = files.read_at(self._descriptor, end - offset, offset)
             except OSError as error:
                 raise refusal(self.path, error) from None
             if not piece:

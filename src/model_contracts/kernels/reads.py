@@ -14,6 +14,7 @@ from model_contracts import door
 from model_contracts.artifact import Tensor
 from model_contracts.kernels.interface import Problem
 from model_contracts.kernels.totals import Bytes
+from model_contracts.system import files
 
 _PIECE = 1024 * 1024
 
@@ -51,7 +52,7 @@ class File:
         done, wanted = 0, len(view)
         while done < wanted:
             try:
-                count = door.read_into(self._descriptor, view[done:], offset + done)
+                count = files.read_into(self._descriptor, view[done:], offset + done)
             except OSError as error:
                 raise ReadFailed(self.path, offset, wanted, done, f"read failed: {_words(error)}") from None
             if not count:

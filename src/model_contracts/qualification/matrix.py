@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from model_contracts.playbook import (
     System,
     Tier,
 )
+from model_contracts.qualification import quantisations
 from model_contracts.qualification.interface import Chain
 from model_contracts.qualification.programs import beside
 
@@ -49,6 +50,8 @@ class Settled:
     measured: Measured
     failure: OnFailure
     gates: tuple[GateChoice, ...]
+    #: Quantisations of the playbook that are not made, and why.
+    not_made: dict[str, str] = field(default_factory=dict)
     #: A GGUF without its tokenizer, where the playbook has one.
     weights_only: Path | None = None
     #: Whether the machine's GPU, if it has one, may be asked.
@@ -82,10 +85,13 @@ def settle(
         own = getattr(playbook, key)
         chosen[key] = getattr(tier, key) if own is None else own
     chosen |= {key: value for key, value in over.items() if value is not None}
+    under_test = _system(system) if system is not None else _shipped_system(playbook)
+    chosen["quantisations"], not_made = quantisations.sorted_out(chosen["quantisations"], under_test)
     return Settled(
         playbook=playbook,
         tier=tier,
-        system=_system(system) if system is not None else _shipped_system(playbook),
+        system=under_test,
+        not_made=not_made,
         source=source,
         model=playbook.model,
         dtype=playbook.dtype,

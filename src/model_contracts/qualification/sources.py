@@ -17,14 +17,13 @@ _FILES = ("*.safetensors", "*.json", "*.jinja", "*.gguf")
 def locate(model_path: Path | None, model_id: str, *, pull: bool) -> Path:
     """The source of a playbook.
 
-    Raises UsageError where it is nowhere, for what cannot be downloaded, and for an id that no folder can have.
+    Raises UsageError where it is nowhere, for what cannot be downloaded, and for an id that the hub cannot have.
     """
-    repository = _repository(model_id)
     if model_path is not None:
         if not model_path.exists():
             raise UsageError(f"{model_path}: no such file or directory")
         return _snapshot(model_path) or model_path
-    found = _snapshot(repository)
+    found = _snapshot(_repository(model_id))
     if pull:
         return _pulled(model_id)
     if found is None:
@@ -50,7 +49,7 @@ def _cache() -> Path:
 def _repository(model_id: str) -> Path:
     parts = model_id.split("/")
     if not all(plain(part) for part in parts):
-        raise UsageError(f"{model_id!r} cannot be the name of a model")
+        raise UsageError(f"{model_id!r} cannot be the name of a model on the hub: give --model-path PATH")
     return _cache() / f"models--{'--'.join(parts)}"
 
 

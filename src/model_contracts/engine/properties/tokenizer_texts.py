@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
@@ -13,12 +13,20 @@ from pydantic import Field, JsonValue
 
 from model_contracts.anatomy.pretokenizers import name_of
 from model_contracts.artifact import Artifact
-from model_contracts.checks.interface import Examination, Skip, Where, missing_input, not_owed, tokenizer_of
+from model_contracts.checks.interface import (
+    Comparisons,
+    Examination,
+    Skip,
+    Where,
+    missing_input,
+    not_owed,
+    tokenizer_of,
+)
 from model_contracts.engine.properties.interface import Property
 from model_contracts.engine.properties.shortest import shortest
-from model_contracts.engine.search import search
+from model_contracts.engine.search import search, stopped_after
 from model_contracts.engine.trial import Trial
-from model_contracts.outcome import Comparison, Counterexample, Place, Record, jsonable
+from model_contracts.outcome import Comparison, Counterexample, Place, Record, Uncompared, jsonable
 from model_contracts.runtimes.interface import Crashed, Limits, Refused, TimedOut
 from model_contracts.strategies.texts import BATCH, batches, words
 
@@ -67,13 +75,11 @@ class TextProperty:
     #: Whether every word of the vocabulary is a text too: a merge that is missing shows on few others.
     every_word: bool = False
 
-    def run(
-        self, examination: Examination, parameters: TextParameters, where: Where, trial: Trial
-    ) -> Iterator[Comparison]:
+    def run(self, examination: Examination, parameters: TextParameters, where: Where, trial: Trial) -> Comparisons:
         """Try the pinned texts, then generated ones; shrink the first that fails."""
         try:
             judge = self.judge(examination, parameters)
-            yield self._compared(examination, parameters, where, trial, judge)
+            yield from self._compared(examination, parameters, where, trial, judge)
         except Refused as refused:
             raise missing_input(refused.reason) from None
 
@@ -90,12 +96,15 @@ class TextProperty:
 
     def _compared(
         self, examination: Examination, parameters: TextParameters, where: Where, trial: Trial, judge: Judge
-    ) -> Comparison:
+    ) -> Comparisons:
         attempt = _Attempt(judge, trial, self.measure)
         attempt.pinned()
         if self.every_word:
             attempt.every_word(examination)
         attempt.generated(examination, trial.max_examples or parameters.examples)
+        yield from attempt.stopped
+        if not attempt.tried:
+            return
         text, difference = attempt.failing, None
         if text is not None:
             text = shortest(text, lambda some: [one is not None for one in judge(some)])
@@ -106,8 +115,8 @@ class TextProperty:
                 input={"text": text},
                 seed=trial.seed,
             )
-        comparison = self._comparison(examination, text, difference, max(attempt.tried, 1), attempt.said)
-        return comparison.model_copy(update={"bound_from": where("examples")})
+        comparison = self._comparison(examination, text, difference, attempt.tried, attempt.said)
+        yield comparison.model_copy(update={"bound_from": where("examples")})
 
     def _comparison(
         self, examination: Examination, text: str | None, difference: Difference | None, count: int, said: str
@@ -148,15 +157,16 @@ class _Attempt:
         self._judge, self._trial, self._measure = judge, trial, measure
         self._ends = None if trial.time_budget is None else time.monotonic() + trial.time_budget
         self._said: list[str] = []
-        self.tried, self._late = 0, False
+        self.tried = 0
+        #: What was owed and not tried, where the time budget ended it.
+        self.stopped: list[Uncompared] = []
         #: The first text that failed.
         self.failing: str | None = None
 
     @property
     def said(self) -> str:
-        """How many texts of which kind were tried, and what ended it."""
-        late = f"; the time budget of {self._trial.time_budget:g} s ended it" if self._late else ""
-        return " and ".join(self._said) + late
+        """How many texts of which kind were tried."""
+        return " and ".join(self._said)
 
     def pinned(self) -> None:
         """The corpus."""
@@ -173,15 +183,17 @@ class _Attempt:
         if self._trial.max_examples is not None and self._trial.max_examples < len(spelt):
             spelt = Random(self._trial.seed).sample(spelt, self._trial.max_examples)
         done = 0
-        while done < len(spelt) and self.failing is None and not self._late:
+        while done < len(spelt) and self.failing is None:
+            if self._ends is not None and time.monotonic() > self._ends:
+                self.stopped.append(stopped_after(self._trial.time_budget or 0, done, len(spelt)))
+                break
             some = spelt[done : done + _WORDS_AT_ONCE]
             self.failing, done = self._first(some), done + len(some)
-            self._late = self._ends is not None and time.monotonic() > self._ends
         self._count(done, f"of {len(spelt):,} words")
 
     def generated(self, examination: Examination, examples: int) -> None:
         """What the strategy makes."""
-        if self.failing is not None or self._late:
+        if self.failing is not None:
             return
         left = None if self._ends is None else self._ends - time.monotonic()
         strategy = _strategy(examination, examples)
@@ -189,7 +201,8 @@ class _Attempt:
             strategy, lambda batch: self._first(batch) is None, examples, self._trial.seed, seconds=left, weight=len
         )
         self.failing = None if found.counterexample is None else self._first(found.counterexample)
-        self._late = found.out_of_time
+        if found.stopped is not None:
+            self.stopped.append(stopped_after(self._trial.time_budget or 0, found.tried, examples))
         self._count(found.tried, f"generated ones, seed {self._trial.seed}")
 
     def _count(self, tried: int, kind: str) -> None:
