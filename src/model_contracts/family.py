@@ -16,6 +16,8 @@ class Default(Record):
     value: int | float | bool | None = None
     same_as: str | None = Field(None, description="Another hyper-parameter.")
     quotient: tuple[str, str] | None = Field(None, description="The first hyper-parameter divided by the second.")
+    product: tuple[str, ...] | None = Field(None, description="Hyper-parameters multiplied, rounded down.")
+    total: tuple[str, ...] | None = Field(None, description="Hyper-parameters added.")
 
 
 class HyperParameter(Record):

@@ -46,7 +46,9 @@ class Comparison(Record):
     holds: bool
     tolerance: float | None = Field(None, description="The bound that was applied, in the unit of the measure.")
     smallest_passing_tolerance: float | None = Field(None, description="The smallest tolerance that would have passed.")
-    count: int = Field(1, ge=1, description="How many values were compared under this record.")
+    count: int = Field(
+        1, ge=0, description="How many values were compared; 0: those of a record before it, under another measure."
+    )
     bound_from: str | None = Field(None, description="Where the bound came from: definition file and line, or source.")
     note: str | None = Field(None, description="One sentence that a reader needs to act on it.")
 
@@ -182,6 +184,8 @@ class ArtifactRecord(Record):
     format: str
     layout: str
     files: tuple[FileRecord, ...]
+    elements: int = Field(0, ge=0, description="Values of its tensors, as their headers say.")
+    tensor_bytes: int = Field(0, ge=0, description="Bytes of those tensors: of each weight, over `elements`.")
     sidecars: dict[str, str] = Field(default_factory=dict, description="Role to file name: config, tokenizer, …")
     notes: tuple[str, ...] = Field((), description="Facts that are said and are no failures.")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Iterable
 
 #: Attributes that wrappers put into module names; no model's own class has one, so that every reader misses them.
@@ -25,8 +24,9 @@ def prefix(names: Collection[str], known: Callable[[str], str | None] | None) ->
     """
     if not names:
         return "", ""
-    shared = os.path.commonprefix([min(names), max(names)])
-    shared = shared[: shared.rfind(".") + 1]
+    first, last = min(names), max(names)
+    same = next((at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    shared = first[: first.rfind(".", 0, same) + 1]
     leading = _leading(shared)
     if leading[0] or known is None or not shared or any(known(name) for name in _first(names)):
         return leading

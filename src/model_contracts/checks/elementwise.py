@@ -78,8 +78,8 @@ def _compare(
             holds=distance <= tolerance,
             tolerance=tolerance,
             smallest_passing_tolerance=distance,
-            # The first measure stands for the values; the others are one number each, of the same values.
-            count=pair.count if measure == "relative_rmse" else 1,
+            # The first measure stands for the values; the others are of the same values.
+            count=pair.count if measure == "relative_rmse" else 0,
             bound_from=where("budgets", pairing.target.dtype, measure),
         )
 

@@ -25,7 +25,7 @@ def family_tensors(examination: Examination, parameters: NoParameters, where: Wh
         yield from _of_family(view, view.family)
         return
     if view.architecture is None:
-        raise missing_input(f"{view.unknown} (no config.json beside it)")
+        raise missing_input(str(view.unknown))
     if not view.artifact.tensors:
         yield Comparison(
             measure="tensor_present",
@@ -70,7 +70,7 @@ def _of_family(view: View, family: Family) -> Iterator[Comparison]:
 
 
 def _owed(family: Family, layers: int, view: View) -> Iterator[tuple[str, str, str, str | None]]:
-    """Canonical name, name in the artifact's words, origin, and the flag that asks for it, of all that must be there."""
+    """Canonical name, the artifact's own, origin, and the flag that asks for it, of all that must be there."""
     gguf_names = view.rows_interleaved
     for bare, tensor in family.tensors.items():
         if tensor is None or not (tensor.presence == "required" or _asked_for(tensor, view)):

@@ -53,7 +53,7 @@ def _moments(
             holds=distance <= tolerance,
             tolerance=tolerance,
             smallest_passing_tolerance=distance,
-            count=ours.finite if measure == "mean" else 1,
+            count=ours.finite if measure == "mean" else 0,
             bound_from=where("budgets", pairing.target.dtype, field) if budget else "the types hold the same values",
         )
 

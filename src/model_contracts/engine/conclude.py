@@ -34,7 +34,7 @@ def conclude(
         return Verdict.FALSIFIED, None, _falsified(tally)
     if verdict is Verdict.CORROBORATED and tally.missed:
         return Verdict.SKIPPED, "incomplete", incomplete(gate.title, tally)
-    if verdict is Verdict.CORROBORATED and not tally.records:
+    if verdict is Verdict.CORROBORATED and not tally.compared:
         return Verdict.SKIPPED, "nothing_compared", "nothing was compared"
     if verdict is Verdict.CORROBORATED:
         reason = f"{gate.title}: {tally.compared:,} compared"
@@ -85,6 +85,8 @@ def _falsified(tally: Tally) -> str:
 
 
 def _short(value: object) -> str:
+    if value is None:
+        return "nothing"
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 80 else f"{text[:79]}…"
 

@@ -16,7 +16,9 @@ from cases.interface import QWEN2
 from model_contracts.checks.interface import Skip
 from support.examining import violated, yielded
 from support.mutations import Stored, json_of, safetensors_of
-from support.packed_models import LAYOUTS, Parts, numbers, packed_folder, zeros
+from support.packed_layouts import LAYOUTS
+from support.packed_models import packed_folder
+from support.packed_parts import Parts, numbers, zeros
 
 Change = Callable[[str, Parts], Parts]
 #: Layouts of which no shape, or only some, is settled: their parts are told as not compared.
