@@ -46,9 +46,19 @@ class Comparison(Record):
     holds: bool
     tolerance: float | None = Field(None, description="The bound that was applied, in the unit of the measure.")
     smallest_passing_tolerance: float | None = Field(None, description="The smallest tolerance that would have passed.")
-    count: int = Field(1, ge=1, description="How many values were compared under this record.")
+    count: int = Field(
+        1, ge=0, description="How many values were compared; 0: those of a record before it, under another measure."
+    )
     bound_from: str | None = Field(None, description="Where the bound came from: definition file and line, or source.")
     note: str | None = Field(None, description="One sentence that a reader needs to act on it.")
+
+
+class Uncompared(Record):
+    """What a check owed at one place and could not compare: `count` values stay unknown, for the reason given."""
+
+    place: Place = Place()
+    count: int = Field(1, ge=1, description="How many values were owed here and not compared.")
+    reason: str = Field(min_length=1, description="Why, in a few words; equal reasons are told together.")
 
 
 class Verdict(StrEnum):
@@ -63,7 +73,8 @@ class Verdict(StrEnum):
 
 
 #: Why a clause was skipped. Only `not_owed` leaves the decision alone: artifacts of this kind owe nothing here.
-SkipCause = Literal["not_owed", "nothing_compared", "missing_input", "unreadable", "unsatisfiable"]
+#: `incomplete`: what was compared holds, and something that was owed was not compared.
+SkipCause = Literal["not_owed", "nothing_compared", "incomplete", "missing_input", "unreadable", "unsatisfiable"]
 Force = Literal["must", "should"]
 
 
@@ -134,11 +145,13 @@ class Outcome(Record):
     force: Force
     skip_cause: SkipCause | None = None
     subject: Subject
+    owed: int = Field(ge=0, description="Values that the gate is about: compared, and not compared.")
     compared: int = Field(ge=0, description="Values compared, over all comparisons.")
     violated: int = Field(ge=0, description="Comparisons that did not hold.")
     comparisons: tuple[Comparison, ...] = Field(
         description="Violated ones first, then the closest; the rest is counted."
     )
+    uncompared: tuple[Uncompared, ...] = Field((), description="The first places that were owed and not compared.")
     counterexample: Counterexample | None = None
     scenario: Scenario | None = Field(None, description="Of a gate of a qualification.")
     metrics: dict[str, float] = Field(default_factory=dict, description="Measured on the way; decide nothing.")
@@ -171,6 +184,8 @@ class ArtifactRecord(Record):
     format: str
     layout: str
     files: tuple[FileRecord, ...]
+    elements: int = Field(0, ge=0, description="Values of its tensors, as their headers say.")
+    tensor_bytes: int = Field(0, ge=0, description="Bytes of those tensors: of each weight, over `elements`.")
     sidecars: dict[str, str] = Field(default_factory=dict, description="Role to file name: config, tokenizer, …")
     notes: tuple[str, ...] = Field((), description="Facts that are said and are no failures.")
 
@@ -220,7 +235,7 @@ Evidence = tuple[Outcome, ...]
 def written(evidence: Evidence, run: Run) -> tuple[list[Any], dict[str, Any]]:
     """Evidence and run as JSON values, as they are written to disk: of a place only the parts that are set."""
     outcomes = [_as_json(outcome.model_dump()) for outcome in evidence]
-    for comparison in (comparison for outcome in outcomes for comparison in outcome["comparisons"]):
+    for comparison in (c for outcome in outcomes for c in (*outcome["comparisons"], *outcome["uncompared"])):
         comparison["place"] = {key: part for key, part in comparison["place"].items() if part is not None}
     return outcomes, _as_json(run.model_dump())
 

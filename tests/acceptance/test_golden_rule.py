@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -14,10 +15,13 @@ import pytest
 from cases.interface import LLAMA, LLAMA_Q8_0, QWEN2, QWEN2_Q4_K_M
 from cases.variants import BROKEN
 from model_contracts.cli.main import main
+from model_contracts.engine import search
 from model_contracts.engine.plan import CheckRequest
+from model_contracts.engine.properties import distributions
 from model_contracts.engine.run import check
 from model_contracts.outcome import Outcome
 from support import expert_models
+from support.slow_machine import slow_down
 
 VARIANTS = {variant.name: variant for variant in BROKEN}
 TOKENS, SAME_RUNTIME, OWN_RUNTIME = "F-CONTRACT-I1-001", "F-CONTRACT-I1-002", "F-GOLDEN-RULE-001"
@@ -70,6 +74,28 @@ def test_a_model_that_loads_and_is_wrong_is_falsified_with_a_shrunk_prompt(
     assert counterexample is not None
     assert counterexample.kind == "prompt"
     assert 1 <= len(counterexample.input["tokens"]) <= longest
+
+
+@transformers
+def test_a_prompt_is_shrunk_to_the_same_tokens_on_a_machine_that_is_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = VARIANTS["two-layers-swapped"].make(tmp_path).request
+    idle = outcomes(request, SAME_RUNTIME)[SAME_RUNTIME].counterexample
+    slow_down(monkeypatch)
+    assert idle is not None
+    assert outcomes(request, SAME_RUNTIME)[SAME_RUNTIME].counterexample == idle
+
+
+@transformers
+@pytest.mark.parametrize("slow", [search, distributions], ids=["drawing", "running"])
+def test_a_time_budget_that_ends_drawing_or_running_leaves_distributions_not_proven(
+    slow: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_down(monkeypatch, 250, [slow])
+    found = outcomes(CheckRequest((QWEN2_Q4_K_M,), against=QWEN2, time_budget=600), SAME_RUNTIME)[SAME_RUNTIME]
+    assert (found.outcome, found.skip_cause, found.counterexample) == ("Skipped", "incomplete", None)
+    assert "stopped after 600 s with" in found.reason
 
 
 def with_head(folder: Path, change: Callable[[np.ndarray], np.ndarray]) -> Path:

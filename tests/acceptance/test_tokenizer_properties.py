@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from model_contracts.runtimes import encoders
 from support.conversions import to_gguf
 from support.gguf_models import GgufModel
 from support.mutations import copied, stored
+from support.slow_machine import slow_down
 
 pytest.importorskip("tokenizers")
 pytest.importorskip("jinja2")
@@ -257,12 +259,24 @@ def test_without_the_library_a_gate_is_skipped_and_says_how_to_get_it(
     assert run.decision.exit_code == 3
 
 
-def test_a_time_budget_ends_the_generating_and_the_evidence_says_so() -> None:
-    arguments = CheckArguments(QWEN2, QWEN2)
-    outcomes, _ = examined(arguments, BACK, max_examples=100_000, time_budget=0.5)
-    assert outcomes[BACK].outcome is Verdict.CORROBORATED
-    assert outcomes[BACK].compared < 100_000
-    assert "the time budget of 0.5 s ended it" in str(outcomes[BACK].comparisons[0].note)
+@pytest.mark.parametrize("gate", [BACK, RENDER, SAME])
+def test_a_time_budget_that_ends_the_generating_leaves_the_gate_not_proven(gate: str) -> None:
+    arguments = CheckArguments(QWEN2_Q4_K_M, QWEN2)
+    outcomes, run = examined(arguments, gate, max_examples=100_000, time_budget=0.3)
+    found = outcomes[gate]
+    assert (found.outcome, found.skip_cause, run.decision.exit_code) == (Verdict.SKIPPED, "incomplete", 3)
+    assert found.owed == found.compared + sum(gap.count for gap in found.uncompared)
+    assert re.search(r"stopped after 0\.3 s with [\d,]+ of [\d,]+ evaluations", found.reason)
+
+
+def test_a_counterexample_is_the_same_on_a_machine_that_is_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = gguf(QWEN2_Q4_K_M, lambda model: model.__setitem__(PRE, "llama-bpe"), QWEN2)(tmp_path)
+    idle = examined(arguments, SAME, seed=3)[0][SAME].counterexample
+    slow_down(monkeypatch)
+    assert idle is not None
+    assert examined(arguments, SAME, seed=3)[0][SAME].counterexample == idle
 
 
 def test_equal_seeds_make_equal_counterexamples(tmp_path: Path) -> None:

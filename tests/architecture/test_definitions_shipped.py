@@ -7,7 +7,6 @@ from collections import Counter
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-import pytest
 from jsonschema import Draft202012Validator
 
 from model_contracts import definitions
@@ -28,28 +27,29 @@ def test_every_yaml_file_is_shipped_as_some_kind():
     assert files == {f"{tops.get(kind, 'contracts')}/{name}.yaml" for kind, name in SHIPPED}
 
 
-@pytest.mark.parametrize(("kind", "name"), SHIPPED)
-def test_a_shipped_definition_loads_and_its_id_is_its_path(kind, name):
-    assert definitions.load(definitions.KINDS[kind], name).id == name
+def test_every_shipped_definition_loads_and_its_id_is_its_path():
+    loaded = [(kind, name, definitions.load(definitions.KINDS[kind], name).id) for kind, name in SHIPPED]
+    assert [found for found in loaded if found[1] != found[2]] == []
 
 
-@pytest.mark.parametrize(("kind", "name"), SHIPPED)
-def test_a_shipped_file_is_valid_by_the_schema_that_is_shipped_with_it(kind, name):
-    outline = next(found for found in outlines(kind) if found.id == name)
-    schema = json.loads((ROOT / "schemas" / schemas.file_name(kind)).read_bytes())
-    assert [error.message for error in Draft202012Validator(schema).iter_errors(outline.tree.value)] == []
+def test_every_shipped_file_is_valid_by_the_schema_that_is_shipped_with_it():
+    offenders = []
+    for kind in definitions.KINDS:
+        schema = Draft202012Validator(json.loads((ROOT / "schemas" / schemas.file_name(kind)).read_bytes()))
+        for outline in outlines(kind):
+            offenders += [(outline.id, error.message) for error in schema.iter_errors(outline.tree.value)]
+    assert {(kind, outline.id) for kind in definitions.KINDS for outline in outlines(kind)} == set(SHIPPED)
+    assert offenders == []
 
 
-@pytest.mark.parametrize("name", schemas.NAMES)
-def test_a_committed_schema_is_what_the_types_generate(name):
-    committed = (ROOT / "schemas" / schemas.file_name(name)).read_text("utf-8")
-    assert committed == schemas.text(schemas.generate()[name]), "run: contracts schema --write schemas"
-
-
-@pytest.mark.parametrize("name", schemas.NAMES)
-def test_a_schema_is_itself_valid(name):
-    Draft202012Validator.check_schema(schemas.generate()[name])
-    assert schemas.generate()[name]["$schema"] == schemas.DIALECT
+def test_every_committed_schema_is_valid_and_what_the_types_generate():
+    generated = schemas.generate()
+    for schema in generated.values():
+        Draft202012Validator.check_schema(schema)
+    assert {schema["$schema"] for schema in generated.values()} == {schemas.DIALECT}
+    committed = {name: (ROOT / "schemas" / schemas.file_name(name)).read_text("utf-8") for name in schemas.NAMES}
+    drifted = [name for name, text in committed.items() if text != schemas.text(generated[name])]
+    assert drifted == [], "run: contracts schema --write schemas"
 
 
 def test_no_other_file_lies_among_the_schemas():
@@ -88,10 +88,10 @@ def test_every_gate_of_a_qualification_stands_in_the_deepest_tier():
     assert [gate for gate in gates if not any(fnmatchcase(gate, pattern) for pattern in patterns)] == []
 
 
-@pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.id)
-def test_every_clause_names_an_invariant_and_gates_that_exist(contract):
-    for index, clause in enumerate(contract.clauses):
-        assert definitions.invariant_of(contract, index).id == clause.invariant
+def test_every_clause_names_an_invariant_and_gates_that_exist():
+    held = [(contract, index, clause) for contract in CONTRACTS for index, clause in enumerate(contract.clauses)]
+    named = [(c.id, clause.invariant, definitions.invariant_of(c, index).id) for c, index, clause in held]
+    assert [found for found in named if found[1] != found[2]] == []
 
 
 def test_every_invariant_says_what_it_catches_and_a_value_knows_its_line():

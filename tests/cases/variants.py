@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cases import (
+    beside,
     config,
     container_apr,
     container_gguf,
@@ -13,17 +14,22 @@ from cases import (
     pair_types,
     pair_weights,
     shards,
+    sources,
     tokenizer,
+    unknown,
     values,
 )
 from cases.honest import HONEST
 from cases.interface import Variant
+from cases.unknown import NOT_PROVEN
 
 BROKEN: tuple[Variant, ...] = (
     *container_safetensors.VARIANTS,
     *container_gguf.VARIANTS,
     *container_apr.VARIANTS,
     *shards.VARIANTS,
+    *sources.VARIANTS,
+    *beside.VARIANTS,
     *config.VARIANTS,
     *tokenizer.VARIANTS,
     *values.VARIANTS,
@@ -31,7 +37,8 @@ BROKEN: tuple[Variant, ...] = (
     *pair_weights.VARIANTS,
     *pair_hyperparameters.VARIANTS,
     *pair_tokenizer.VARIANTS,
+    *unknown.VARIANTS,
     *padding.VARIANTS,
 )
 
-__all__ = ["BROKEN", "HONEST"]
+__all__ = ["BROKEN", "HONEST", "NOT_PROVEN"]

@@ -51,7 +51,7 @@ def agree_on_moments(ours: Moments, theirs: Moments, magnitude: float) -> None:
 
 
 def agree_on_pair(ours: PairMeasures, theirs: PairMeasures) -> None:
-    for name in ("count", "nonfinite", "differing", "rows"):
+    for name in ("count", "nonfinite", "nonfinite_differing", "differing", "rows"):
         assert getattr(ours, name) == getattr(theirs, name), name
     for field in fields(PairMeasures):
         mine, other = getattr(ours, field.name), getattr(theirs, field.name)

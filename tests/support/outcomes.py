@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from model_contracts.engine.decide import decide
+from model_contracts.decision import decide
 from model_contracts.outcome import Comparison, Host, Outcome, Place, Run, Subject, Verdict
 
 HOST = Host(hostname="h", os="Linux", cpu="c", python="3.11")
@@ -32,6 +32,7 @@ def outcome(verdict: str = "Corroborated", gate: str = "G0-TEST-001", **changes:
         "force": "must",
         "skip_cause": "missing_input" if verdict == "Skipped" else None,
         "subject": Subject(name="Qwen2.5-0.5B", path="/m/Qwen2.5-0.5B", format="gguf"),
+        "owed": 10 if looked else 0,
         "compared": 10 if looked else 0,
         "violated": int(violated),
         "comparisons": (comparison(holds=not violated),) if looked else (),

@@ -11,7 +11,7 @@ import pytest
 
 from model_contracts.engine import bounded_json, evidence
 from model_contracts.engine.evidence import Unusable, read, validate_file, write
-from model_contracts.outcome import Counterexample, Place
+from model_contracts.outcome import Counterexample, Place, Uncompared
 from support.outcomes import comparison, outcome, record
 
 OUTCOMES = (
@@ -27,6 +27,7 @@ OUTCOMES = (
     ),
 )
 RUN = record(OUTCOMES)
+GAP = {"place": {"tensor": "b.weight"}, "count": 6, "reason": "nothing decodes type F4"}
 
 
 @pytest.fixture
@@ -107,7 +108,7 @@ def changed(outcomes, change):
         (lambda e: e[0].pop("reason"), "/0", "'reason' is a required property"),
         (lambda e: e[0].update(reason=""), "/0/reason", "expected at least 1 character"),
         (lambda e: e[0].update(extra=1), "/0", "'extra' was unexpected"),
-        (lambda e: e[0].update(compared=0), "/0/compared", "expected at least 1, found 0"),
+        (lambda e: e[0].update(compared=0, owed=0), "/0/compared", "expected at least 1, found 0"),
         (lambda e: e[0].update(violated=1), "/0/violated", "expected 0, found 1"),
         (lambda e: e[3].update(counterexample=None), "/3/violated", "expected at least 1, found 0"),
         (lambda e: e[2].update(skip_cause=None), "/2/skip_cause", "expected string, found null"),
@@ -116,6 +117,11 @@ def changed(outcomes, change):
         (lambda e: e[0]["comparisons"][0].pop("holds"), "/0/comparisons/0", "'holds' is a required property"),
         (lambda e: e[0]["comparisons"][0].update(tolerance="small"), "/0/comparisons/0/tolerance", "Infinity"),
         (lambda e: e[0]["subject"].update({"a/b~c": 1}), "/0/subject", "unexpected"),
+        (lambda e: e[0].update(owed=12), "/0/owed", "expected the 10 compared and listed as not compared, found 12"),
+        (lambda e: e[0].update(uncompared=[GAP], owed=16), "/0/uncompared", "expected at most 0 items, found 1"),
+        (lambda e: e[1].update(uncompared=[GAP]), "/1/owed", "at least the 16 compared and listed as not compared"),
+        (lambda e: e[1].update(uncompared=[{**GAP, "reason": ""}], owed=16), "/1/uncompared/0/reason", "at least 1"),
+        (lambda e: e[2].update(skip_cause="incomplete"), "/2/uncompared", "expected at least 1 item, found 0"),
         (lambda e: e.append(5), "/4", "expected object, found 5"),
     ],
 )
@@ -123,6 +129,15 @@ def test_each_violation_of_evidence_has_its_pointer(written, tmp_path, change, p
     file = tmp_path / "changed.json"
     file.write_text(changed((written / "evidence.json").read_bytes(), change), encoding="utf-8")
     assert [(v.pointer, message in v.message) for v in validate_file(file)] == [(pointer, True)]
+
+
+def test_an_incomplete_outcome_is_valid_where_what_is_owed_was_compared_or_was_not(tmp_path):
+    gap = Uncompared(place=Place(tensor="b.weight"), count=6, reason="nothing decodes type F4")
+    found = outcome("Skipped", skip_cause="incomplete", compared=10, owed=16, uncompared=(gap,))
+    more = outcome("Skipped", skip_cause="incomplete", compared=10, owed=99, uncompared=(gap,))
+    write(tmp_path, (found, more), record((found, more)))
+    assert validate_file(tmp_path / "evidence.json") == []
+    assert read(tmp_path)[0] == (found, more)
 
 
 def test_a_run_whose_word_and_exit_code_differ_is_not_valid(written, tmp_path):

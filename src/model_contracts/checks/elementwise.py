@@ -7,7 +7,7 @@ from math import isnan, sqrt
 
 from model_contracts.anatomy.budgets import Budget, Budgets, exact
 from model_contracts.anatomy.rivals import explain
-from model_contracts.checks.interface import Examination, Where, missing_input
+from model_contracts.checks.interface import Comparisons, Examination, Where, uncompared, undeclared
 from model_contracts.kernels.interface import Moments, Pairing, PairMeasures
 from model_contracts.outcome import Comparison, Place
 
@@ -15,29 +15,37 @@ from model_contracts.outcome import Comparison, Place
 _EXPLAINED = 8
 
 
-def elementwise(examination: Examination, parameters: Budgets, where: Where) -> Iterator[Comparison]:
+def elementwise(examination: Examination, parameters: Budgets, where: Where) -> Comparisons:
     """Compare each pair's measures with its budget; where one fails, fit the rival explanations and name the best."""
     sweep = examination.sweep
     explained = 0
     for name, pairing in examination.match.pairings.items():
         measures = sweep.pairs.get(name)
-        if measures is None or not measures.count:
+        if measures is None or (not exact(pairing) and pairing.target.dtype not in parameters.budgets):
+            yield uncompared(pairing, sweep)
             continue
-        if not exact(pairing) and pairing.target.dtype not in parameters.budgets:
-            raise missing_input(f"no budget is given for {pairing.target.dtype}")
         ours, theirs = sweep.moments[name], sweep.source_moments[pairing.source.name]
+        # Where no pair of values is finite on both sides, there is no error to measure.
         comparisons = [
-            *_compare(pairing, measures, theirs, parameters, where),
+            *(_compare(pairing, measures, theirs, parameters, where) if measures.count else ()),
             *_finite(pairing, measures, ours, theirs),
         ]
-        if explained < _EXPLAINED and any(not comparison.holds for comparison in comparisons):
+        worst = next((index for index, comparison in enumerate(comparisons) if not comparison.holds), None)
+        rival = None
+        if worst is not None and explained < _EXPLAINED:
             explained += 1
-            budget = parameters.budgets.get(pairing.target.dtype)
-            rival = explain(pairing, measures, budget, examination.source_view)
-            worst = next(index for index, comparison in enumerate(comparisons) if not comparison.holds)
-            if rival is not None:
-                comparisons[worst] = comparisons[worst].model_copy(update={"note": rival})
+            rival = explain(pairing, measures, parameters.budgets.get(pairing.target.dtype), examination.source_view)
+        if worst is not None and not pairing.declared:
+            yield undeclared(examination, pairing, _reading(rival))
+            continue
+        if worst is not None and rival is not None:
+            comparisons[worst] = comparisons[worst].model_copy(update={"note": rival})
         yield from comparisons
+
+
+def _reading(rival: str | None) -> str | None:
+    """The reading of a rival explanation alone, so that tensors with the same one are told of together."""
+    return rival.partition(" explains ")[0] if rival is not None else None
 
 
 def _compare(
@@ -70,7 +78,8 @@ def _compare(
             holds=distance <= tolerance,
             tolerance=tolerance,
             smallest_passing_tolerance=distance,
-            count=pair.count,
+            # The first measure stands for the values; the others are of the same values.
+            count=pair.count if measure == "relative_rmse" else 0,
             bound_from=where("budgets", pairing.target.dtype, measure),
         )
 
@@ -85,20 +94,20 @@ def _rounding(budget: Budget, theirs: Moments, count: int) -> float:
 
 
 def _finite(pairing: Pairing, pair: PairMeasures, ours: Moments, theirs: Moments) -> Iterator[Comparison]:
-    """The other measures are over pairs of finite values: what is not finite has to be so on both sides."""
+    """The other measures are over pairs of finite values: what is not finite has to be the same on both sides."""
     if not pair.nonfinite:
         return
-    bad, expected = ours.nan + ours.infinite, theirs.nan + theirs.infinite
-    holds = bad == expected == pair.nonfinite
-    row = ours.first_nonfinite[0] if ours.first_nonfinite else None
+    differing = pair.nonfinite_differing
+    rows = ours.first_nonfinite or theirs.first_nonfinite
+    told = f"NaN {ours.nan:,} and infinite {ours.infinite:,}; in the source {theirs.nan:,} and {theirs.infinite:,}"
     yield Comparison(
         measure="nonfinite_values",
-        place=_place(pairing, pair, row),
-        expected=expected,
-        observed=bad,
-        holds=holds,
+        place=_place(pairing, pair, rows[0] if rows else None),
+        expected="the same NaN and infinities at the same places",
+        observed=f"{differing:,} of {pair.nonfinite:,} differ" if differing else "the same",
+        holds=differing == 0,
         count=pair.nonfinite,
-        note=None if holds else f"{pair.nonfinite:,} values are NaN or infinite in one of the two or in both",
+        note=told if differing else None,
     )
 
 

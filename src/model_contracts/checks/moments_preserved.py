@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from model_contracts.anatomy.budgets import Budgets, exact
-from model_contracts.checks.interface import Examination, Where, missing_input
+from model_contracts.checks.interface import Comparisons, Examination, Where, uncompared, undeclared
 from model_contracts.kernels.interface import Moments, Pairing
-from model_contracts.outcome import Comparison, Place
+from model_contracts.outcome import Comparison, Place, Uncompared
 
 
-def moments_preserved(examination: Examination, parameters: Budgets, where: Where) -> Iterator[Comparison]:
+def moments_preserved(examination: Examination, parameters: Budgets, where: Where) -> Comparisons:
     """Compare the moments of each pair. Moments alone are blind to order, so that this never stands alone."""
     sweep = examination.sweep
     for name, pairing in examination.match.pairings.items():
-        ours, theirs = sweep.moments.get(name), sweep.source_moments.get(pairing.source.name)
-        if name not in sweep.pairs or ours is None or theirs is None or not (ours.finite and theirs.finite):
+        if name not in sweep.pairs or (not exact(pairing) and pairing.target.dtype not in parameters.budgets):
+            yield uncompared(pairing, sweep)
             continue
-        target = pairing.target.dtype
-        if not exact(pairing) and target not in parameters.budgets:
-            raise missing_input(f"no budget is given for {target}")
-        yield from _moments(pairing, ours, theirs, parameters, where)
+        ours, theirs = sweep.moments[name], sweep.source_moments[pairing.source.name]
+        if not (ours.finite and theirs.finite):
+            if pairing.target.elements:
+                reason = "no value of one of the two is finite"
+                yield Uncompared(place=Place(tensor=name), count=pairing.target.elements, reason=reason)
+            continue
+        comparisons = list(_moments(pairing, ours, theirs, parameters, where))
+        if not pairing.declared and any(not comparison.holds for comparison in comparisons):
+            yield undeclared(examination, pairing)
+            continue
+        yield from comparisons
 
 
 def _moments(
@@ -46,7 +53,7 @@ def _moments(
             holds=distance <= tolerance,
             tolerance=tolerance,
             smallest_passing_tolerance=distance,
-            count=ours.finite,
+            count=ours.finite if measure == "mean" else 0,
             bound_from=where("budgets", pairing.target.dtype, field) if budget else "the types hold the same values",
         )
 

@@ -89,11 +89,7 @@ def _matched(target: Artifact, source: Artifact) -> Match:
 def _sweep(target: Artifact, found: Match | None) -> Sweep:
     from model_contracts.kernels.sweep import sweep
 
-    pairings = {
-        name: pairing
-        for name, pairing in (found.pairings if found else {}).items()
-        if pairing.target.shape == pairing.source.shape and pairing.target.readable and pairing.source.readable
-    }
+    pairings = found.pairings if found else {}
     tensors = [tensor for tensor in target.tensors.values() if tensor.readable and not tensor.placeholder]
     with progress("reading") as callback:
         return sweep(SweepRequest(tensors, pairings), progress=callback)
@@ -137,6 +133,7 @@ def _figure(value: float | None) -> str:
 def _say(found: Match | None, swept: Sweep) -> None:
     lines = [f"{count} tensors of type {dtype} are not decoded" for dtype, count in swept.undecoded.items()]
     lines += [f"{problem.file.name}: {problem.reason} (byte {problem.offset:,})" for problem in swept.problems]
+    lines += [f"{name} was not compared: {reason}" for name, reason in swept.uncompared.items()]
     if found is not None:
         lines += [f"{tensor.name} of the source has no counterpart" for tensor in found.missing]
         lines += [f"{extra.tensor.name} has no counterpart" for extra in found.extra if extra.explanation is None]
@@ -149,6 +146,7 @@ def _as_json(target: Artifact, rows: list[Row], swept: Sweep) -> dict[str, Any]:
         "path": str(target.path),
         "format": target.format,
         "undecoded": swept.undecoded,
+        "uncompared": swept.uncompared,
         "problems": [f"{problem.file.name}: {problem.reason}" for problem in swept.problems],
         "tensors": [
             {

@@ -9,16 +9,16 @@ from model_contracts.checks.interface import CannotWork, Skip
 from model_contracts.engine.seen import Tally
 from model_contracts.invariant import Gate
 from model_contracts.log import logger
-from model_contracts.outcome import Comparison, SkipCause, Verdict
+from model_contracts.outcome import Comparison, SkipCause, Uncompared, Verdict
 
 
 def conclude(
-    comparisons: Callable[[], Iterable[Comparison]], tally: Tally, gate: Gate
+    comparisons: Callable[[], Iterable[Comparison | Uncompared]], tally: Tally, gate: Gate
 ) -> tuple[Verdict, SkipCause | None, str]:
     """Verdict, why it was skipped, and the reason a reader is told.
 
-    Nothing compared is Skipped; an exception of ours is Error, never a verdict on the file. What was violated before
-    a failure stays violated.
+    Nothing compared is Skipped, and so is what was compared in part (`incomplete`); an exception of ours is Error,
+    never a verdict on the file. What was violated before a failure stays violated.
     """
     verdict, cause, reason = Verdict.CORROBORATED, None, ""
     try:
@@ -32,11 +32,26 @@ def conclude(
             tally.take(_unanswered(reason))
     if tally.violated:
         return Verdict.FALSIFIED, None, _falsified(tally)
-    if verdict is Verdict.CORROBORATED and not tally.records:
+    if verdict is Verdict.CORROBORATED and tally.missed:
+        return Verdict.SKIPPED, "incomplete", incomplete(gate.title, tally)
+    if verdict is Verdict.CORROBORATED and not tally.compared:
         return Verdict.SKIPPED, "nothing_compared", "nothing was compared"
     if verdict is Verdict.CORROBORATED:
         reason = f"{gate.title}: {tally.compared:,} compared"
     return verdict, cause, reason
+
+
+def incomplete(title: str, tally: Tally) -> str:
+    """How much of what was owed was compared, and what was not: by reason, with the first places."""
+    said = []
+    for reason, (places, values) in list(tally.reasons.items())[:3]:
+        first = [str(gap.place) for gap in tally.gaps if gap.reason == reason and str(gap.place)][:3]
+        more = places - len(first)
+        where = "; ".join(first) + (f" and {more:,} places more" if first and more else "")
+        said.append(f"{reason} ({values:,}{': ' if where else ''}{where})")
+    rest = len(tally.reasons) - len(said)
+    text = f"{title}: {tally.compared:,} of {tally.owed:,} compared; not compared: " + "; ".join(said)
+    return text + (f"; {rest} reasons more" if rest else "")
 
 
 def _failed(gate: Gate, error: Exception) -> tuple[Verdict, SkipCause | None, str]:
@@ -70,6 +85,8 @@ def _falsified(tally: Tally) -> str:
 
 
 def _short(value: object) -> str:
+    if value is None:
+        return "nothing"
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 80 else f"{text[:79]}…"
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from model_contracts.anatomy.claims import UnknownRecipe, requested
 from model_contracts.artifact import Artifact
 from model_contracts.checks import AFTER_THE_PASS, KINDS, READS_VALUES
-from model_contracts.checks.interface import Examination, Skip
+from model_contracts.checks.interface import Examination, Skip, owed_to
 from model_contracts.definitions import load_corpus, load_families, load_recipes
 from model_contracts.engine.conclude import conclude
 from model_contracts.engine.environment import host
@@ -32,6 +32,7 @@ from model_contracts.outcome import (
     Outcome,
     Place,
     Run,
+    Uncompared,
 )
 
 if TYPE_CHECKING:
@@ -91,13 +92,13 @@ def examination_of(
 def examine(plan: Plan, examination: Examination, request: CheckRequest) -> list[Outcome]:
     """The outcomes in the order of the plan. Gates that read no value are evaluated while the bytes are read."""
     reads = any(step.gate.check in READS_VALUES for step in plan.steps) and bool(examination.target.containers)
-    seen: dict[str, Seen] = {}
+    seen: dict[int, Seen] = {}
     if reads:
         examination.begin()
     log = logger(artifact=str(examination.target.path))
-    for step in plan.steps:
+    for at, step in enumerate(plan.steps):
         if step.gate.check not in AFTER_THE_PASS:
-            seen[step.gate.id] = evaluate(step, examination, request)
+            seen[at] = evaluate(step, examination, request)
     if reads and (done := _finished(examination)) is not None:
         _take_problems(examination, done)
         log.info("bytes_read", values=done.values, seconds=round(done.seconds, 3), engine=done.engine)
@@ -105,8 +106,8 @@ def examine(plan: Plan, examination: Examination, request: CheckRequest) -> list
     # What a tokenizer file holds is a matter of its container too, whether a gate asked for it or not.
     _ = examination.target.tokenizer
     outcomes = []
-    for step in plan.steps:
-        found = seen.get(step.gate.id) or evaluate(step, examination, request)
+    for at, step in enumerate(plan.steps):
+        found = seen.get(at) or evaluate(step, examination, request)
         outcomes.append(outcome_of(step, examination, found))
         log.info("gate_evaluated", gate=step.gate.id, outcome=found.verdict.value, compared=found.tally.compared)
     return outcomes
@@ -123,8 +124,10 @@ def _finished(examination: Examination) -> Sweep | None:
 def _take_problems(examination: Examination, done: Sweep) -> None:
     """Reads that did not give what a header promised become comparisons of the container."""
     ledger = examination.target.ledger
+    target, source = set(examination.target.files), examination.source
     for problem in done.problems:
-        ledger.compare(
+        whose = source.ledger if source is not None and problem.file not in target else ledger
+        whose.compare(
             "sizes",
             "bytes_read",
             False,
@@ -141,8 +144,9 @@ def evaluate(step: Step, examination: Examination, request: CheckRequest) -> See
     """Evaluate one step."""
     clock, tally, trial = time.perf_counter(), Tally(), _trial(step, request)
 
-    def comparisons() -> Iterable[Comparison]:
+    def comparisons() -> Iterable[Comparison | Uncompared]:
         _refuse_unreadable(step, examination)
+        owed_to(examination, step.gate.check)
         return _comparisons(step, examination, trial)
 
     verdict, cause, reason = conclude(comparisons, tally, step.gate)
@@ -152,7 +156,7 @@ def evaluate(step: Step, examination: Examination, request: CheckRequest) -> See
     return Seen(tally, verdict, cause, reason, counterexample, time.perf_counter() - clock)
 
 
-def _comparisons(step: Step, examination: Examination, trial: Trial) -> Iterable[Comparison]:
+def _comparisons(step: Step, examination: Examination, trial: Trial) -> Iterable[Comparison | Uncompared]:
     if (prop := PROPERTIES.get(step.gate.check)) is not None:
         return prop.run(examination, step.parameters, step.where, trial)
     return KINDS[step.gate.check].run(examination, step.parameters, step.where)
@@ -160,7 +164,9 @@ def _comparisons(step: Step, examination: Examination, trial: Trial) -> Iterable
 
 def _refuse_unreadable(step: Step, examination: Examination) -> None:
     """Only the gates of the container itself have something to say of a file that cannot be parsed."""
-    if not examination.target.readable and step.gate.check != "container":
+    if step.gate.check in ("container", "source_container"):
+        return
+    if not examination.target.readable:
         raise Skip("unreadable", "the container could not be read; its own gates say why")
     source = examination.source
     if step.invariant.subject == "pair" and source is not None and not source.readable:
@@ -180,9 +186,11 @@ def outcome_of(step: Step, examination: Examination, seen: Seen) -> Outcome:
         force=step.force,
         skip_cause=seen.cause,
         subject=subject_of(step, examination),
+        owed=seen.tally.owed,
         compared=seen.tally.compared,
         violated=seen.tally.violated,
         comparisons=seen.tally.kept,
+        uncompared=tuple(seen.tally.gaps),
         counterexample=seen.counterexample,
         duration=seen.duration,
         timestamp=_now(),

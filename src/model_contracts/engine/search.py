@@ -1,4 +1,8 @@
-"""Owns running Hypothesis as a library: a seed, no database, a bounded shrink, and the smallest input that fails."""
+"""Owns running Hypothesis as a library: a seed, no database, a bounded shrink, and the smallest input that fails.
+
+Both searching and shrinking are bounded by evaluations: which input is found, and how small it becomes, depends on the
+artifact and the seed, and not on how busy the machine is. A time budget may end a search, which has then found nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from model_contracts import paths
+from model_contracts.outcome import Place, Uncompared
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
 T = TypeVar("T")
 
-#: What a shrink may cost: runs of the predicate, and seconds.
-SHRINK_RUNS, SHRINK_SECONDS = 500, 10.0
+#: What a shrink may cost: runs of the predicate.
+SHRINK_RUNS = 500
+#: Hypothesis ends a shrink of its own after 300 s. What it has by then depends on the machine, and is not taken.
+_PATIENCE = 299.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +32,8 @@ class Found(Generic[T]):
 
     tried: int
     counterexample: T | None
-    #: Whether the time budget was spent before the examples were.
-    out_of_time: bool = False
+    #: What was owed and not tried, where the time budget was spent before the examples were.
+    stopped: Uncompared | None = None
 
 
 class _Fails(Exception):
@@ -50,23 +57,33 @@ def search(
     seconds: float | None = None,
     weight: Callable[[T], int] = lambda value: 1,
 ) -> Found[T]:
-    """Try generated inputs until one fails, then shrink it within SHRINK_RUNS and SHRINK_SECONDS.
+    """Try generated inputs until one fails, then shrink it within SHRINK_RUNS.
 
-    `seconds` bounds the generating; `weight` says how many examples an input stands for. What `holds` raises goes
-    through at once.
+    `seconds` may end the generating, with nothing found; `weight` says how many examples an input stands for. What
+    `holds` raises goes through at once.
     """
     attempt = _Attempt(holds, examples, None if seconds is None else time.monotonic() + seconds, weight)
     try:
         _run(strategy, attempt, examples, seed)
     except _Fails:
-        return Found(attempt.tried, attempt.failing[-1])  # Hypothesis runs the smallest one last
+        # Hypothesis runs the smallest one last.
+        return Found(attempt.tried, attempt.failing[0 if attempt.given_up else -1])
     except _Enough:
-        smallest = min(attempt.failing, key=lambda value: len(repr(value)), default=None)
-        return Found(attempt.tried, smallest, attempt.out_of_time)
+        if attempt.failing:
+            smallest = min(attempt.failing, key=lambda value: len(repr(value)))
+            return Found(attempt.tried, attempt.failing[0] if attempt.given_up else smallest)
+        late = seconds is not None and attempt.tried < examples
+        return Found(attempt.tried, None, stopped_after(seconds or 0, attempt.tried, examples) if late else None)
     except _Raised as raised:
         assert raised.__cause__ is not None
         raise raised.__cause__ from None
     return Found(attempt.tried, None)
+
+
+def stopped_after(seconds: float, tried: int, owed: int, place: Place | None = None) -> Uncompared:
+    """What a time budget left untried: `tried` of the `owed` evaluations were made. `owed` is the larger."""
+    reason = f"stopped after {seconds:g} s with {tried:,} of {owed:,} evaluations"
+    return Uncompared(place=place or Place(), count=owed - tried, reason=reason)
 
 
 class _Attempt(Generic[T]):
@@ -76,17 +93,16 @@ class _Attempt(Generic[T]):
         self, holds: Callable[[T], bool], examples: int, ends: float | None, weight: Callable[[T], int]
     ) -> None:
         self._holds, self._examples, self._ends, self._weight = holds, examples, ends, weight
-        self._shrunk = 0
-        self.tried, self.out_of_time = 0, False
+        self._shrunk, self._began = 0, 0.0
+        self.tried = 0
         self.failing: list[T] = []
 
     def __call__(self, value: T) -> None:
         if self.failing:
             self._shrunk += 1
-            if self._shrunk > SHRINK_RUNS or self._late():
+            if self._shrunk > SHRINK_RUNS:
                 raise _Enough
-        elif self.tried >= self._examples or self._late():
-            self.out_of_time = self.tried < self._examples
+        elif self.tried >= self._examples or (self._ends is not None and time.monotonic() > self._ends):
             raise _Enough
         self.tried += self._weight(value)
         try:
@@ -95,12 +111,14 @@ class _Attempt(Generic[T]):
             raise _Raised from error
         if not holds:
             if not self.failing:
-                self._ends = time.monotonic() + SHRINK_SECONDS
+                self._began = time.monotonic()
             self.failing.append(value)
             raise _Fails
 
-    def _late(self) -> bool:
-        return self._ends is not None and time.monotonic() > self._ends
+    @property
+    def given_up(self) -> bool:
+        """Whether the shrink took so long that Hypothesis ended it: the input stays as it was generated."""
+        return time.monotonic() - self._began > _PATIENCE
 
 
 def _run(strategy: SearchStrategy[T], attempt: Callable[[T], None], examples: int, seed: int) -> None:

@@ -1,14 +1,16 @@
-"""Owns what one step saw while its comparisons came in: all are counted, the violated and the closest are kept."""
+"""Owns what one step saw while its comparisons came in: all are counted; the violated, the closest, the gaps kept."""
 
 from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
 
-from model_contracts.outcome import Comparison, Counterexample, SkipCause, Verdict
+from model_contracts.outcome import Comparison, Counterexample, SkipCause, Uncompared, Verdict
 
 #: Comparisons kept in an outcome: violations, and the closest of those that held.
 _VIOLATIONS, _CLOSEST = 50, 5
+#: Places that were not compared, kept in an outcome; reasons told with their counts.
+_GAPS, _REASONS = 20, 50
 
 
 @dataclass
@@ -20,9 +22,27 @@ class Tally:
     violated: int = 0
     violations: list[Comparison] = field(default_factory=list)
     closest: list[tuple[float, int, Comparison]] = field(default_factory=list)
+    #: Values owed and not compared, the first places, and by reason: (places, values).
+    missed: int = 0
+    gaps: list[Uncompared] = field(default_factory=list)
+    reasons: dict[str, tuple[int, int]] = field(default_factory=dict)
 
-    def take(self, comparison: Comparison) -> None:
-        """Count one comparison, and keep it if it is violated or among the closest."""
+    def take(self, seen: Comparison | Uncompared) -> None:
+        """Count what a check yields; keep violations, the closest comparisons, and the first gaps."""
+        if isinstance(seen, Uncompared):
+            self._miss(seen)
+        else:
+            self._compare(seen)
+
+    def _miss(self, gap: Uncompared) -> None:
+        self.missed += gap.count
+        if len(self.gaps) < _GAPS:
+            self.gaps.append(gap)
+        reason = gap.reason if gap.reason in self.reasons or len(self.reasons) < _REASONS else "other reasons"
+        places, values = self.reasons.get(reason, (0, 0))
+        self.reasons[reason] = places + 1, values + gap.count
+
+    def _compare(self, comparison: Comparison) -> None:
         self.compared += comparison.count
         self.records += 1
         if not comparison.holds:
@@ -36,6 +56,11 @@ class Tally:
             heapq.heappush(self.closest, entry)
         else:
             heapq.heappushpop(self.closest, entry)
+
+    @property
+    def owed(self) -> int:
+        """Values compared and values that stayed uncompared."""
+        return self.compared + self.missed
 
     @property
     def kept(self) -> tuple[Comparison, ...]:

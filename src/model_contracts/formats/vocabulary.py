@@ -11,10 +11,24 @@ from model_contracts.formats.padding import fillers
 from model_contracts.formats.tally import Tally
 
 #: What the containers' words for an algorithm mean; any other word stands for itself.
-ALGORITHMS = {"gpt2": "BPE", "bpe": "BPE", "llama": "SPM", "bert": "WordPiece", "t5": "Unigram"}
+ALGORITHMS = {
+    "gpt2": "BPE",
+    "bpe": "BPE",
+    "gemma4": "BPE",
+    "llama": "SPM",
+    "bert": "WordPiece",
+    "t5": "Unigram",
+}
+#: Keys of how text is treated before it is cut, and what the rest of the program calls them.
+_OPTIONS = {
+    "add_space_prefix": "add_space_prefix",
+    "remove_extra_whitespaces": "remove_extra_whitespaces",
+    "normalizer.lowercase": "lowercase",
+}
+_CHARSMAP = "precompiled_charsmap"
 #: llama.cpp's words for special tokens, as the rest of the field says them.
 _SPECIAL = {"unknown": "unk", "padding": "pad", "seperator": "sep", "separator": "sep"}
-_CONTROL, _USER_DEFINED = 3, 4
+_UNKNOWN, _CONTROL, _USER_DEFINED = 2, 3, 4
 #: Equal tokens kept; a hostile vocabulary can hold millions.
 _DUPLICATES_KEPT = 1_000
 
@@ -59,6 +73,7 @@ def tokenizer_of(container: Container, keys: Keys, specification: str) -> Tokeni
         pre=parts.text(keys.prefix + keys.pre),
         duplicates=duplicates,
         fillers=padding,
+        options=parts.options(),
     )
 
 
@@ -162,6 +177,17 @@ class _Parts:
                 ids.setdefault(_SPECIAL.get(word, word), (value, key))
         return ids
 
+    def options(self) -> dict[str, Any]:
+        """What the container declares of how text is treated; `model` is the word for the algorithm as it stands."""
+        found: dict[str, Any] = {word: said for name, word in _OPTIONS.items() if (said := self.flag(name)) is not None}
+        numbers = self.metadata.get(self.keys.prefix + _CHARSMAP)
+        if isinstance(numbers, list) and set(map(type, numbers)) <= {int}:
+            found[_CHARSMAP] = bytes(number & 255 for number in numbers)
+        elif isinstance(numbers, bytes):
+            found[_CHARSMAP] = numbers
+        model = self.metadata.get(self.keys.prefix + self.keys.algorithm[0])
+        return found | ({"model": model} if isinstance(model, str) else {})
+
     def flag(self, name: str) -> bool | None:
         """A boolean; None where absent."""
         key = self.keys.prefix + name
@@ -172,10 +198,10 @@ class _Parts:
 
 
 def _added(tokens: Sequence[str], types: Sequence[int]) -> dict[int, AddedToken]:
-    """Control tokens are special; user-defined ones are added, and no more."""
-    indices = [index for index, kind in enumerate(types) if kind in (_CONTROL, _USER_DEFINED)]
+    """Control tokens are special, the unknown one too; user-defined ones are added, and no more."""
+    indices = [index for index, kind in enumerate(types) if kind in (_UNKNOWN, _CONTROL, _USER_DEFINED)]
     return {
-        index: AddedToken(index, tokens[index], special=types[index] == _CONTROL)
+        index: AddedToken(index, tokens[index], special=types[index] != _USER_DEFINED)
         for index in indices
         if index < len(tokens)
     }

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from model_contracts import door
 from model_contracts.dtypes import DTYPES
 from model_contracts.kernels import decode_numpy
 from model_contracts.kernels import totals as at
@@ -31,7 +32,7 @@ COMPILED = frozenset(
 )
 #: The kernels that are no decoders: of decoded values, of pairs, of BF16 and F16 as stored.
 MOMENTS, PAIR, HALVES = "moments", "pair", "halves"
-_SOURCES = ("bits_numba", "reduce_numba", "halves_numba", "decode_numba", "decode_tables", "totals")
+_SOURCES = ("bits_numba", "reduce_numba", "pairs_numba", "halves_numba", "decode_numba", "decode_tables", "totals")
 
 
 class NumbaEngine:
@@ -87,7 +88,7 @@ class NumbaEngine:
         a, b = target.reshape(-1), source.reshape(-1)
         bits = (a.view(np.uint32), a.view(np.int32), b.view(np.uint32), b.view(np.int32))
         ours, theirs = sides
-        flagged: tuple[int, int] = self._code.reduce.pair(
+        flagged: tuple[int, int] = self._code.pairs.pair(
             a, b, bits, *target.shape, (ours.totals, theirs.totals), (ours.flags, theirs.flags), into, cosines
         )
         return flagged
@@ -142,10 +143,10 @@ def _code() -> Any:
     config: Any = numba.config
     theirs, config.CACHE_DIR = config.CACHE_DIR, str(_folder())
     try:
-        from model_contracts.kernels import decode_numba, halves_numba, reduce_numba
+        from model_contracts.kernels import decode_numba, halves_numba, pairs_numba, reduce_numba
     finally:
         config.CACHE_DIR = theirs
-    return SimpleNamespace(decode=decode_numba, halves=halves_numba, reduce=reduce_numba)
+    return SimpleNamespace(decode=decode_numba, halves=halves_numba, reduce=reduce_numba, pairs=pairs_numba)
 
 
 @cache
@@ -156,7 +157,7 @@ def _folder() -> Path:
 
     digest = hashlib.sha256(f"{numba.__version__} {np.__version__} {sys.version} {_processor()}".encode())
     for name in _SOURCES:
-        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
+        door.fed(Path(__file__).with_name(f"{name}.py"), digest)
     folder = Path(user_cache_dir("model-contracts")) / f"kernels-{digest.hexdigest()[:16]}"
     try:
         folder.mkdir(parents=True, exist_ok=True)

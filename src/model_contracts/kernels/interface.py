@@ -66,7 +66,9 @@ class PairMeasures:
     """Elementwise measures of a target against its source under the declared transform; sums over finite pairs."""
 
     count: int = 0
+    #: Pairs of which either value is NaN or infinite, and those of them that are not both NaN or the same infinity.
     nonfinite: int = 0
+    nonfinite_differing: int = 0
     differing: int = 0
     squared_error: float = 0.0
     source_squares: float = 0.0
@@ -139,6 +141,8 @@ class Pairing:
     target: Tensor
     source: Tensor
     transform: RowPermutation | None = None
+    #: Whether something declares that the two hold the same values in that order: equal names, or a family.
+    declared: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,8 @@ class Sweep:
     moments: dict[str, Moments] = field(default_factory=dict)
     source_moments: dict[str, Moments] = field(default_factory=dict)
     pairs: dict[str, PairMeasures] = field(default_factory=dict)
+    #: Pairings that were not compared value by value, by target name, and why.
+    uncompared: dict[str, str] = field(default_factory=dict)
     #: `blake3:<hex>` of every byte of a file, header and padding included.
     digests: dict[Path, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)

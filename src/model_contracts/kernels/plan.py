@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
@@ -66,6 +66,12 @@ class Plan:
 
     def __init__(self, request: SweepRequest, engine: Decoders, files: Files, sweep: Sweep) -> None:
         self._request, self._engine, self._files, self._sweep = request, engine, files, sweep
+        self._pairings: dict[str, Pairing] = {}
+        for name, pairing in request.pairings.items():
+            if (reason := incomparable(pairing, engine)) is None:
+                self._pairings[name] = pairing
+            else:
+                sweep.uncompared[name] = reason
         self._targets: dict[Path, list[Tensor]] = {}
         for tensor in request.tensors:
             self._targets.setdefault(tensor.file, []).append(tensor)
@@ -78,8 +84,13 @@ class Plan:
     def total(self) -> int:
         """Bytes that the pass will read, near enough for a bar."""
         targets = sum(tensor.nbytes for tensor in self._request.tensors)
-        sources = sum(pairing.source.nbytes for pairing in self._request.pairings.values())
+        sources = sum(pairing.source.nbytes for pairing in self._pairings.values())
         return targets + sources + sum(_size(path) for path in self._request.digest if path not in self._targets)
+
+    @property
+    def paired(self) -> Iterable[str]:
+        """Target names of the pairs whose values can be compared."""
+        return self._pairings
 
     def chunks(self) -> Iterator[Chunk]:
         """All chunks in order: target files first, then files that are only digested."""
@@ -147,13 +158,9 @@ class Plan:
                     yield work
 
     def _pairing(self, tensor: Tensor) -> Pairing | None:
-        pairing = self._request.pairings.get(tensor.name)
-        if pairing is None or pairing.target != tensor or pairing.source.elements != tensor.elements:
-            return None
-        source = pairing.source
-        if source.placeholder or not source.readable or self._engine.decoder(source.dtype) is None:
-            return None
-        return pairing
+        pairing = self._pairings.get(tensor.name)
+        # A tensor of the same name in another shard is not the one that was paired.
+        return pairing if pairing is not None and pairing.target == tensor else None
 
     def _work(self, tensor: Tensor, pairing: Pairing | None) -> Work | None:
         columns = logical_columns(tensor)
@@ -171,6 +178,7 @@ class Plan:
                 sides = (target, self._source(tensor, pairing, columns))
             except ReadFailed as error:
                 self._sweep.problems.append(error.problem(tensor.name))
+                self._sweep.uncompared[tensor.name] = f"the source: {error.problem(None).reason}"
                 pairing = None
         cut = self._cut([side.tensor for side in sides], columns)
         return Work(tensor, sides, columns, cut, Tally(tensor.elements, columns, tensor.shape, len(sides) > 1), pairing)
@@ -187,7 +195,34 @@ class Plan:
         """Leave a tensor out, and say why once."""
         if not work.tally.failed:
             work.tally.failed = True
-            self._sweep.problems.append(error.problem(work.tensor.name))
+            problem = error.problem(work.tensor.name)
+            self._sweep.problems.append(problem)
+            if work.pairing is not None:
+                whose = "the source: " if problem.file == work.pairing.source.file != work.tensor.file else ""
+                self._sweep.uncompared[work.tensor.name] = whose + problem.reason
+
+
+def incomparable(pairing: Pairing, engine: Decoders) -> str | None:
+    """Why the values of a pair cannot be compared one by one; None where they can.
+
+    This is the only place that leaves a pair out before its bytes are read; what fails later is told by the pass.
+    """
+    for whose, tensor in (("", pairing.target), ("the source's ", pairing.source)):
+        if tensor.packed is not None:
+            return f"not evaluated: {whose}values of layout {tensor.packed.layout}"
+        if tensor.placeholder:
+            return f"{whose}entry has no bytes" if whose else "the entry has no bytes"
+        if not tensor.readable:
+            return f"{whose}bytes are not there" if whose else "its bytes are not there"
+        if engine.decoder(tensor.dtype) is None:
+            return f"nothing decodes {whose}type {tensor.dtype}"
+    if pairing.target.shape != pairing.source.shape:
+        return "the shapes differ"
+    order = pairing.transform
+    rows = pairing.target.rows if len(pairing.target.shape) > 1 else pairing.target.columns
+    if order is not None and (order.heads <= 0 or rows % (2 * order.heads)):
+        return f"{rows:,} rows do not divide into {order.heads} heads of two halves"
+    return None
 
 
 def _tensor(file: File, work: Work) -> Iterator[Chunk]:

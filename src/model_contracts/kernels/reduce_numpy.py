@@ -148,6 +148,8 @@ def pair(target: Values, source: Values, target_totals: Floats, source_totals: F
     totals = at.pair()
     if target_totals[at.NAN : at.ZEROS].any() or source_totals[at.NAN : at.ZEROS].any():
         finite = np.isfinite(target) & np.isfinite(source)
+        same = (target == source) | (np.isnan(target) & np.isnan(source))
+        totals[at.DISAGREEING] = np.count_nonzero(~(finite | same))
         target, source = (np.where(finite, side, side.dtype.type(0)) for side in (target, source))
         totals[at.UNPAIRED] = finite.size - np.count_nonzero(finite)
         totals[at.TARGET1], totals[at.SOURCE1] = (product(side.reshape(-1), None, True) for side in (target, source))

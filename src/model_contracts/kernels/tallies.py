@@ -173,6 +173,7 @@ class PairTally:
         return PairMeasures(
             count=int(totals[at.PAIRED]),
             nonfinite=int(totals[at.UNPAIRED]),
+            nonfinite_differing=int(totals[at.DISAGREEING]),
             differing=int(totals[at.DIFFERING]),
             squared_error=float(totals[at.ERROR]),
             source_squares=float(totals[at.SOURCE2]),

@@ -16,9 +16,11 @@ Values = NDArray[Any]
 # Of one side. Dead, constant and non-finite count whole rows.
 NAN, INFINITE, ZEROS, TOTAL, SQUARES, MINIMUM, MAXIMUM, DEAD, CONSTANT, BAD = range(10)
 SIDE = 10
-# Of a pair. WORST is the smallest row cosine; ERROR_ROW is counted from the piece's first row.
-PAIRED, UNPAIRED, DIFFERING, ERROR, SOURCE2, TARGET2, CROSS, SOURCE1, TARGET1, MAX_ERROR, ERROR_ROW, WORST = range(12)
-PAIR = 12
+# Of a pair. UNPAIRED: either is not finite; DISAGREEING of them: not both NaN, and not both the same infinity.
+# WORST is the smallest row cosine; ERROR_ROW is counted from the piece's first row.
+PAIRED, UNPAIRED, DISAGREEING, DIFFERING, ERROR, SOURCE2, TARGET2, CROSS, SOURCE1, TARGET1 = range(10)
+MAX_ERROR, ERROR_ROW, WORST = range(10, 13)
+PAIR = 13
 
 # A row's flag.
 FLAG_DEAD, FLAG_CONSTANT, FLAG_BAD = 1, 2, 4

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from model_contracts.artifact import Artifact
+from model_contracts.decision import decide
 from model_contracts.engine.conclude import conclude
-from model_contracts.engine.decide import decide
 from model_contracts.engine.environment import environment, host
 from model_contracts.engine.record import artifact_record, digest_of, named
 from model_contracts.engine.seen import Tally
@@ -25,6 +25,7 @@ from model_contracts.outcome import (
     PlaybookRecord,
     Run,
     Subject,
+    Uncompared,
     Verdict,
 )
 from model_contracts.playbook import OnFailure, Playbook
@@ -136,7 +137,7 @@ def _last_seen(steps: tuple[Step, ...], at: int) -> Iterator[Chain]:
 def _evaluate(step: Step, workshop: Workshop, request: QualifyRequest) -> Outcome:
     clock, tally, seeing = time.perf_counter(), Tally(), Seeing(subject=step.chains[0] if step.chains else None)
 
-    def comparisons() -> Iterator[Comparison]:
+    def comparisons() -> Iterator[Comparison | Uncompared]:
         kind = GATES.get(step.gate.check)
         return kind.run(workshop, step, step.parameters, seeing) if kind else borrowed(workshop, step, seeing)
 
@@ -152,9 +153,11 @@ def _evaluate(step: Step, workshop: Workshop, request: QualifyRequest) -> Outcom
         force=step.force,
         skip_cause=skipped,
         subject=_subject(workshop, seeing),
+        owed=tally.owed,
         compared=tally.compared,
         violated=tally.violated,
         comparisons=tally.kept,
+        uncompared=tuple(tally.gaps),
         scenario=step.scenario,
         metrics=seeing.metrics,
         duration=time.perf_counter() - clock,

@@ -19,12 +19,18 @@ RNG = np.random.default_rng(11)
 
 
 def write(folder: Path, name: str, values: Any, dtype: str = "F32") -> Tensor:
-    data = bf16(values) if dtype == "BF16" else np.ascontiguousarray(values, "<f4").tobytes()
+    wide = "<f8" if dtype == "F64" else "<f4"
+    data = bf16(values) if dtype == "BF16" else np.ascontiguousarray(values, wide).tobytes()
     return TensorFile(folder / name).add(name, dtype, values.shape, data)
 
 
-def compare(target: Tensor, source: Tensor, order: RowPermutation | None = None) -> Sweep:
-    return sweep(SweepRequest([target], {target.name: Pairing(target, source, order)}), engine="numpy")
+def compare(
+    target: Tensor,
+    source: Tensor,
+    order: RowPermutation | None = None,
+    engine: Literal["numpy", "numba"] = "numpy",
+) -> Sweep:
+    return sweep(SweepRequest([target], {target.name: Pairing(target, source, order)}), engine=engine)
 
 
 @pytest.mark.parametrize("shape", [(60, 200), (50,), (3, 20, 32), (40, 8), (2, 300_000), (900, 1000)])
@@ -77,12 +83,45 @@ def test_a_row_of_zeros_against_another_has_cosine_zero_and_two_rows_of_zeros_ha
     assert 9 not in {row for row, _ in pair.worst_rows}
 
 
-def test_pairs_that_are_not_finite_are_counted_apart(tmp_path: Path) -> None:
-    source = RNG.standard_normal((20, 64)).astype(np.float32)
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+@pytest.mark.parametrize("dtype", ["F32", "F64", "BF16"])
+def test_pairs_that_are_not_finite_are_counted_apart(
+    tmp_path: Path, engine: Literal["numpy", "numba"], dtype: str
+) -> None:
+    source = as_float(bf16(RNG.standard_normal((20, 64)))).reshape(20, 64).copy()
     target = source.copy()
     target[2, 3], source[4, 5], target[6, 7], source[6, 7] = np.nan, np.inf, np.nan, np.nan
-    pair = compare(write(tmp_path, "t", target), write(tmp_path, "s", source)).pairs["t"]
+    pair = compare(write(tmp_path, "t", target), write(tmp_path, "s", source, dtype), engine=engine).pairs["t"]
     assert (pair.nonfinite, pair.count, pair.differing, pair.squared_error) == (3, 1277, 0, 0.0)
+    assert pair.nonfinite_differing == 2
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+@pytest.mark.parametrize(
+    ("ours", "theirs", "differing"),
+    [
+        ({(0, 0): np.nan}, {(0, 1): np.nan}, 2),
+        ({(0, 0): np.nan}, {(9, 9): np.nan}, 2),
+        ({(0, 0): np.inf}, {(0, 0): -np.inf}, 1),
+        ({(0, 0): np.inf}, {(0, 0): np.nan}, 1),
+        ({(0, 0): np.nan}, {(0, 0): np.inf}, 1),
+        ({(0, 0): np.inf}, {}, 1),
+        ({}, {(19, 63): -np.inf}, 1),
+        ({(0, 0): np.nan, (0, 1): np.inf, (5, 5): -np.inf}, {(0, 0): np.nan, (0, 1): np.inf, (5, 5): -np.inf}, 0),
+    ],
+)
+def test_two_nan_agree_and_so_do_two_infinities_of_one_sign_at_one_place(
+    tmp_path: Path, engine: Literal["numpy", "numba"], ours: Any, theirs: Any, differing: int
+) -> None:
+    values = RNG.standard_normal((20, 64)).astype(np.float32)
+    sides = []
+    for name, odd in (("t", ours), ("s", theirs)):
+        side = values.copy()
+        for place, value in odd.items():
+            side[place] = value
+        sides.append(write(tmp_path, name, side))
+    pair = compare(*sides, engine=engine).pairs["t"]
+    assert (pair.nonfinite_differing, pair.nonfinite) == (differing, len({**ours, **theirs}))
 
 
 @pytest.mark.parametrize(("target_type", "source_type"), [("Q4_K", "Q8_0"), ("Q8_0", "Q6_K"), ("APR_Q4", "BF16")])
@@ -124,12 +163,13 @@ def test_permuted_rows_that_share_blocks_are_put_in_order_all_the_same(tmp_path:
     assert (pair.differing, pair.count) == (0, 1920)
 
 
-def test_rows_that_are_no_whole_heads_are_a_problem(tmp_path: Path) -> None:
+def test_rows_that_are_no_whole_heads_are_not_compared_and_it_is_said(tmp_path: Path) -> None:
     values = RNG.standard_normal((10, 32)).astype(np.float32)
     tensors = write(tmp_path, "t", values), write(tmp_path, "s", values)
     seen = compare(*tensors, RowPermutation(4, "interleave"))
-    assert "not 4 heads of two halves" in seen.problems[0].reason
-    assert seen.pairs == {}
+    assert seen.uncompared == {"t": "10 rows do not divide into 4 heads of two halves"}
+    assert (seen.pairs, seen.problems) == ({}, [])
+    assert seen.moments["t"].count == 320
 
 
 def test_padded_rows_are_compared_without_their_padding(tmp_path: Path) -> None:

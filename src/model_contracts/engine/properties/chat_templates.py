@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from pydantic import Field, JsonValue
 
 from model_contracts.artifact import Artifact
-from model_contracts.checks.interface import Examination, Skip, Where, missing_input, not_owed
+from model_contracts.checks.interface import Comparisons, Examination, Skip, Where, missing_input, not_owed
 from model_contracts.engine.properties.interface import Property
 from model_contracts.engine.search import search
 from model_contracts.engine.trial import Trial
@@ -31,9 +30,7 @@ class RenderParameters(Record):
     memory_mb: int = Field(512, ge=64)
 
 
-def same_rendering(
-    examination: Examination, parameters: RenderParameters, where: Where, trial: Trial
-) -> Iterator[Comparison]:
+def same_rendering(examination: Examination, parameters: RenderParameters, where: Where, trial: Trial) -> Comparisons:
     """Render the pinned conversations, then generated ones, on both sides; shrink the first that differs."""
     two = _Two(examination, parameters, trial)
     pinned = [conversation_of(stored) for stored in trial.pinned]
@@ -45,7 +42,10 @@ def same_rendering(
         found = search(conversations(), two.agree, examples, trial.seed, seconds=trial.time_budget)
         failing, tried = found.counterexample, tried + found.tried
         said += f" and {found.tried:,} generated ones, seed {trial.seed}"
-        said += f"; the time budget of {trial.time_budget:g} s ended it" if found.out_of_time else ""
+        if found.stopped is not None:
+            yield found.stopped
+    if not tried:
+        return
     if not two.rendered:
         raise missing_input(f"neither template makes a prompt of any conversation: {two.refusal}")
     comparison = two.comparison(failing)

@@ -9,21 +9,23 @@ from functools import partial
 
 import numpy as np
 
-from model_contracts.checks.interface import Examination, Skip, Where, tokenizer_of
+from model_contracts.checks.interface import Comparisons, Examination, Skip, Where, tokenizer_of
 from model_contracts.engine.properties.prompt_tokens import compare_prompt_tokens, prompt_ids
 from model_contracts.engine.properties.settled import settled_comparisons
-from model_contracts.engine.search import SHRINK_SECONDS, Found, search
+from model_contracts.engine.search import Found, search, stopped_after
 from model_contracts.engine.trial import Trial
 from model_contracts.inference.budgets import Budgets
 from model_contracts.inference.measures import Agreement, Floats, compare_rows
 from model_contracts.inference.sequential import Buckets
 from model_contracts.inference.sessions import rows_of_both
-from model_contracts.outcome import Comparison, Counterexample
+from model_contracts.outcome import Comparison, Counterexample, Place
 from model_contracts.runtimes.interface import WholeRows, WrongAnswer
 from model_contracts.strategies.prompts import FRAMINGS, Framing, Prompt, joined, prompts
 
 #: Prompts of each framing that are run even where fewer would settle the verdict.
 _OWED = 3
+#: What shrinking a prompt may cost: runs of both models, and tokens that they are given in them.
+SHRINK_RUNS, SHRINK_TOKENS = 96, 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,11 @@ class Comparing:
         contexts = [side.context for side in (source, target) if side.context]
         self.longest = max(2, min(parameters.longest, *contexts)) if contexts else parameters.longest
         self.prompts = 0
+        #: Whether the time budget ended it: then nothing is concluded from the positions so far.
+        self.stopped = False
         self._worst: tuple[Framing, list[int], Floats] | None = None
 
-    def compare(self, examination: Examination, trial: Trial) -> Iterator[Comparison]:
+    def compare(self, examination: Examination, trial: Trial) -> Comparisons:
         """Draw prompts and compare their ids; then run them until settled, and shrink the worst where broken."""
         artifact = examination.source_view.artifact
         examples = trial.max_examples or self.parameters.examples
@@ -57,8 +61,12 @@ class Comparing:
             found = search(strategy, partial(self._draw, mine), examples, trial.seed, seconds=trial.time_budget)
             if found.counterexample is not None:
                 yield from self._other_ids(framing, found, trial)
+            if found.stopped is not None:  # other prompts would be run, and another would be the worst
+                self.stopped = True
+                yield found.stopped.model_copy(update={"place": Place(key=f"{framing} framing")})
+                return
         yield from self._run({framing: mine for framing, mine in drawn.items() if mine}, trial)
-        if self.buckets.state() == "broken" and self._worst is not None:
+        if not self.stopped and self.buckets.state() == "broken" and self._worst is not None:
             trial.counterexample = self._shrunk(trial)
 
     def _draw(self, drawn: list[_Drawn], prompt: Prompt) -> bool:
@@ -74,7 +82,7 @@ class Comparing:
         yield compare_prompt_tokens(framing, found, self.source, self.target, trial)
         raise Skip("missing_input", "the token ids differ: distributions are not comparable")
 
-    def _run(self, drawn: dict[Framing, list[_Drawn]], trial: Trial) -> Iterator[Comparison]:
+    def _run(self, drawn: dict[Framing, list[_Drawn]], trial: Trial) -> Comparisons:
         """Each framing in turn, its longest prompts first.
 
         Of those that are owed one is made long, and the next framing's too where far positions are still open; the
@@ -82,10 +90,17 @@ class Comparing:
         """
         ends = None if trial.time_budget is None else time.monotonic() + trial.time_budget
         queues = {framing: sorted(mine, key=lambda one: -len(one.ids)) for framing, mine in drawn.items()}
+        owed = sum(map(len, queues.values()))
         for nth in range(max(map(len, queues.values()), default=0)):
             for framing, mine in queues.items():
                 enough = self.buckets.state() != "open" or self.buckets.all.count >= self.parameters.positions
-                if nth >= _OWED and (enough or (ends is not None and time.monotonic() > ends)):
+                if nth >= _OWED and enough:
+                    return
+                late = ends is not None and time.monotonic() > ends
+                # What is broken already runs what it owes: which prompt shows it is not a matter of time.
+                if late and self.buckets.state() != "broken" and self.prompts < owed:
+                    self.stopped = True
+                    yield stopped_after(trial.time_budget or 0, self.prompts, owed)
                     return
                 if nth >= len(mine):
                     continue
@@ -166,11 +181,12 @@ class Comparing:
 
     def _fewest(self, ids: list[int], fails: Callable[[list[int]], bool]) -> list[int]:
         """Take runs of tokens away, the longest and the first of them first, while what is left fails."""
-        ends, run = time.monotonic() + SHRINK_SECONDS, len(ids) // 2
+        run, runs, tokens = len(ids) // 2, 0, 0
         while run:
             at = 0
-            while at + run < len(ids) and time.monotonic() < ends:
+            while at + run < len(ids) and runs < SHRINK_RUNS and tokens < SHRINK_TOKENS:
                 fewer = ids[:at] + ids[at + run :]
+                runs, tokens = runs + 1, tokens + len(fewer)
                 if fails(fewer):
                     ids = fewer
                 else:
@@ -182,5 +198,6 @@ class Comparing:
         return float([agreement for _, agreement in self._agreements(ids, len(ids) - 1)][-1].divergence[-1])
 
     def comparisons(self, where: Where, pointer: tuple[str, ...]) -> Iterator[Comparison]:
-        """Every bucket's divergence and agreement against the budget."""
-        yield from settled_comparisons(self.buckets, self.prompts, where, pointer)
+        """Every bucket's divergence and agreement against the budget; nothing where the time budget ended it."""
+        if not self.stopped:
+            yield from settled_comparisons(self.buckets, self.prompts, where, pointer)

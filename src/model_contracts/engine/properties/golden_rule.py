@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal, cast
 
 from pydantic import Field
 
-from model_contracts.checks.interface import Examination, Skip, Where, not_owed, tokenizers_of
+from model_contracts.checks.interface import Comparisons, Examination, Skip, Where, not_owed, tokenizers_of
 from model_contracts.engine.properties.bisect import Departure, compare_modules, first_difference, label_of
 from model_contracts.engine.properties.distributions import Comparing
 from model_contracts.engine.properties.interface import Property
@@ -18,7 +17,7 @@ from model_contracts.engine.trial import Trial
 from model_contracts.inference.budgets import Budgets, bounds, values_kept
 from model_contracts.inference.sequential import Buckets
 from model_contracts.inference.sessions import own_runtime
-from model_contracts.outcome import Comparison, Counterexample, Record
+from model_contracts.outcome import Comparison, Counterexample, Place, Record
 from model_contracts.runtimes.interface import WholeRows
 from model_contracts.strategies.prompts import FRAMINGS, Prompt, prompts
 
@@ -39,7 +38,7 @@ class DistributionParameters(Budgets):
 
 def same_prompt_tokens(
     examination: Examination, parameters: PromptParameters, where: Where, trial: Trial
-) -> Iterator[Comparison]:
+) -> Comparisons:
     """Compare the ids that each side makes of generated prompts, in every framing: these come first."""
     _, tokenizer = tokenizers_of(examination)
     sessions = examination.sessions
@@ -54,12 +53,15 @@ def same_prompt_tokens(
         examples = trial.max_examples or parameters.examples
         strategy = prompts(tokenizer, framing, parameters.longest)
         found = search(strategy, same, examples, trial.seed, seconds=trial.time_budget)
-        yield compare_prompt_tokens(framing, found, source, target, trial)
+        if found.stopped is not None:
+            yield found.stopped.model_copy(update={"place": Place(key=f"{framing} framing")})
+        if found.tried:
+            yield compare_prompt_tokens(framing, found, source, target, trial)
 
 
 def same_distributions(
     examination: Examination, parameters: DistributionParameters, where: Where, trial: Trial
-) -> Iterator[Comparison]:
+) -> Comparisons:
     """Compare next-token distributions until the budget is kept or broken at the stated confidence."""
     if parameters.target_runtime == "own" and own_runtime(examination.target) == "transformers":
         raise not_owed("the target's own runtime is transformers: I-1 compares just that")
@@ -80,7 +82,7 @@ def same_distributions(
 
 def _first_departing(
     examination: Examination, parameters: DistributionParameters, where: Where, trial: Trial
-) -> Iterator[Comparison]:
+) -> Comparisons:
     """The first module that departs on the shrunk prompt, where there is one; the counterexample tells it too."""
     stored, departure = trial.counterexample, parameters.departure
     if stored is None or not isinstance(stored.input, dict) or departure is None:

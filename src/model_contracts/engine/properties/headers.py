@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
 
 from pydantic import Field
 
 from model_contracts.artifact import Artifact
-from model_contracts.checks.interface import Examination, Skip, Where
+from model_contracts.checks.interface import Comparisons, Examination, Skip, Where
 from model_contracts.engine.properties.interface import Property
 from model_contracts.engine.search import search
 from model_contracts.engine.trial import Trial
@@ -26,7 +25,7 @@ class ExampleParameters(Record):
 
 def unknown_dtype_refused(
     examination: Examination, parameters: ExampleParameters, where: Where, trial: Trial
-) -> Iterator[Comparison]:
+) -> Comparisons:
     """Generate headers with an element type that does not exist; our reader must refuse each by name (I-3)."""
     artifact = examination.target
     if not artifact.tensors:
@@ -40,6 +39,10 @@ def unknown_dtype_refused(
         seconds=trial.time_budget,
     )
     tried, smallest = found.tried, found.counterexample
+    if found.stopped is not None:
+        yield found.stopped
+    if not tried:
+        return
     if smallest is not None:
         description = f"{artifact.format} header with tensor {smallest.tensor!r} of type {smallest.dtype!r}"
         trial.counterexample = Counterexample(
@@ -57,8 +60,7 @@ def unknown_dtype_refused(
         holds=smallest is None,
         count=tried,
         bound_from=where("examples"),
-        note=f"{tried:,} generated headers, seed {trial.seed}"
-        + (f"; the time budget of {trial.time_budget:g} s ended it" if found.out_of_time else ""),
+        note=f"{tried:,} generated headers, seed {trial.seed}",
     )
 
 

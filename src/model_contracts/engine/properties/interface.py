@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from model_contracts.checks.interface import Examination, Where
+from model_contracts.checks.interface import Comparisons, Examination, Where
 from model_contracts.engine.trial import Trial
 from model_contracts.outcome import Comparison, Counterexample, Record
 
@@ -16,6 +16,6 @@ class Property:
     """A kind of check whose inputs are generated."""
 
     parameters: type[Record]
-    run: Callable[[Examination, Any, Where, Trial], Iterator[Comparison]]
+    run: Callable[[Examination, Any, Where, Trial], Comparisons]
     #: A stored counterexample again, without Hypothesis (None: what it takes to run again is not stored).
     again: Callable[[Examination, Any, Counterexample], Comparison] | None = None

@@ -71,6 +71,6 @@ def compare_prompt_tokens(
         expected=theirs[:32] if theirs is not None else "the same ids",
         observed=ours[:32] if ours is not None else "the same ids",
         holds=prompt is None,
-        count=max(found.tried, 1),
+        count=found.tried,
         note=None if prompt is None else "the prompts differ, so that answers to them say nothing of the weights",
     )

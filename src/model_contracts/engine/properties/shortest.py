@@ -5,25 +5,24 @@ Hypothesis shrinks the choices that made a text, and a word of a vocabulary is o
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 
-from model_contracts.engine.search import SHRINK_SECONDS
-
-#: Candidates that are tried, at most, and of how many one call is told.
-_MOST, _AT_ONCE = 20_000, 64
+#: What the step may cost: candidates that are tried, and code points in them. One call is told of so many.
+MOST, MOST_CODE_POINTS = 8192, 2_000_000
+_AT_ONCE = 64
 _PLAIN = ("a", "0", " ")
 
 
-def shortest(text: str, fails: Callable[[Sequence[str]], Sequence[bool]], seconds: float = SHRINK_SECONDS) -> str:
+def shortest(text: str, fails: Callable[[Sequence[str]], Sequence[bool]]) -> str:
     """A text that fails, and from which no run of code points can be taken and none made plainer, within the bounds."""
-    ends, tried = time.monotonic() + seconds, 0
+    tried = code_points = 0
     candidates = _smaller(text)
-    while time.monotonic() < ends and tried < _MOST:
+    while tried < MOST and code_points < MOST_CODE_POINTS:
         some = [candidate for _, candidate in zip(range(_AT_ONCE), candidates, strict=False)]
         if not some:
             return text
         tried += len(some)
+        code_points += sum(map(len, some))
         better = next((candidate for candidate, failed in zip(some, fails(some), strict=True) if failed), None)
         if better is not None:
             text, candidates = better, _smaller(better)
