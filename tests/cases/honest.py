@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from cases.declared import HONEST as DECLARED
 from cases.interface import LLAMA, QWEN2, CheckArguments, Make
 from cases.padding import HONEST as PADDED
 from cases.pair_hyperparameters import llama3_factors, with_llama3
@@ -88,4 +89,5 @@ HONEST: dict[str, Make] = {
     "llama-older-config": _older_config,
     "llama3-rope-factors": with_llama3(llama3_factors()),
     "qwen2-name-with-dots": _names_with_dots,
+    **DECLARED,
 }
