@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from model_contracts.anatomy.budgets import Budgets
 from model_contracts.checks import (
+    beside,
     bijection,
     chat_template,
     claimed_types,
@@ -21,6 +22,7 @@ from model_contracts.checks import (
     pair_types,
     rope_frequencies,
     special_ids,
+    storage,
     tied_embeddings,
     tokenizer_flags,
     tokenizer_pair,
@@ -37,6 +39,7 @@ READS_VALUES = frozenset({"elementwise", "layers_differ", "moments_preserved", "
 AFTER_THE_PASS = READS_VALUES | {"container", "source_container"}
 
 KINDS: dict[str, Kind] = {
+    "beside": Kind(beside.Parameters, beside.beside),
     "bijection": Kind(NoParameters, bijection.bijection),
     "claimed_types": Kind(claimed_types.Parameters, claimed_types.claimed_types),
     "container": Kind(container.Parameters, container.container),
@@ -59,6 +62,7 @@ KINDS: dict[str, Kind] = {
     "same_vocabulary": Kind(NoParameters, tokenizer_pair.same_vocabulary),
     "source_container": Kind(container.Parameters, container.source_container),
     "special_ids": Kind(special_ids.Parameters, special_ids.special_ids_check),
+    "storage": Kind(NoParameters, storage.storage),
     "tied_embeddings": Kind(NoParameters, tied_embeddings.tied_embeddings),
     "tokenizer_present": Kind(NoParameters, tokenizer_present.tokenizer_present),
     "values_alive": Kind(values_alive.Parameters, values_alive.values_alive),
