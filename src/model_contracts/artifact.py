@@ -177,6 +177,16 @@ class Sidecar:
     how: str
 
 
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One part of a sentence-transformers folder: the class that reads it, its folder, its config and weights."""
+
+    kind: str
+    path: str
+    config: Mapping[str, Any] | None
+    container: Container | None
+
+
 @dataclass(frozen=True)
 class Artifact:
     """One model as one set of files in one format, with what lies beside it."""
@@ -192,6 +202,8 @@ class Artifact:
     generation_config: Mapping[str, Any] | None = None
     tokenizer_config: Mapping[str, Any] | None = None
     chat_template: str | None = None
+    #: What follows the transformer, as modules.json lists it.
+    modules: tuple[Module, ...] = ()
     #: Reads the tokenizer when it is first asked for: a large vocabulary is read while the weights are.
     read_tokenizer: Callable[[], Tokenizer | None] = lambda: None
 

@@ -28,7 +28,7 @@ def declared(artifact: Artifact, family: Family) -> dict[str, Declared]:
     found: dict[str, Declared] = {}
     for name, parameter in family.hyperparameters.items():
         for key, lookup, file in _places(artifact, parameter):
-            value = _at(lookup, key)
+            value = _one(_at(lookup, key))
             if _usable(value):
                 flag = lookup.get(parameter.enabled_by) if parameter.enabled_by else None
                 found[name] = Declared(value, Place(file=file, key=key), enabled=flag is not False)
@@ -91,6 +91,13 @@ def _at(mapping: Mapping[str, Any], key: str) -> Any:
         if not isinstance(value, Mapping) or part not in value:
             return None
         value = value[part]
+    return value
+
+
+def _one(value: Any) -> Any:
+    """The value of an array that has the same one for every layer; any other value as it is."""
+    if isinstance(value, list | tuple) and value and all(part == value[0] for part in value):
+        return value[0]
     return value
 
 

@@ -12,6 +12,7 @@ from model_contracts.checks import (
     family_shapes,
     family_tensors,
     hyperparameters,
+    layers_differ,
     marked_tokens,
     merges,
     merges_pair,
@@ -31,7 +32,7 @@ from model_contracts.checks import (
 from model_contracts.checks.interface import Kind, NoParameters
 
 #: Kinds that need the pass over the bytes.
-READS_VALUES = frozenset({"elementwise", "moments_preserved", "values_alive", "values_finite"})
+READS_VALUES = frozenset({"elementwise", "layers_differ", "moments_preserved", "values_alive", "values_finite"})
 #: Kinds that wait for it: the container's ledger takes in what reading the bytes and the tokenizer brought up.
 AFTER_THE_PASS = READS_VALUES | {"container", "source_container"}
 
@@ -43,6 +44,7 @@ KINDS: dict[str, Kind] = {
     "family_shapes": Kind(NoParameters, family_shapes.family_shapes),
     "family_tensors": Kind(NoParameters, family_tensors.family_tensors),
     "hyperparameters": Kind(NoParameters, hyperparameters.hyperparameters),
+    "layers_differ": Kind(layers_differ.Parameters, layers_differ.layers_differ),
     "marked_tokens": Kind(NoParameters, marked_tokens.marked_tokens),
     "merges": Kind(NoParameters, merges.merges),
     "moments_preserved": Kind(Budgets, moments_preserved.moments_preserved),

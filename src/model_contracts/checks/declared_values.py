@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from model_contracts.anatomy.declared_keys import Plain, Said, Side
@@ -231,7 +232,11 @@ def _or_assumed(key: str, value: Plain | None, side: Side) -> Plain | None:
 
 def _without_counterpart(side: Side, other: Side, values: dict[str, Plain | None]) -> Iterator[Comparison | Uncompared]:
     for key, value in values.items():
-        if value is None:
+        # The parts of a sentence model are compared with modules.json.
+        parts = other.view.artifact.modules and fnmatchcase(key, "*.pooling_type") | fnmatchcase(
+            key, "*.dense_*_feat_*"
+        )
+        if value is None or parts:
             continue
         built = [
             line

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from model_contracts.anatomy.names import layer_count, template
 from model_contracts.anatomy.part_tensors import sizes_of
 from model_contracts.anatomy.view import View
+from model_contracts.checks.declared_parts import declared_parts
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, missing_input
 from model_contracts.family import HyperParameter
 from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
@@ -25,6 +26,7 @@ def hyperparameters(examination: Examination, parameters: NoParameters, where: W
         return
     if view.family is None:
         yield from _without_family(view)
+        yield from declared_parts(view)
         return
     for name, parameter in view.family.hyperparameters.items():
         if parameter.owed and name not in view.declared:
@@ -33,6 +35,7 @@ def hyperparameters(examination: Examination, parameters: NoParameters, where: W
     yield from _layers(view)
     yield from _against_embedding(view)
     yield from _against_each_other(view)
+    yield from declared_parts(view)
 
 
 def _without_family(view: View) -> Comparisons:

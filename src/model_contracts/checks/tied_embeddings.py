@@ -65,8 +65,24 @@ def _agree(view: View) -> Iterator[Comparison]:
             holds=there,
             note=None if there else "the model would run with a random or missing head (transformers issue 43159)",
         )
+        if there and head is not None and flag is not None:
+            yield _untied(place, embedding, head)
         return
     yield from _tied(view, place, embedding, head)
+
+
+def _untied(place: Place, embedding: Tensor, head: Tensor) -> Comparison:
+    """An untied head was trained by itself: equal to the embedding in every byte, it was copied from it."""
+    equal = head.dtype == embedding.dtype and head.shape == embedding.shape and same_bytes(head, embedding)
+    return Comparison(
+        measure="untied_head",
+        place=Place(file=head.file.name, tensor=head.name),
+        expected=f"other values than {embedding.name}",
+        observed="equal in every byte" if equal else "other bytes",
+        holds=not equal,
+        count=head.elements or 1,
+        note=f"{place} says that the two are not tied: the trained head was lost" if equal else None,
+    )
 
 
 def _tied(view: View, place: Place, embedding: Tensor, head: Tensor | None) -> Iterator[Comparison]:
