@@ -42,9 +42,7 @@ class FamilyTensor(Record):
     huggingface: str = Field(description="Its Hugging Face name, `{n}` for the layer.")
     shape: tuple[Dimension, ...] = Field(description="Row-major; each axis is a product of hyper-parameters.")
     presence: Literal["required", "optional", "unless_tied"] = "required"
-    declared_by: str | None = Field(
-        None, description="A config.json flag: where it is true the tensor is owed, where it is false it is not read."
-    )
+    required_by: str | None = Field(None, description="A config.json flag that makes it required.")
     vocabulary_rows: bool = Field(False, description="Rows are tokens: more rows than tokens is padding, not an error.")
     may_be_constant: bool = Field(False, description="One value in every place is legitimate (a norm of ones).")
     may_be_zero: bool = Field(False, description="All zeros is legitimate (a bias never trained).")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from cases.beside import HONEST as BESIDE
 from cases.interface import LLAMA, QWEN2, CheckArguments, Make
 from cases.padding import HONEST as PADDED
 from cases.pair_hyperparameters import llama3_factors, with_llama3
@@ -82,6 +83,7 @@ HONEST: dict[str, Make] = {
     "qwen2-sharded-again": _sharded,
     "qwen2-padded-vocabulary": _padded,
     **PADDED,
+    **BESIDE,
     "qwen2-tied-head-saved-too": _head_equal,
     "qwen2-apr": _apr(QWEN2),
     "llama-apr": _apr(LLAMA),

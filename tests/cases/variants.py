@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cases import (
+    beside,
     config,
     container_apr,
     container_gguf,
@@ -28,6 +29,7 @@ BROKEN: tuple[Variant, ...] = (
     *container_apr.VARIANTS,
     *shards.VARIANTS,
     *sources.VARIANTS,
+    *beside.VARIANTS,
     *config.VARIANTS,
     *tokenizer.VARIANTS,
     *values.VARIANTS,

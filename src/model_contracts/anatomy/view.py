@@ -131,7 +131,9 @@ class View:
         if self.family is not None:
             return None
         if self.architecture is None:
-            return "the artifact does not say what architecture it is"
+            beside = "no config.json beside it" if self.artifact.config is None else "its config.json names none"
+            where = beside if self.artifact.format == "safetensors" else "its metadata name none"
+            return f"the artifact does not say what architecture it is ({where})"
         return f"no family is shipped for {self.architecture.words}"
 
     def role(self, canonical_name: str) -> FamilyTensor | None:

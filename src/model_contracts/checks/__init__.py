@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from model_contracts.anatomy.budgets import Budgets
 from model_contracts.checks import (
+    beside,
     bijection,
     chat_template,
     claimed_types,
@@ -37,6 +38,7 @@ READS_VALUES = frozenset({"elementwise", "layers_differ", "moments_preserved", "
 AFTER_THE_PASS = READS_VALUES | {"container", "source_container"}
 
 KINDS: dict[str, Kind] = {
+    "beside": Kind(beside.Parameters, beside.beside),
     "bijection": Kind(NoParameters, bijection.bijection),
     "claimed_types": Kind(claimed_types.Parameters, claimed_types.claimed_types),
     "container": Kind(container.Parameters, container.container),

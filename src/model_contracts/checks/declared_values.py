@@ -233,10 +233,8 @@ def _or_assumed(key: str, value: Plain | None, side: Side) -> Plain | None:
 def _without_counterpart(side: Side, other: Side, values: dict[str, Plain | None]) -> Iterator[Comparison | Uncompared]:
     for key, value in values.items():
         # The parts of a sentence model are compared with modules.json.
-        parts = other.view.artifact.modules and fnmatchcase(key, "*.pooling_type") | fnmatchcase(
-            key, "*.dense_*_feat_*"
-        )
-        if value is None or parts:
+        of_parts = any(fnmatchcase(key, pattern) for pattern in ("*.pooling_type", "*.dense_*_feat_*"))
+        if value is None or (of_parts and other.view.artifact.modules):
             continue
         built = [
             line

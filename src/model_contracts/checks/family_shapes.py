@@ -24,7 +24,7 @@ def family_shapes(examination: Examination, parameters: NoParameters, where: Whe
         yield from _of_family(view, view.family)
         return
     if view.architecture is None:
-        raise missing_input(f"{view.unknown} (no config.json beside it)")
+        raise missing_input(str(view.unknown))
     for name, tensor in view.artifact.tensors.items():
         place = Place(file=tensor.file.name, tensor=name)
         yield Uncompared(place=place, reason=f"{view.unknown}: the shapes of its tensors are not known")

@@ -24,6 +24,11 @@ def hyperparameters(examination: Examination, parameters: NoParameters, where: W
     if not view.part.whole:
         yield from sizes_of(view.artifact, view.part)
         return
+    yield from _sizes(view)
+    yield from declared_parts(view)
+
+
+def _sizes(view: View) -> Comparisons:
     if view.family is None:
         yield from _without_family(view)
         yield from declared_parts(view)
@@ -35,13 +40,12 @@ def hyperparameters(examination: Examination, parameters: NoParameters, where: W
     yield from _layers(view)
     yield from _against_embedding(view)
     yield from _against_each_other(view)
-    yield from declared_parts(view)
 
 
 def _without_family(view: View) -> Comparisons:
     """What is decided without a family: numbers that are none, and layers that are declared and not there."""
     if view.architecture is None:
-        raise missing_input(f"{view.unknown} (no config.json beside it)")
+        raise missing_input(str(view.unknown))
     for comparison in _counts(view):
         # 0 says of many a size that the architecture has no such thing: heads, an MLP, rotary positions.
         if not comparison.holds and comparison.observed == 0:

@@ -48,7 +48,7 @@ def missing_input(reason: str) -> Skip:
 def family_of(view: View) -> Family:
     """The family of an artifact; raises Skip where it says nothing or says a word that no family knows."""
     if view.family is None:
-        raise missing_input(f"{view.unknown}{'' if view.architecture else ' (no config.json beside it)'}")
+        raise missing_input(str(view.unknown))
     return view.family
 
 
@@ -65,8 +65,16 @@ def owed_to(examination: Examination, check: str) -> None:
 def tokenizer_of(artifact: Artifact) -> Tokenizer:
     """The tokenizer of an artifact; raises Skip where there is none."""
     if artifact.tokenizer is None:
-        raise missing_input("the artifact carries no tokenizer")
+        raise missing_input(_no_tokenizer(artifact, "the artifact carries no tokenizer"))
     return artifact.tokenizer
+
+
+def _no_tokenizer(artifact: Artifact, otherwise: str) -> str:
+    """Why there is no tokenizer to be had: what lies there and is not read is named."""
+    said = (
+        f"{name} lies beside the weights and is not read: {why}" for name, why in artifact.unread_tokenizers.items()
+    )
+    return next(said, otherwise)
 
 
 class NoParameters(Record):
@@ -227,8 +235,10 @@ def tokenizers_of(examination: Examination) -> tuple[Tokenizer, Tokenizer]:
     """Target's and source's tokenizer; raises Skip where either has none."""
     source = examination.source_view.artifact.tokenizer
     if source is None:
-        raise missing_input("the source carries no tokenizer to compare with")
+        raise missing_input(
+            _no_tokenizer(examination.source_view.artifact, "the source carries no tokenizer to compare with")
+        )
     target = examination.target.tokenizer
     if target is None:
-        raise missing_input("the target carries no tokenizer to compare")
+        raise missing_input(_no_tokenizer(examination.target, "the target carries no tokenizer to compare"))
     return target, source

@@ -18,7 +18,7 @@ def tied_embeddings(examination: Examination, parameters: NoParameters, where: W
         yield from _agree(view)
         return
     if view.architecture is None:
-        raise missing_input(f"{view.unknown} (no config.json beside it)")
+        raise missing_input(str(view.unknown))
     yield from _without_family(view)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from model_contracts.cli.check import keep, split
 from model_contracts.cli.output import colour, width
-from model_contracts.reporters import REPORTERS
+from model_contracts.reporters import REPORTERS, verdicts
 from model_contracts.terminal import safe
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tier", choices=("smoke", "mvp", "full"), default="mvp", help="of the playbook of --init")
     parser.add_argument("--lock", action="store_true", help="record the playbook's digest beside it, and stop")
     parser.add_argument("--format", choices=tuple(REPORTERS), default="text", help="how the report is written")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict lines only")
     parser.add_argument("--no-color", action="store_true", help="no colours")
 
 
@@ -108,7 +109,7 @@ def _qualify(request: QualifyRequest, arguments: argparse.Namespace) -> int:
 
     outcomes, record = qualify(replace(request, tell=_teller()))
     code = keep(request.output, outcomes, record, int(record.decision.exit_code))
-    report = REPORTERS[arguments.format]
+    report = verdicts if arguments.quiet and arguments.format == "text" else REPORTERS[arguments.format]
     sys.stdout.write(report(outcomes, record, width=width(), color=colour(arguments.no_color)))
     return code
 

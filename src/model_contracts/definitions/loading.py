@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from model_contracts import door
 from model_contracts.contract import Contract
 from model_contracts.definitions import shipped
 from model_contracts.definitions.errors import DefinitionError, nearest
@@ -192,8 +193,9 @@ def tree_of(path: Path, shown: str) -> tuple[Tree, str]:
     from blake3 import blake3
 
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        data = door.read(path, MAX_BYTES)
+    except door.TooLong:
+        raise DefinitionError(shown, 1, 1, f"a definition of at most {MAX_BYTES:,} bytes", "more") from None
     except OSError as error:
         raise DefinitionError(shown, None, None, "a definition file", (error.strerror or "no file").lower()) from None
     return parse(data, shown), f"blake3:{blake3(data).hexdigest()}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +10,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
+from model_contracts import door, placing
 from model_contracts.contract import Contract
 from model_contracts.converter import CommandConverter
 from model_contracts.definitions.shipped import Kind
@@ -92,14 +94,25 @@ def file_name(name: str) -> str:
     return f"{name}.schema.json"
 
 
-def write(directory: Path) -> list[Path]:
+def write(directory: Path, *, force: bool = False) -> list[Path]:
     """Write every schema below a directory, which is made where it is absent; returns the files."""
     directory.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, schema in generate().items():
-        paths.append(directory / file_name(name))
-        paths[-1].write_text(text(schema), encoding="utf-8")
+    texts = {directory / file_name(name): text(schema).encode() for name, schema in generate().items()}
+    if not force and (there := [path for path in placing.standing(texts) if not _holds(path, texts[path])]):
+        raise FileExistsError(errno.EEXIST, placing.taken(there))
+    for path, data in texts.items():
+        paths.append(path)
+        if not _holds(path, data):
+            placing.write(path, data, replace=force)
     return paths
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return door.read(path, len(data)) == data
+    except OSError:
+        return False
 
 
 def _schema(name: Name) -> Schema:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from model_contracts import door
 from model_contracts.artifact import Format, SentencePiece, Sidecar, Tokenizer
 from model_contracts.formats.chat_templates import templates_beside
 from model_contracts.formats.documents import read_object
@@ -77,10 +78,7 @@ def _find(
         names = (ADAPTER_CONFIG,)
     plain = [(folder / name, "lies beside the weights") for name in names]
     for path, how in named + (plain if format == "safetensors" else []):
-        try:
-            there = path.is_file()
-        except (OSError, ValueError):
-            there = False
+        there = door.is_regular(path)
         if there and stays_in(folder, path):
             return Sidecar(role, path, how)
         if there:

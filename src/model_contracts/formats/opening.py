@@ -106,10 +106,10 @@ def open_artifact(path: Path) -> Artifact:
         config=taken.config,
         generation_config=taken.generation_config,
         tokenizer_config=taken.tokenizer_config,
+        modules=read_modules(found.folder, open_container, ledger) if format == "safetensors" else (),
         read_sentencepiece=taken.read_sentencepiece,
         unread_tokenizers=taken.unread_tokenizers,
         chat_templates=taken.chat_templates,
-        modules=read_modules(found.folder, open_container, ledger) if format == "safetensors" else (),
         **_carried(containers, taken),
     )
 
