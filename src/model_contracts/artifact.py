@@ -16,6 +16,15 @@ Format = Literal["safetensors", "gguf", "apr"]
 
 
 @dataclass(frozen=True, slots=True)
+class Packed:
+    """How a weight of several stored tensors is packed: the layout in words, its parts, whether its shape is known."""
+
+    layout: str
+    parts: tuple[Tensor, ...]
+    shape_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Tensor:
     """One tensor as its container declares it.
 
@@ -35,6 +44,8 @@ class Tensor:
     placeholder: bool = False
     #: False where the file ends before the tensor does, or its extent is otherwise not to be read.
     readable: bool = True
+    #: Of a weight that is several stored tensors: how it is packed. Its shape is that of the weight.
+    packed: Packed | None = None
 
     @property
     def elements(self) -> int:
@@ -172,7 +183,9 @@ class SentencePiece:
 class Sidecar:
     """A file beside the weights that the artifact took, and how it was found."""
 
-    role: Literal["config", "generation_config", "tokenizer", "tokenizer_config", "chat_template", "index"]
+    role: Literal[
+        "config", "generation_config", "tokenizer", "tokenizer_config", "chat_template", "index", "quantization"
+    ]
     path: Path
     how: str
 
@@ -201,6 +214,8 @@ class Artifact:
     config: Mapping[str, Any] | None = None
     generation_config: Mapping[str, Any] | None = None
     tokenizer_config: Mapping[str, Any] | None = None
+    #: How the weights are packed, where a file of its own says so (hf_quant_config.json, quantize_config.json).
+    quantization: Mapping[str, Any] | None = None
     chat_template: str | None = None
     #: What follows the transformer, as modules.json lists it.
     modules: tuple[Module, ...] = ()

@@ -8,7 +8,7 @@ from math import isnan, prod
 from typing import Any
 
 from model_contracts.artifact import Artifact
-from model_contracts.family import Family, HyperParameter
+from model_contracts.family import Dimension, Family, HyperParameter
 from model_contracts.outcome import Place
 
 Number = int | float | bool | str
@@ -65,6 +65,17 @@ def default(parameter: HyperParameter, numbers: Mapping[str, Number]) -> Number 
             return int(prod(parts)) if fallback.product else sum(parts)  # type: ignore[type-var, arg-type, return-value]
         return None
     return fallback.value
+
+
+def size_of(axis: Dimension, numbers: Mapping[str, Number]) -> int | None:
+    """The size of an axis, a product of hyper-parameters and numbers; None where one of them is not known."""
+    size = 1
+    for factor in axis:
+        value = numbers.get(factor) if isinstance(factor, str) else factor
+        if not isinstance(value, int) or isinstance(value, bool):
+            return None
+        size *= value
+    return size
 
 
 def _places(artifact: Artifact, parameter: HyperParameter) -> Iterator[tuple[str, Mapping[str, Any], str | None]]:

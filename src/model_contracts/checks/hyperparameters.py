@@ -135,7 +135,7 @@ def _layers(view: View) -> Iterator[Comparison]:
 
 def _against_embedding(view: View) -> Iterator[Comparison]:
     embedding = view.by_canonical.get("token_embd.weight")
-    if embedding is None or len(embedding.shape) != 2:
+    if embedding is None or len(embedding.shape) != 2 or (embedding.packed and not embedding.packed.shape_known):
         return
     for name, size in zip(("vocab_size", "hidden_size"), embedding.shape, strict=True):
         if name in view.declared:

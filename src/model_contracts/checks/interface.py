@@ -13,7 +13,7 @@ from model_contracts.anatomy.parts import WEIGHTLESS
 from model_contracts.anatomy.parts import not_owed as not_owed_by
 from model_contracts.anatomy.prefixes import WRAPPERS
 from model_contracts.anatomy.view import View
-from model_contracts.artifact import Artifact, Tokenizer
+from model_contracts.artifact import Artifact, Tensor, Tokenizer
 from model_contracts.family import Family, Recipes
 from model_contracts.kernels.interface import Pairing, Sweep, SweepRequest
 from model_contracts.outcome import Comparison, Place, Record, SkipCause, Uncompared
@@ -174,14 +174,25 @@ class Examination:
 
 
 def unread(examination: Examination) -> Iterator[Uncompared]:
-    """Tensors of the target that the pass gave no moments of: nothing decodes them, or their bytes are not there."""
+    """Weights of the target without moments: nothing decodes them or their layout, or their bytes are not there."""
     moments = examination.sweep.moments
-    for name, tensor in examination.target.tensors.items():
+    for name, tensor in examination.view.artifact.tensors.items():
+        if tensor.packed is not None:
+            yield packed(tensor)
+            continue
         if name in moments or tensor.placeholder or not tensor.elements:
             continue
         known = tensor.dtype not in examination.sweep.undecoded
         reason = "its bytes are not there" if known else f"nothing decodes type {tensor.dtype}"
         yield Uncompared(place=Place(file=tensor.file.name, tensor=name), count=tensor.elements, reason=reason)
+
+
+def packed(tensor: Tensor) -> Uncompared:
+    """The values of a packed weight, which nothing decodes."""
+    assert tensor.packed is not None
+    reason = f"not evaluated: values of layout {tensor.packed.layout}"
+    place = Place(file=tensor.file.name, tensor=tensor.name)
+    return Uncompared(place=place, count=max(tensor.elements, 1), reason=reason)
 
 
 def uncompared(pairing: Pairing, sweep: Sweep) -> Uncompared:

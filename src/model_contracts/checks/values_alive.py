@@ -29,6 +29,8 @@ def values_alive(examination: Examination, parameters: Parameters, where: Where)
     view = examination.view
     tokens = view.artifact.tokenizer.used if view.artifact.tokenizer else None
     for name, moments in examination.sweep.moments.items():
+        if name in view.storage.parts:
+            continue
         tensor = view.artifact.tensors[name]
         if not moments.finite or tensor.type.kind not in ("float", "quantised"):
             continue

@@ -21,6 +21,7 @@ from model_contracts.invariant import Corpus, Definition, Invariant
 if TYPE_CHECKING:
     from model_contracts.converter import CommandConverter
     from model_contracts.keys import Keys
+    from model_contracts.scheme import Scheme
     from model_contracts.tokenization import Tokenizers
 
 D = TypeVar("D", bound=Definition)
@@ -40,6 +41,7 @@ _TYPES: dict[shipped.Kind, tuple[str, str]] = {
     "tier": ("model_contracts.playbook", "Tier"),
     "system": ("model_contracts.playbook", "System"),
     "audit": ("model_contracts.sign", "Sign"),
+    "scheme": ("model_contracts.scheme", "Scheme"),
 }
 
 
@@ -126,6 +128,14 @@ def load_family(name: str | Path) -> Family:
 def load_families() -> tuple[Family, ...]:
     """Every shipped family, merged; abstract ones too."""
     return tuple(load_family(name) for name in shipped.shipped_ids("family"))
+
+
+@cache
+def load_schemes() -> tuple[Scheme, ...]:
+    """Every shipped scheme of storage."""
+    from model_contracts.scheme import Scheme
+
+    return tuple(load(Scheme, name) for name in shipped.shipped_ids("scheme"))
 
 
 def invariant_of(contract: Contract, index: int) -> Invariant:

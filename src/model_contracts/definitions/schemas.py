@@ -22,6 +22,7 @@ from model_contracts.keys import Keys
 from model_contracts.outcome import Evidence, Run
 from model_contracts.playbook import Playbook, System, Tier
 from model_contracts.runtime import CommandRuntime
+from model_contracts.scheme import Scheme
 from model_contracts.sign import Sign
 from model_contracts.tokenization import Tokenizers
 
@@ -46,6 +47,7 @@ _TYPES: dict[Name, tuple[Any, JsonSchemaMode, str]] = {
     "tier": (Tier, "validation", "What a qualification of some depth looks at"),
     "system": (System, "validation", "A converter and runtimes that are qualified together"),
     "audit": (Sign, "validation", "How a verdict looks that is worth nothing, and what a person is told of it"),
+    "scheme": (Scheme, "validation", "How a weight is stored as several tensors"),
     "golden": (Golden, "validation", "A golden file: what a model answered to stored prompts"),
     "evidence": (Evidence, "serialization", "evidence.json: the outcomes of a run"),
     "founding-evidence": (FoundingEvidence, "validation", "evidence.json of the founding system"),

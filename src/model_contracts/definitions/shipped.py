@@ -23,6 +23,7 @@ Kind = Literal[
     "tier",
     "system",
     "audit",
+    "scheme",
 ]
 
 _FOLDERS: dict[Kind, resources.Folder] = {
@@ -39,11 +40,13 @@ _FOLDERS: dict[Kind, resources.Folder] = {
     "tier": "contracts",
     "system": "contracts",
     "audit": "contracts",
+    "scheme": "contracts",
 }
 #: Folders of `contracts/`, the deeper ones first.
 _BELOW: dict[str, Kind] = {
     "audit/": "audit",
     "families/": "family",
+    "schemes/": "scheme",
     "converters/": "converter",
     "runtimes/": "runtime",
     "qualification/tiers/": "tier",

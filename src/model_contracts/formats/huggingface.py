@@ -30,6 +30,7 @@ class Beside:
     config: Mapping[str, Any] | None = None
     generation_config: Mapping[str, Any] | None = None
     tokenizer_config: Mapping[str, Any] | None = None
+    quantization: Mapping[str, Any] | None = None
     read_tokenizer: Callable[[], Tokenizer | None] = lambda: None
     read_sentencepiece: Callable[[], SentencePiece | None] = lambda: None
     unread_tokenizers: Mapping[str, str] = field(default_factory=dict)
@@ -53,6 +54,7 @@ def beside(folder: Path, weights: Path | None, format: Format, ledger: Ledger, a
     taken.config = _object(taken, "config", ledger)
     taken.generation_config = _object(taken, "generation_config", ledger)
     taken.tokenizer_config = _object(taken, "tokenizer_config", ledger)
+    taken.quantization = _object(taken, "quantization", ledger)
     if (sidecar := taken.sidecars.get("tokenizer")) is not None:
         taken.read_tokenizer = partial(_tokenizer, sidecar.path, taken.tokenizer_config, ledger)
         if (model := sentencepiece_beside(folder)) is not None:

@@ -110,6 +110,7 @@ def open_artifact(path: Path) -> Artifact:
         read_sentencepiece=taken.read_sentencepiece,
         unread_tokenizers=taken.unread_tokenizers,
         chat_templates=taken.chat_templates,
+        quantization=taken.quantization,
         **_carried(containers, taken),
     )
 

@@ -118,6 +118,18 @@ def same_bytes(first: Tensor, second: Tensor) -> bool:
         files.close()
 
 
+def small_bytes(tensor: Tensor, most: int, files: Files) -> bytes | None:
+    """The bytes of a small tensor; None where it is larger than `most`, or cannot be read whole."""
+    if not tensor.readable or tensor.nbytes > most:
+        return None
+    buffer = np.empty(tensor.nbytes, np.uint8)
+    try:
+        files.get(tensor.file).read(buffer, tensor.offset)
+    except ReadFailed:
+        return None
+    return buffer.tobytes()
+
+
 def _side_by_side(files: Files, first: Tensor, second: Tensor) -> Iterator[tuple[Bytes, Bytes]]:
     buffers = [np.empty(min(_PIECE, first.nbytes), np.uint8) for _ in range(2)]
     for start in range(0, first.nbytes, _PIECE):
