@@ -16,6 +16,15 @@ Format = Literal["safetensors", "gguf", "apr"]
 
 
 @dataclass(frozen=True, slots=True)
+class Packed:
+    """How a weight of several stored tensors is packed: the layout in words, its parts, whether its shape is known."""
+
+    layout: str
+    parts: tuple[Tensor, ...]
+    shape_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Tensor:
     """One tensor as its container declares it.
 
@@ -35,6 +44,8 @@ class Tensor:
     placeholder: bool = False
     #: False where the file ends before the tensor does, or its extent is otherwise not to be read.
     readable: bool = True
+    #: Of a weight that is several stored tensors: how it is packed. Its shape is that of the weight.
+    packed: Packed | None = None
 
     @property
     def elements(self) -> int:
@@ -172,9 +183,21 @@ class SentencePiece:
 class Sidecar:
     """A file beside the weights that the artifact took, and how it was found."""
 
-    role: Literal["config", "generation_config", "tokenizer", "tokenizer_config", "chat_template", "index"]
+    role: Literal[
+        "config", "generation_config", "tokenizer", "tokenizer_config", "chat_template", "index", "quantization"
+    ]
     path: Path
     how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One part of a sentence-transformers folder: the class that reads it, its folder, its config and weights."""
+
+    kind: str
+    path: str
+    config: Mapping[str, Any] | None
+    container: Container | None
 
 
 @dataclass(frozen=True)
@@ -191,7 +214,11 @@ class Artifact:
     config: Mapping[str, Any] | None = None
     generation_config: Mapping[str, Any] | None = None
     tokenizer_config: Mapping[str, Any] | None = None
+    #: How the weights are packed, where a file of its own says so (hf_quant_config.json, quantize_config.json).
+    quantization: Mapping[str, Any] | None = None
     chat_template: str | None = None
+    #: What follows the transformer, as modules.json lists it.
+    modules: tuple[Module, ...] = ()
     #: Reads the tokenizer when it is first asked for: a large vocabulary is read while the weights are.
     read_tokenizer: Callable[[], Tokenizer | None] = lambda: None
 

@@ -14,7 +14,7 @@ from model_contracts.artifact import Format
 #: The suffix of each format. It is compared with the content, and never decides what a file is.
 SUFFIXES: dict[str, Format] = {".safetensors": "safetensors", ".gguf": "gguf", ".apr": "apr"}
 
-Role = Literal["config", "generation_config", "tokenizer", "tokenizer_config", "chat_template", "index"]
+Role = Literal["config", "generation_config", "tokenizer", "tokenizer_config", "chat_template", "index", "quantization"]
 
 #: What the files beside the weights are called, in the order they are looked for.
 SIDECAR_FILES: dict[Role, tuple[str, ...]] = {
@@ -23,6 +23,7 @@ SIDECAR_FILES: dict[Role, tuple[str, ...]] = {
     "tokenizer": ("tokenizer.json",),
     "tokenizer_config": ("tokenizer_config.json",),
     "chat_template": ("chat_template.jinja", "chat_template.json"),
+    "quantization": ("hf_quant_config.json", "quantize_config.json", "quant_config.json"),
 }
 
 #: What the config of an adapter is called; it counts beside weights that bear an adapter's name.

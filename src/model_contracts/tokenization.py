@@ -68,6 +68,7 @@ class Tokenizers(Definition):
     title: str
     kinds: dict[str, TokenizerKind]
     pretokenizers: tuple[PreTokenizer, ...]
+    classes: dict[str, Assumed] = Field(default_factory=dict, description="Class of tokenizer_config.json to its ways.")
     filled: tuple[Filled, ...] = ()
     defaults: dict[str, dict[str, JsonValue]] = Field(description="Type of a part to its options and what they are.")
     ignored: tuple[Ignored, ...]

@@ -181,11 +181,23 @@ def test_a_vocabulary_owes_its_tokenizer_alone_and_proves_no_model_unless_its_na
     assert "a vocabulary alone, or a model that lost them all" in found[FAMILY].reason
 
 
-def test_a_vocabulary_held_against_a_model_has_lost_every_tensor(tmp_path: Path) -> None:
+def test_a_conversion_without_tensors_has_lost_them_unless_its_name_says_vocabulary(tmp_path: Path) -> None:
     model = read_gguf_model(QWEN2_Q4_K_M)
     model.tensors.clear()
-    found, code = outcomes(model.write(tmp_path / "ggml-vocab-qwen2.gguf"), QWEN2)
+    found, code = outcomes(model.write(tmp_path / "tiny-qwen2.gguf"), QWEN2)
     assert code == 1 and found["F-CONTRACT-I2-001"].violated == 50
+    found, _ = outcomes(model.write(tmp_path / "ggml-vocab-qwen2.gguf"), QWEN2)
+    assert found["F-CONTRACT-I2-001"].skip_cause == "not_owed"
+    assert [gate for gate, o in found.items() if o.outcome is Verdict.FALSIFIED] == []
+
+
+def test_an_adapter_is_held_against_another_adapter_and_against_a_model_nothing_is_proven(tmp_path: Path) -> None:
+    ours, theirs = adapter(tmp_path / "ours"), adapter(tmp_path / "theirs")
+    assert outcomes(ours, theirs)[0]["F-CONTRACT-I4-002"].outcome is Verdict.CORROBORATED
+    found, code = outcomes(ours, QWEN2)
+    assert code == 3 and "the target is an adapter and the source a model" in found["F-CONTRACT-I2-001"].reason
+    found, code = outcomes(gguf_part(tmp_path / "lora.gguf", LORA_KEYS, LORA_TENSORS), ours)
+    assert code == 3 and "what a converter does to its tensors is not known" in found["F-CONTRACT-I2-001"].reason
 
 
 def test_a_tokenizer_alone_is_kept_and_a_model_whose_weights_are_gone_is_refused(tmp_path: Path) -> None:

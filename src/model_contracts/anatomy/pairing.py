@@ -68,6 +68,13 @@ def match(target: View, source: View) -> Match:
 
 def _unknown(target: View, source: View) -> str | None:
     """What is not known of the two, as a sentence begins with it (None: a family knows both)."""
+    ours, theirs = target.part, source.part
+    if (ours.whole, theirs.whole) == (True, True) or "vocabulary" in (ours.name, theirs.name):
+        pass
+    elif ours.name != theirs.name:
+        return f"the target is {ours.words} and the source {theirs.words}: what one owes the other is not known"
+    else:
+        return f"no family is shipped for {ours}: what a converter does to its tensors is not known"
     if source.family is not None and (target.family is not None or target.architecture is None):
         return None
     if target.family is not None and source.architecture is None:
@@ -79,9 +86,14 @@ def _unknown(target: View, source: View) -> str | None:
 def _in_doubt(found: Match, unknown: str, target: View, source: View) -> Match:
     """The same with those tensors undecided that a tensor without a counterpart on the other side could hold."""
     extra = [one for one in found.extra if one.explanation is None]
-    if target.convention == source.convention and not _packed(target) and not _packed(source):
+    if (
+        target.part.name == source.part.name
+        and target.convention == source.convention
+        and not _packed(target)
+        and not _packed(source)
+    ):
         room, owed = (sum(tensor.elements for tensor in side) for side in ((e.tensor for e in extra), found.missing))
-        missing = tuple(tensor for tensor in found.missing if tensor.elements > room)
+        missing = tuple(tensor for tensor in found.missing if tensor.elements > room and not _tied(tensor, source))
         lone = [one for one in extra if one.tensor.elements > owed]
     else:
         missing, lone = (), []
@@ -102,12 +114,21 @@ def _in_doubt(found: Match, unknown: str, target: View, source: View) -> Match:
 
 def _packed(view: View) -> bool:
     """Whether one weight may be several tensors, which a storage scheme would have to say."""
-    return "quantization_config" in (view.artifact.config or {})
+    config = view.artifact.config or {}
+    return "quantization_config" in config or "quantization" in config
+
+
+def _tied(tensor: Tensor, source: View) -> bool:
+    """Whether a tensor is an output head that the source may tie to its embedding, which a family would say."""
+    head = source.canonical[tensor.name] == "output.weight" or source.bare[tensor.name].endswith("lm_head.weight")
+    return head and source.tied is None
 
 
 def _missing_layers(target: View, source: View) -> Iterator[int]:
     """Layers that the source declares and has, and of which no tensor of the target bears the number."""
     declared = source.declared.get("num_hidden_layers")
+    if not (target.part.whole and source.part.whole):
+        return
     theirs, ours = _layers(source.bare.values()), _layers(target.bare.values())
     if declared is None or not isinstance(declared.value, int) or not ours:
         return

@@ -20,7 +20,7 @@ _BESIDE_FACTORS = ("lora_magnitude_vector", "lora_magnitude_vector.weight", ".al
 def tensors_of(artifact: Artifact, part: Part) -> Seen:
     """Compare the tensors of a part with what parts of its kind are made of."""
     if part.name == "vocabulary":
-        yield from _vocabulary(artifact)
+        yield from _vocabulary(artifact, part)
         return
     yield Comparison(
         measure="tensor_present",
@@ -66,9 +66,9 @@ def _not_known(artifact: Artifact, reason: str) -> Seen:
         yield Uncompared(place=Place(file=tensor.file.name, tensor=name), reason=reason)
 
 
-def _vocabulary(artifact: Artifact) -> Seen:
+def _vocabulary(artifact: Artifact, part: Part) -> Seen:
     """A file without tensors is a vocabulary where its name says so; else a model may have lost them all."""
-    if "vocab" in artifact.path.name.lower():
+    if part.named:
         yield Comparison(measure="no_tensors", place=Place(file=artifact.path.name), expected=0, observed=0, holds=True)
     else:
         reason = "it holds no tensor: a vocabulary alone, or a model that lost them all, which nothing in it tells"

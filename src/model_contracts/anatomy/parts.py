@@ -22,6 +22,8 @@ class Part:
     name: PartName
     words: str
     place: Place = field(default_factory=Place)
+    #: Whether the file's own name says so too: a file without tensors may as well have lost them.
+    named: bool = False
 
     @property
     def whole(self) -> bool:
@@ -39,6 +41,7 @@ WEIGHTLESS: tuple[PartName, ...] = ("vocabulary", "tokenizer", "pooling")
 _IMATRIX = (".in_sum2", ".counts")
 _TOKENIZER_GATES = ("tokenizer_present", "vocabulary", "merges", "special_ids")
 _TOKENIZERS_OF_A_PAIR = ("same_vocabulary", "same_merges", "same_flags", "same_template", "tokenizer_texts")
+_TENSORS_OF_A_PAIR = ("bijection", "pair_shapes", "pair_types", "elementwise", "moments_preserved", "rope_frequencies")
 _SIZES = ("family_shapes", "hyperparameters", "tied_embeddings")
 _VALUES = ("values_finite", "values_alive", "claimed_types", "unknown_dtype_refused")
 
@@ -69,7 +72,7 @@ def part(artifact: Artifact) -> Part:
 
 def not_owed(held: Part, check: str, tokenizer: Tokenizer | None) -> str | None:
     """Why a kind of check has nothing to hold a part to (None: it has)."""
-    if check not in _NOT_OWED[held.name]:
+    if check not in _NOT_OWED[held.name] and not (held.named and check in _TENSORS_OF_A_PAIR):
         return None
     # The ids of an adapter or of a projector are rows of the model that it belongs to.
     if tokenizer is not None and check in (*_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR) and check != "special_ids":
@@ -89,7 +92,8 @@ def _of_gguf(artifact: Artifact) -> Part:
     if type_ in ("mmproj", "clip-vision"):
         return Part("projector", "a projector", key)
     if not names and artifact.readable and not artifact.refused and "tokenizer.ggml.tokens" in metadata:
-        return Part("vocabulary", "a vocabulary without a model", Place(key="tokenizer.ggml.tokens"))
+        named = "vocab" in artifact.path.name.lower()
+        return Part("vocabulary", "a vocabulary without a model", Place(key="tokenizer.ggml.tokens"), named)
     return Part("whole", "a model")
 
 

@@ -17,6 +17,13 @@ SPACE = "▁"
 _BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 _MARKER = re.compile(r"<.{1,80}>|\[.{1,80}\]|\{.{1,80}\}")
 UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE, NORMAL = 2, 3, 4, 5, 6, 1
+#: What a kind's readers ask of how text is treated.
+_OPTIONS = {
+    "sentencepiece": ("add_space_prefix",),
+    "sentencepiece-merges": ("add_space_prefix",),
+    "unigram": ("add_space_prefix", "remove_extra_whitespaces", "precompiled_charsmap"),
+    "wordpiece": ("lowercase",),
+}
 _BY_ALGORITHM = {"SPM": "sentencepiece", "Unigram": "unigram", "WordPiece": "wordpiece"}
 
 
@@ -94,12 +101,13 @@ def options_of(tokenizer: Tokenizer, pieces: SentencePiece | None, kind: str | N
     """How text is treated, in the words of `Tokenizer.options`; only what the tokenizer's own files say."""
     sections = tokenizer.sections
     if sections is None:
-        return {name: value for name, value in tokenizer.options.items() if name != "model"}
+        owned = _OPTIONS.get(kind or "", ())
+        return {name: value for name, value in tokenizer.options.items() if name in owned and value != b""}
     found: dict[str, Any] = {}
     if kind in ("sentencepiece", "sentencepiece-merges", "unigram"):
         found["add_space_prefix"] = prefix_of(sections)
     if kind == "unigram":
-        found["precompiled_charsmap"] = _charsmap(sections)
+        found |= {"precompiled_charsmap": charsmap} if (charsmap := _charsmap(sections)) else {}
         if pieces is not None:
             found["remove_extra_whitespaces"] = pieces.options["remove_extra_whitespaces"]
         elif "WhitespaceSplit" in types_of(tokenizer, "pre_tokenizer"):

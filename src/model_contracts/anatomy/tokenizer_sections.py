@@ -131,7 +131,8 @@ def _template(value: Mapping[str, Any]) -> Any:
                     return [known, inner.get("type_id", 0)]
         return item
 
-    lists = {key: value.get(key) if isinstance(value.get(key), list) else [] for key in ("single", "pair")}
+    lists: dict[str, list[Any]] = {key: value.get(key) or [] for key in ("single", "pair")}
+    lists = {key: items if isinstance(items, list) else [items] for key, items in lists.items()}
     return {"type": "template"} | {key: [piece(item) for item in items[:_MOST]] for key, items in lists.items()}
 
 

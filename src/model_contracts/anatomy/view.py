@@ -12,6 +12,7 @@ from model_contracts.anatomy.families import Architecture, architecture
 from model_contracts.anatomy.hyperparameters import Declared, Number, declared, resolved
 from model_contracts.anatomy.parts import Part, part
 from model_contracts.anatomy.prefixes import prefix, unwrapped
+from model_contracts.anatomy.storage import Storage, storage
 from model_contracts.artifact import Artifact, Tensor
 from model_contracts.family import Family, FamilyTensor
 
@@ -20,10 +21,21 @@ from model_contracts.family import Family, FamilyTensor
 class View:
     """One artifact, understood through the families that are shipped."""
 
-    artifact: Artifact
+    #: The artifact as it is stored, part by part.
+    stored: Artifact
     families: Sequence[Family]
     #: The other side of a pair: where this side is of no shipped family, its architecture's map of names is tried too.
     beside: Artifact | None = None
+
+    @cached_property
+    def storage(self) -> Storage:
+        """Its weights: which stored tensors are one, and what declares how they are packed."""
+        return storage(self.stored)
+
+    @property
+    def artifact(self) -> Artifact:
+        """The artifact with each packed weight as one tensor of its own name and shape."""
+        return self.storage.artifact
 
     @cached_property
     def part(self) -> Part:
@@ -131,7 +143,9 @@ class View:
         if self.family is not None:
             return None
         if self.architecture is None:
-            return "the artifact does not say what architecture it is"
+            beside = "no config.json beside it" if self.artifact.config is None else "its config.json names none"
+            where = beside if self.artifact.format == "safetensors" else "its metadata name none"
+            return f"the artifact does not say what architecture it is ({where})"
         return f"no family is shipped for {self.architecture.words}"
 
     def role(self, canonical_name: str) -> FamilyTensor | None:

@@ -13,6 +13,7 @@ from model_contracts.checks import (
     family_shapes,
     family_tensors,
     hyperparameters,
+    layers_differ,
     marked_tokens,
     merges,
     merges_pair,
@@ -21,6 +22,7 @@ from model_contracts.checks import (
     pair_types,
     rope_frequencies,
     special_ids,
+    storage,
     tied_embeddings,
     tokenizer_flags,
     tokenizer_pair,
@@ -32,7 +34,7 @@ from model_contracts.checks import (
 from model_contracts.checks.interface import Kind, NoParameters
 
 #: Kinds that need the pass over the bytes.
-READS_VALUES = frozenset({"elementwise", "moments_preserved", "values_alive", "values_finite"})
+READS_VALUES = frozenset({"elementwise", "layers_differ", "moments_preserved", "values_alive", "values_finite"})
 #: Kinds that wait for it: the container's ledger takes in what reading the bytes and the tokenizer brought up.
 AFTER_THE_PASS = READS_VALUES | {"container", "source_container"}
 
@@ -45,6 +47,7 @@ KINDS: dict[str, Kind] = {
     "family_shapes": Kind(NoParameters, family_shapes.family_shapes),
     "family_tensors": Kind(NoParameters, family_tensors.family_tensors),
     "hyperparameters": Kind(NoParameters, hyperparameters.hyperparameters),
+    "layers_differ": Kind(layers_differ.Parameters, layers_differ.layers_differ),
     "marked_tokens": Kind(NoParameters, marked_tokens.marked_tokens),
     "merges": Kind(NoParameters, merges.merges),
     "moments_preserved": Kind(Budgets, moments_preserved.moments_preserved),
@@ -59,6 +62,7 @@ KINDS: dict[str, Kind] = {
     "same_vocabulary": Kind(NoParameters, tokenizer_pair.same_vocabulary),
     "source_container": Kind(container.Parameters, container.source_container),
     "special_ids": Kind(special_ids.Parameters, special_ids.special_ids_check),
+    "storage": Kind(NoParameters, storage.storage),
     "tied_embeddings": Kind(NoParameters, tied_embeddings.tied_embeddings),
     "tokenizer_present": Kind(NoParameters, tokenizer_present.tokenizer_present),
     "values_alive": Kind(values_alive.Parameters, values_alive.values_alive),

@@ -61,6 +61,11 @@ def _layers(examination: Examination, match: Match) -> Iterator[Comparison]:
 def pair_shapes(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
     """Compare the row-major shapes of each pair; axes of 1 that a converter adds or takes away hold no value."""
     for name, pairing in examination.match.pairings.items():
+        sides = (pairing.target.packed, pairing.source.packed)
+        if unknown := next((side for side in sides if side is not None and not side.shape_known), None):
+            reason = f"its parts do not say its shape: layout {unknown.layout}"
+            yield Uncompared(place=Place(file=pairing.target.file.name, tensor=name), reason=reason)
+            continue
         holds = pairing.target.shape == pairing.source.shape
         if not holds and not pairing.declared:
             yield undeclared(examination, pairing)

@@ -52,8 +52,8 @@ def _claim(examination: Examination, claim: Claim) -> Comparisons:
     bound_from = recipes.where("recipes", claim.label)
     tensors = [
         (examination.view.canonical[name], tensor)
-        for name, tensor in examination.target.tensors.items()
-        if not tensor.placeholder and tensor.type.kind in ("float", "quantised")
+        for name, tensor in examination.view.artifact.tensors.items()
+        if not tensor.placeholder and tensor.packed is None and tensor.type.kind in ("float", "quantised")
     ]
     expected = [_expected(examination, recipe, canonical, tensor) for canonical, tensor in tensors]
     honest = any(len(t.shape) > 1 and t.dtype in types for (_, t), types in zip(tensors, expected, strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 from model_contracts.anatomy.declared_keys import Plain, Said, Side
@@ -231,7 +232,9 @@ def _or_assumed(key: str, value: Plain | None, side: Side) -> Plain | None:
 
 def _without_counterpart(side: Side, other: Side, values: dict[str, Plain | None]) -> Iterator[Comparison | Uncompared]:
     for key, value in values.items():
-        if value is None:
+        # The parts of a sentence model are compared with modules.json.
+        of_parts = any(fnmatchcase(key, pattern) for pattern in ("*.pooling_type", "*.dense_*_feat_*"))
+        if value is None or (of_parts and other.view.artifact.modules):
             continue
         built = [
             line

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from model_contracts.anatomy.hyperparameters import Number
+from model_contracts.anatomy.hyperparameters import Number, size_of
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.part_tensors import shapes_of
 from model_contracts.anatomy.view import View
@@ -24,7 +24,7 @@ def family_shapes(examination: Examination, parameters: NoParameters, where: Whe
         yield from _of_family(view, view.family)
         return
     if view.architecture is None:
-        raise missing_input(f"{view.unknown} (no config.json beside it)")
+        raise missing_input(str(view.unknown))
     for name, tensor in view.artifact.tensors.items():
         place = Place(file=tensor.file.name, tensor=name)
         yield Uncompared(place=place, reason=f"{view.unknown}: the shapes of its tensors are not known")
@@ -35,7 +35,12 @@ def _of_family(view: View, family: Family) -> Iterator[Comparison | Uncompared]:
     for name, canonical in view.canonical.items():
         tensor = view.artifact.tensors[name]
         role = view.role(canonical) if canonical is not None else None
-        if canonical is not None and role is not None:
+        if tensor.packed is not None and not tensor.packed.shape_known:
+            yield Uncompared(
+                place=Place(file=tensor.file.name, tensor=name),
+                reason=f"its parts do not say its shape: layout {tensor.packed.layout}",
+            )
+        elif canonical is not None and role is not None:
             yield _shape(tensor, role, numbers, family.where("tensors", template(canonical)[0]))
         elif canonical is None or canonical not in family.converter_only:
             reason = f"{family.id} has no such tensor, and so no shape for it"
@@ -43,7 +48,7 @@ def _of_family(view: View, family: Family) -> Iterator[Comparison | Uncompared]:
 
 
 def _shape(tensor: Tensor, role: FamilyTensor, numbers: dict[str, Number], bound_from: str) -> Comparison:
-    expected = [_axis(axis, numbers) for axis in role.shape]
+    expected = [size_of(axis, numbers) for axis in role.shape]
     if len(expected) == len(tensor.shape):
         for axis, size in zip(role.shape, tensor.shape, strict=True):
             if len(axis) == 1 and isinstance(axis[0], str):
@@ -61,16 +66,6 @@ def _shape(tensor: Tensor, role: FamilyTensor, numbers: dict[str, Number], bound
         bound_from=bound_from,
         note=None if holds else "axes: " + ", ".join(_words(axis) for axis in role.shape),
     )
-
-
-def _axis(axis: Dimension, numbers: dict[str, Number]) -> int | None:
-    size = 1
-    for factor in axis:
-        value = numbers.get(factor) if isinstance(factor, str) else factor
-        if not isinstance(value, int) or isinstance(value, bool):
-            return None
-        size *= value
-    return size
 
 
 def _words(axis: Dimension) -> str:

@@ -25,7 +25,7 @@ def family_tensors(examination: Examination, parameters: NoParameters, where: Wh
         yield from _of_family(view, view.family)
         return
     if view.architecture is None:
-        raise missing_input(f"{view.unknown} (no config.json beside it)")
+        raise missing_input(str(view.unknown))
     if not view.artifact.tensors:
         yield Comparison(
             measure="tensor_present",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from model_contracts.anatomy.names import layer_count, template
 from model_contracts.anatomy.part_tensors import sizes_of
 from model_contracts.anatomy.view import View
+from model_contracts.checks.declared_parts import declared_parts
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, missing_input
 from model_contracts.family import HyperParameter
 from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
@@ -15,8 +16,6 @@ _COUNTS = (
     "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "head_dim",
     "intermediate_size", "vocab_size", "max_position_embeddings",
 )  # fmt: skip
-#: Counts that architectures of no shipped family may declare as 0: they have no heads, or no MLP.
-_ABSENT = {"num_attention_heads", "num_key_value_heads", "head_dim", "intermediate_size", "max_position_embeddings"}
 
 
 def hyperparameters(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
@@ -25,6 +24,11 @@ def hyperparameters(examination: Examination, parameters: NoParameters, where: W
     if not view.part.whole:
         yield from sizes_of(view.artifact, view.part)
         return
+    yield from _sizes(view)
+    yield from declared_parts(view)
+
+
+def _sizes(view: View) -> Comparisons:
     if view.family is None:
         yield from _without_family(view)
         return
@@ -40,9 +44,10 @@ def hyperparameters(examination: Examination, parameters: NoParameters, where: W
 def _without_family(view: View) -> Comparisons:
     """What is decided without a family: numbers that are none, and layers that are declared and not there."""
     if view.architecture is None:
-        raise missing_input(f"{view.unknown} (no config.json beside it)")
+        raise missing_input(str(view.unknown))
     for comparison in _counts(view):
-        if not comparison.holds and comparison.measure in _ABSENT and comparison.observed == 0:
+        # 0 says of many a size that the architecture has no such thing: heads, an MLP, rotary positions.
+        if not comparison.holds and comparison.observed == 0:
             yield _not_decided(view, comparison)
         else:
             yield comparison
@@ -54,8 +59,8 @@ def _without_family(view: View) -> Comparisons:
 
 def _not_decided(view: View, comparison: Comparison) -> Uncompared:
     observed, expected = comparison.observed, comparison.expected
-    said = f"{comparison.measure} is {observed} and {comparison.note or 'a whole number above 0'} is {expected}"
-    return Uncompared(place=comparison.place, reason=f"{view.unknown}: whether {said} is right is not known")
+    said = f"{comparison.measure} of {observed} is right where {comparison.note or 'it should be'} {expected}"
+    return Uncompared(place=comparison.place, reason=f"{view.unknown}: whether {said} is not known")
 
 
 def _layers_there(view: View) -> Comparisons:
@@ -69,7 +74,9 @@ def _layers_there(view: View) -> Comparisons:
     absent = [layer for layer in range(min(declared.value, 10_000)) if layer not in numbers]
     ahead = view.artifact.metadata.get(f"{view.architecture.name if view.architecture else ''}.nextn_predict_layers")
     last = declared.value - ahead if isinstance(ahead, int) and 0 < ahead < declared.value else declared.value
-    if absent and (min(absent) >= last or _may_be_empty(view)):
+    # Layers that share one set of tensors (ALBERT) bear one number; llama.cpp asks for the tensors of every block.
+    shared = view.convention == "huggingface" and absent and min(absent) > max(numbers)
+    if absent and (min(absent) >= last or shared or _may_be_empty(view)):
         reason = f"{view.unknown}: whether a layer may be without tensors is not known"
         yield Uncompared(place=declared.place, count=len(absent), reason=reason)
         return
@@ -127,12 +134,12 @@ def _layers(view: View) -> Iterator[Comparison]:
 
 def _against_embedding(view: View) -> Iterator[Comparison]:
     embedding = view.by_canonical.get("token_embd.weight")
-    if embedding is None or len(embedding.shape) != 2:
+    if embedding is None or len(embedding.shape) != 2 or (embedding.packed and not embedding.packed.shape_known):
         return
     for name, size in zip(("vocab_size", "hidden_size"), embedding.shape, strict=True):
         if name in view.declared:
             value = view.declared[name].value
-            yield _comparison(view, name, size, value, value == size, note=f"an axis of {embedding.name}")
+            yield _comparison(view, name, size, value, value == size, note=f"{embedding.name} has")
 
 
 def _against_each_other(view: View) -> Iterator[Comparison]:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from model_contracts.anatomy.claims import Claim, claims
 from model_contracts.anatomy.pairing import Match, match
+from model_contracts.anatomy.parts import WEIGHTLESS
 from model_contracts.anatomy.parts import not_owed as not_owed_by
 from model_contracts.anatomy.prefixes import WRAPPERS
 from model_contracts.anatomy.view import View
-from model_contracts.artifact import Artifact, Tokenizer
+from model_contracts.artifact import Artifact, Tensor, Tokenizer
 from model_contracts.family import Family, Recipes
 from model_contracts.kernels.interface import Pairing, Sweep, SweepRequest
 from model_contracts.outcome import Comparison, Place, Record, SkipCause, Uncompared
@@ -47,7 +48,7 @@ def missing_input(reason: str) -> Skip:
 def family_of(view: View) -> Family:
     """The family of an artifact; raises Skip where it says nothing or says a word that no family knows."""
     if view.family is None:
-        raise missing_input(f"{view.unknown}{'' if view.architecture else ' (no config.json beside it)'}")
+        raise missing_input(str(view.unknown))
     return view.family
 
 
@@ -56,13 +57,24 @@ def owed_to(examination: Examination, check: str) -> None:
     target = examination.target
     if (reason := not_owed_by(examination.view.part, check, target.tokenizer)) is not None:
         raise not_owed(reason)
+    part = examination.view.part
+    if check == "pair_hyperparameters" and not part.whole and part.name not in WEIGHTLESS:
+        raise missing_input(f"this is {part}: which values it declares, and what they mean, is not known")
 
 
 def tokenizer_of(artifact: Artifact) -> Tokenizer:
     """The tokenizer of an artifact; raises Skip where there is none."""
     if artifact.tokenizer is None:
-        raise missing_input("the artifact carries no tokenizer")
+        raise missing_input(_no_tokenizer(artifact, "the artifact carries no tokenizer"))
     return artifact.tokenizer
+
+
+def _no_tokenizer(artifact: Artifact, otherwise: str) -> str:
+    """Why there is no tokenizer to be had: what lies there and is not read is named."""
+    said = (
+        f"{name} lies beside the weights and is not read: {why}" for name, why in artifact.unread_tokenizers.items()
+    )
+    return next(said, otherwise)
 
 
 class NoParameters(Record):
@@ -162,14 +174,25 @@ class Examination:
 
 
 def unread(examination: Examination) -> Iterator[Uncompared]:
-    """Tensors of the target that the pass gave no moments of: nothing decodes them, or their bytes are not there."""
+    """Weights of the target without moments: nothing decodes them or their layout, or their bytes are not there."""
     moments = examination.sweep.moments
-    for name, tensor in examination.target.tensors.items():
+    for name, tensor in examination.view.artifact.tensors.items():
+        if tensor.packed is not None:
+            yield packed(tensor)
+            continue
         if name in moments or tensor.placeholder or not tensor.elements:
             continue
         known = tensor.dtype not in examination.sweep.undecoded
         reason = "its bytes are not there" if known else f"nothing decodes type {tensor.dtype}"
         yield Uncompared(place=Place(file=tensor.file.name, tensor=name), count=tensor.elements, reason=reason)
+
+
+def packed(tensor: Tensor) -> Uncompared:
+    """The values of a packed weight, which nothing decodes."""
+    assert tensor.packed is not None
+    reason = f"not evaluated: values of layout {tensor.packed.layout}"
+    place = Place(file=tensor.file.name, tensor=tensor.name)
+    return Uncompared(place=place, count=max(tensor.elements, 1), reason=reason)
 
 
 def uncompared(pairing: Pairing, sweep: Sweep) -> Uncompared:
@@ -223,8 +246,10 @@ def tokenizers_of(examination: Examination) -> tuple[Tokenizer, Tokenizer]:
     """Target's and source's tokenizer; raises Skip where either has none."""
     source = examination.source_view.artifact.tokenizer
     if source is None:
-        raise missing_input("the source carries no tokenizer to compare with")
+        raise missing_input(
+            _no_tokenizer(examination.source_view.artifact, "the source carries no tokenizer to compare with")
+        )
     target = examination.target.tokenizer
     if target is None:
-        raise missing_input("the target carries no tokenizer to compare")
+        raise missing_input(_no_tokenizer(examination.target, "the target carries no tokenizer to compare"))
     return target, source

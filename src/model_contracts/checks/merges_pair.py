@@ -22,9 +22,9 @@ def same_merges(examination: Examination, parameters: NoParameters, where: Where
     source, target = sides.source, sides.target
     if source.merges is None and target.merges is None:
         raise not_owed(f"a {source.algorithm} tokenizer has no merges")
-    stored = sides.stored
-    if stored is not None and stored.merges is None and sides.kind is not None and sides.kind.merges == "from_scores":
-        yield from _from_scores(sides, stored)
+    scored = [side for side in (target, source) if side.merges is None and side.algorithm == "SPM"]
+    if len(scored) == 1:
+        yield from _from_scores(sides, scored[0])
     elif source.merges is None:
         raise missing_input("the source lists no merges to compare with")
     else:

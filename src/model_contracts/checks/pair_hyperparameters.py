@@ -12,6 +12,7 @@ from model_contracts.anatomy.view import View
 from model_contracts.checks.declared_values import Pair, compare_rest, compare_value
 from model_contracts.checks.interface import Comparisons, Examination, Where
 from model_contracts.checks.pair_special_ids import same_special_ids
+from model_contracts.checks.sentence_parts import parts_kept
 from model_contracts.definitions import load_keys
 from model_contracts.keys import Value
 from model_contracts.outcome import Comparison, Place, Record, Uncompared
@@ -39,6 +40,7 @@ def pair_hyperparameters(examination: Examination, parameters: Parameters, where
         if not elsewhere and not (name in _SCALING and scaled):
             yield from compare_value(name, pair)
     yield from compare_rest(pair)
+    yield from parts_kept(target, source)
     if not pair.across and pair.target.kind == "config":
         yield from compare_rest(pair_of(target, source, parameters.relative, where("relative"), "generation_config"))
     yield from same_special_ids(target, source)

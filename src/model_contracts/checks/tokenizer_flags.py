@@ -8,7 +8,7 @@ from dataclasses import fields
 from model_contracts.anatomy.pretokenizers import name_of, named
 from model_contracts.anatomy.tokenizer_kinds import kind_of, types_expected
 from model_contracts.artifact import AddedToken
-from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where
+from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, not_owed
 from model_contracts.checks.tokenizer_pair import more
 from model_contracts.checks.tokenizer_sections import same_sections, same_treatment
 from model_contracts.checks.tokenizer_sides import Sides, sides_of
@@ -22,6 +22,13 @@ _FLAGS = tuple(one.name for one in fields(AddedToken) if one.name not in ("id", 
 def same_flags(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
     """Compare added tokens, token types, add-BOS and add-EOS, the pre-tokenizer, and every section that both have."""
     sides = sides_of(examination)
+    found = list(_compared(sides))
+    if not found and sides.source_artifact.format == "apr":
+        raise not_owed("the source's .apr keeps neither added tokens, types, flags nor the name of a pre-tokenizer")
+    yield from found
+
+
+def _compared(sides: Sides) -> Comparisons:
     yield from _added_tokens(sides)
     yield from _types(sides)
     for flag in ("add_bos", "add_eos"):
@@ -81,7 +88,7 @@ def _types(sides: Sides) -> Comparisons:
     if sides.published is None:
         if source.token_types is None or target.token_types is None or sides.both_published:
             return
-        expected = [(int(kind),) for kind in source.token_types[: source.used]]
+        expected: list[tuple[int, ...]] = [(int(kind),) for kind in source.token_types[: source.used]]
         types = target.token_types
     else:
         published, pieces = sides.published
@@ -132,9 +139,13 @@ def _flag(sides: Sides, flag: str) -> Comparisons:
     theirs = sides.adds(sides.source_artifact, sides.source, flag)
     declared: bool | None = getattr(sides.target, flag)
     place = Place(file=sides.target.origin.name, key=f"{flag}_token")
-    if theirs is None and sides.source.sections is None and sides.source_artifact.format == "safetensors":
-        yield Uncompared(place=place, reason=f"{sides.source.origin.name} does not say whether it adds one ({flag})")
-        return
+    for said, artifact, tokenizer in (
+        (theirs, sides.source_artifact, sides.source),
+        (ours, sides.target_artifact, sides.target),
+    ):
+        if said is None and artifact.format == "safetensors":
+            yield Uncompared(place=place, reason=f"{tokenizer.origin.name} does not say whether it adds one ({flag})")
+            return
     if declared is None and not ours and not theirs:
         return
     yield Comparison(
@@ -156,9 +167,10 @@ def _pre_tokenizer(sides: Sides) -> Comparisons:
         return  # other kinds cut by marks and scores
     ours, theirs = name_of(target), name_of(source)
     place = Place(file=target.origin.name, key="tokenizer.ggml.pre")
-    if (ours is None and sides.target_artifact.format == "apr") or (
-        theirs is None and sides.source_artifact.format == "apr"
-    ):
+    silent = [
+        artifact for name, artifact in ((ours, sides.target_artifact), (theirs, sides.source_artifact)) if not name
+    ]
+    if any(artifact.format == "apr" for artifact in silent):
         return  # .apr has no place for it, and its readers go by the architecture
     if theirs is None or (ours is None and sides.target_artifact.format == "safetensors"):
         what = "patterns" if source.pre is None else "name"

@@ -93,7 +93,14 @@ def _options(sides: Sides) -> Comparisons:
     file = sides.target.origin.name
     if sides.published is not None and not sides.in_gguf:
         return  # .apr has no place for them
-    for name in sorted({*theirs, *(ours if sides.published is None else ())}):
+    more = (
+        set(ours)
+        if sides.published is None
+        else {"precompiled_charsmap"} & set(ours)
+        if sides.source.sections
+        else set()
+    )
+    for name in sorted({*theirs, *more}):
         expected, observed = theirs.get(name), ours.get(name)
         place = Place(file=file, key=f"tokenizer.ggml.{name}" if sides.in_gguf else name)
         if expected != observed and name == "add_space_prefix" and _contradicted(sides):

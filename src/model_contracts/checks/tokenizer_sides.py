@@ -10,6 +10,7 @@ from typing import Any
 from model_contracts.anatomy.tokenizer_kinds import kind_of, known, options_of, tokens_of
 from model_contracts.artifact import Artifact, SentencePiece, Tokenizer
 from model_contracts.checks.interface import Examination, tokenizers_of
+from model_contracts.definitions import load_tokenizers
 from model_contracts.tokenization import TokenizerKind
 
 
@@ -75,6 +76,10 @@ class Sides:
         about = known(kind_of(tokenizer)) if said is None and artifact.format == "gguf" else None
         if about is not None:
             return bool(getattr(about.assumed, flag))
+        if said is None and tokenizer.sections is None and artifact.format == "safetensors":
+            name = str((artifact.tokenizer_config or {}).get("tokenizer_class")).removesuffix("Fast")
+            known_class = load_tokenizers().classes.get(name)
+            return bool(getattr(known_class, flag)) if known_class is not None else None
         return said if said is not None or tokenizer.sections is None else False
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from model_contracts import resources
+from model_contracts import door, resources
 
 Kind = Literal[
     "invariant",
@@ -22,6 +23,7 @@ Kind = Literal[
     "tier",
     "system",
     "audit",
+    "scheme",
 ]
 
 _FOLDERS: dict[Kind, resources.Folder] = {
@@ -38,11 +40,13 @@ _FOLDERS: dict[Kind, resources.Folder] = {
     "tier": "contracts",
     "system": "contracts",
     "audit": "contracts",
+    "scheme": "contracts",
 }
 #: Folders of `contracts/`, the deeper ones first.
 _BELOW: dict[str, Kind] = {
     "audit/": "audit",
     "families/": "family",
+    "schemes/": "scheme",
     "converters/": "converter",
     "runtimes/": "runtime",
     "qualification/tiers/": "tier",
@@ -83,9 +87,13 @@ def shown_path(kind: Kind, name: str) -> str:
 
 
 def find_contract(start: Path) -> Path | None:
-    """The nearest `contracts.yaml` in `start` (or the folder it lies in) or any folder above; None: there is none."""
-    place = start.resolve()
+    """The nearest `contracts.yaml` in the folder `start` or any folder above it; None: there is none.
+
+    Folders are those of the path as it was given: beside a link (a snapshot in the hub's cache links into `blobs`) is
+    where the link lies, not where it leads.
+    """
+    place = Path(os.path.abspath(start))  # noqa: PTH100 -- Path.resolve would leave the folder a link lies in
     for folder in (place, *place.parents):
-        if (found := folder / USER_FILE).is_file():
+        if door.is_regular(found := folder / USER_FILE):
             return found
     return None

@@ -92,13 +92,13 @@ def examination_of(
 def examine(plan: Plan, examination: Examination, request: CheckRequest) -> list[Outcome]:
     """The outcomes in the order of the plan. Gates that read no value are evaluated while the bytes are read."""
     reads = any(step.gate.check in READS_VALUES for step in plan.steps) and bool(examination.target.containers)
-    seen: dict[str, Seen] = {}
+    seen: dict[int, Seen] = {}
     if reads:
         examination.begin()
     log = logger(artifact=str(examination.target.path))
-    for step in plan.steps:
+    for at, step in enumerate(plan.steps):
         if step.gate.check not in AFTER_THE_PASS:
-            seen[step.gate.id] = evaluate(step, examination, request)
+            seen[at] = evaluate(step, examination, request)
     if reads and (done := _finished(examination)) is not None:
         _take_problems(examination, done)
         log.info("bytes_read", values=done.values, seconds=round(done.seconds, 3), engine=done.engine)
@@ -106,8 +106,8 @@ def examine(plan: Plan, examination: Examination, request: CheckRequest) -> list
     # What a tokenizer file holds is a matter of its container too, whether a gate asked for it or not.
     _ = examination.target.tokenizer
     outcomes = []
-    for step in plan.steps:
-        found = seen.get(step.gate.id) or evaluate(step, examination, request)
+    for at, step in enumerate(plan.steps):
+        found = seen.get(at) or evaluate(step, examination, request)
         outcomes.append(outcome_of(step, examination, found))
         log.info("gate_evaluated", gate=step.gate.id, outcome=found.verdict.value, compared=found.tally.compared)
     return outcomes

@@ -15,7 +15,7 @@ from model_contracts.outcome import Place
 from model_contracts.paths import stays_in
 
 #: The longest chat template that is read, in bytes, and the most of a folder.
-_TEMPLATE_BOUND, _MOST = 8 << 20, 64
+TEMPLATE_BOUND, _MOST = 8 << 20, 64
 #: What the template without a name of its own is called, as transformers calls it.
 DEFAULT = "default"
 _FOLDER, _SUFFIX = "additional_chat_templates", ".jinja"
@@ -81,7 +81,7 @@ def _text(path: Path, ledger: Ledger) -> str | None:
     observed: object
     try:
         with FileBytes(path) as source:
-            text = read_whole(source, _TEMPLATE_BOUND).decode()
+            text = read_whole(source, TEMPLATE_BOUND).decode()
         ledger.compare("format", "sidecar_text", True)
         return text
     except UnicodeDecodeError as error:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from model_contracts import door
 from model_contracts.artifact import Format, SentencePiece, Sidecar, Tokenizer
 from model_contracts.formats.chat_templates import templates_beside
 from model_contracts.formats.documents import read_object
@@ -29,6 +30,7 @@ class Beside:
     config: Mapping[str, Any] | None = None
     generation_config: Mapping[str, Any] | None = None
     tokenizer_config: Mapping[str, Any] | None = None
+    quantization: Mapping[str, Any] | None = None
     read_tokenizer: Callable[[], Tokenizer | None] = lambda: None
     read_sentencepiece: Callable[[], SentencePiece | None] = lambda: None
     unread_tokenizers: Mapping[str, str] = field(default_factory=dict)
@@ -52,6 +54,7 @@ def beside(folder: Path, weights: Path | None, format: Format, ledger: Ledger, a
     taken.config = _object(taken, "config", ledger)
     taken.generation_config = _object(taken, "generation_config", ledger)
     taken.tokenizer_config = _object(taken, "tokenizer_config", ledger)
+    taken.quantization = _object(taken, "quantization", ledger)
     if (sidecar := taken.sidecars.get("tokenizer")) is not None:
         taken.read_tokenizer = partial(_tokenizer, sidecar.path, taken.tokenizer_config, ledger)
         if (model := sentencepiece_beside(folder)) is not None:
@@ -77,10 +80,7 @@ def _find(
         names = (ADAPTER_CONFIG,)
     plain = [(folder / name, "lies beside the weights") for name in names]
     for path, how in named + (plain if format == "safetensors" else []):
-        try:
-            there = path.is_file()
-        except (OSError, ValueError):
-            there = False
+        there = door.is_regular(path)
         if there and stays_in(folder, path):
             return Sidecar(role, path, how)
         if there:

@@ -12,6 +12,7 @@ from model_contracts.formats.discovery import Found, find, nothing_in
 from model_contracts.formats.foreign import LOOKED_AT, detect, recognise
 from model_contracts.formats.huggingface import Beside, beside
 from model_contracts.formats.interface import Bytes, Unreadable
+from model_contracts.formats.modules import read_modules
 from model_contracts.formats.safetensors import Header, read_header
 from model_contracts.formats.shards import (
     Index,
@@ -105,9 +106,11 @@ def open_artifact(path: Path) -> Artifact:
         config=taken.config,
         generation_config=taken.generation_config,
         tokenizer_config=taken.tokenizer_config,
+        modules=read_modules(found.folder, open_container, ledger) if format == "safetensors" else (),
         read_sentencepiece=taken.read_sentencepiece,
         unread_tokenizers=taken.unread_tokenizers,
         chat_templates=taken.chat_templates,
+        quantization=taken.quantization,
         **_carried(containers, taken),
     )
 

@@ -137,7 +137,7 @@ def _trainer(data: bytes, at: int, end: int, ids: dict[str, int]) -> str:
         if field == _MODEL_TYPE:
             if value not in _ALGORITHMS:
                 raise NotSentencePiece("a model type from 1 to 4", value, begin)
-            algorithm = _ALGORITHMS[int(value)]  # type: ignore[arg-type]
+            algorithm = _ALGORITHMS[int(value)]
         elif field in _IDS and isinstance(value, int):
             ids[_IDS[field]] = value - (1 << 64) if value >> 63 else value
     return algorithm

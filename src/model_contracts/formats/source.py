@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from model_contracts import door
 from model_contracts.formats.interface import Unreadable
 from model_contracts.system import files
 
@@ -21,6 +21,7 @@ _CAUSES = {
     errno.ELOOP: "a link that points at itself",
     errno.ENAMETOOLONG: "the name is longer than the system allows",
     errno.ENXIO: "not a regular file",
+    errno.EISDIR: "a directory",
 }
 
 
@@ -49,15 +50,10 @@ class FileBytes:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._descriptor = os.open(path, files.READ)
-        except (OSError, ValueError) as error:
+            self._descriptor = door.descriptor(path)
+        except OSError as error:
             raise refusal(path, error) from None
-        status = os.fstat(self._descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            self.close()
-            kind = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-            raise Unreadable(f"{printable(path)}: {kind}")
-        self.size = status.st_size
+        self.size = os.fstat(self._descriptor).st_size
 
     def read(self, offset: int, length: int) -> bytes:
         """Up to `length` bytes from `offset`; fewer only where the file ends. Raises Unreadable on a failing disk."""

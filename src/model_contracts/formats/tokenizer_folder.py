@@ -143,7 +143,7 @@ def _tokenizer(
     model: SentencePiece | None = None,
 ) -> Tokenizer:
     """A tokenizer of its tables, with the tokens laid over it that other files add."""
-    added = {}
+    added: dict[int, AddedToken] = {}
     for token in _added(path.parent, config):
         if (held := vocabulary.tokens[token.id] if token.id < len(vocabulary.tokens) else None) not in (
             None,
@@ -173,8 +173,13 @@ def _tokenizer(
         add_bos=flag(config.get("add_bos_token"), None),
         add_eos=flag(config.get("add_eos_token"), None),
         duplicates=tuple(vocabulary.duplicates),
-        options=model.options if model is not None else {},
+        options=model.options if model is not None else _lowercase(config) if algorithm == "WordPiece" else {},
     )
+
+
+def _lowercase(config: Mapping[str, Any]) -> dict[str, Any]:
+    small = config.get("do_lower_case")
+    return {"lowercase": small} if isinstance(small, bool) else {}
 
 
 def _type(token: AddedToken | None) -> int:

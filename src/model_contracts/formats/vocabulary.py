@@ -28,7 +28,7 @@ _OPTIONS = {
 _CHARSMAP = "precompiled_charsmap"
 #: llama.cpp's words for special tokens, as the rest of the field says them.
 _SPECIAL = {"unknown": "unk", "padding": "pad", "seperator": "sep", "separator": "sep"}
-_CONTROL, _USER_DEFINED = 3, 4
+_UNKNOWN, _CONTROL, _USER_DEFINED = 2, 3, 4
 #: Equal tokens kept; a hostile vocabulary can hold millions.
 _DUPLICATES_KEPT = 1_000
 
@@ -198,10 +198,10 @@ class _Parts:
 
 
 def _added(tokens: Sequence[str], types: Sequence[int]) -> dict[int, AddedToken]:
-    """Control tokens are special; user-defined ones are added, and no more."""
-    indices = [index for index, kind in enumerate(types) if kind in (_CONTROL, _USER_DEFINED)]
+    """Control tokens are special, the unknown one too; user-defined ones are added, and no more."""
+    indices = [index for index, kind in enumerate(types) if kind in (_UNKNOWN, _CONTROL, _USER_DEFINED)]
     return {
-        index: AddedToken(index, tokens[index], special=types[index] == _CONTROL)
+        index: AddedToken(index, tokens[index], special=types[index] != _USER_DEFINED)
         for index in indices
         if index < len(tokens)
     }

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from model_contracts import door
 from model_contracts.engine.plan import UsageError
 from model_contracts.paths import plain
 
@@ -57,7 +58,10 @@ def _snapshot(repository: Path) -> Path | None:
     if not repository.name.startswith("models--") or not (repository / "snapshots").is_dir():
         return None
     main = repository / "refs" / "main"
-    commit = main.read_text("utf-8", "replace").strip()[:200] if main.is_file() else ""
+    try:
+        commit = door.read(main, 4096).decode("utf-8", "replace").strip()[:200]
+    except OSError:
+        commit = ""
     if plain(commit) and (repository / "snapshots" / commit).is_dir():
         return repository / "snapshots" / commit
     return max(_snapshots(repository), key=lambda path: path.stat().st_mtime, default=None)

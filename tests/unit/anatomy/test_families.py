@@ -15,7 +15,9 @@ FAMILIES = [family for family in load_families() if not family.abstract]
 ARCHITECTURES = {
     "families/llama": MODEL_ARCH.LLAMA,
     "families/mistral": MODEL_ARCH.LLAMA,
+    "families/olmo2": MODEL_ARCH.OLMO2,
     "families/qwen2": MODEL_ARCH.QWEN2,
+    "families/qwen3": MODEL_ARCH.QWEN3,
 }
 
 
