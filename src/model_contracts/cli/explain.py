@@ -10,10 +10,10 @@ from typing import Any
 
 from model_contracts.cli.output import colour, width
 from model_contracts.cli.signs import explained
+from model_contracts.cli.words import WORDS, find
 from model_contracts.definitions.errors import DefinitionError, nearest
 from model_contracts.definitions.outline import Outline, outlines
 from model_contracts.definitions.shipped import shipped_ids
-from model_contracts.reporters.words import WORDS, find
 from model_contracts.terminal import Pen, wrap
 from model_contracts.terminal import columns as aligned
 

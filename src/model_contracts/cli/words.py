@@ -24,7 +24,7 @@ WORDS: tuple[Word, ...] = (
     Word(
         "kept",
         "outcome Corroborated; of a run: decision kept, exit_code 0",
-        "All that the gate is about was compared, and all of it holds. A run is kept where every must is, and there is one.",
+        "All that the gate is about was compared, and all of it holds. A run is kept where every must is.",
         also=("corroborated", "holds", "pass"),
     ),
     Word(
@@ -63,6 +63,7 @@ WORDS: tuple[Word, ...] = (
         "nothing was compared",
         "skip_cause nothing_compared",
         "The gate was evaluated and met nothing to compare: that proves nothing, and is not proven.",
+        also=("nothing compared",),
     ),
     Word(
         "missing input",
