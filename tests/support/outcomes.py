@@ -40,6 +40,7 @@ def outcome(verdict: str = "Corroborated", gate: str = "G0-TEST-001", **changes:
         "timestamp": "2025-01-01T00:00:00Z",
         "host": HOST,
     }
+    fields["owed"] = changes.get("compared", fields["owed"])
     return Outcome(**{**fields, **changes})
 
 
