@@ -16,6 +16,15 @@ Format = Literal["safetensors", "gguf", "apr"]
 
 
 @dataclass(frozen=True, slots=True)
+class Packed:
+    """How a weight of several stored tensors is packed: the layout in words, its parts, whether its shape is known."""
+
+    layout: str
+    parts: tuple[Tensor, ...]
+    shape_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Tensor:
     """One tensor as its container declares it.
 
@@ -35,6 +44,8 @@ class Tensor:
     placeholder: bool = False
     #: False where the file ends before the tensor does, or its extent is otherwise not to be read.
     readable: bool = True
+    #: Of a weight that is several stored tensors: how it is packed. Its shape is that of the weight.
+    packed: Packed | None = None
 
     @property
     def elements(self) -> int:
@@ -115,11 +126,32 @@ class Tokenizer:
     pre_patterns: tuple[str, ...] = ()
     #: Ids given to more than one token, or tokens given more than one id, as stored: (token, first id, second id).
     duplicates: tuple[tuple[str, int, int], ...] = ()
+    #: What the container writes at ids that no token has (`tokens[id]` is None there): [PAD151665], <unk>.
+    fillers: Mapping[int, str] = field(default_factory=dict)
+    #: The sections of tokenizer.json as they stand (normalizer, pre_tokenizer …), `model` without its tables; None
+    #: where the container keeps no such sections.
+    sections: Mapping[str, Any] | None = None
+    #: How the container says that text is treated before it is cut: add_space_prefix, remove_extra_whitespaces,
+    #: lowercase (booleans), precompiled_charsmap (bytes); only what it declares.
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
-        """One more than the highest id."""
+        """How many ids the container lists, those of padding among them."""
         return len(self.tokens)
+
+    @cached_property
+    def used(self) -> int:
+        """One more than the highest id that a token has: the ids from there on are padding."""
+        return next((at + 1 for at in range(len(self.tokens) - 1, -1, -1) if self.tokens[at] is not None), 0)
+
+    def unused(self, at: int) -> bool:
+        """Whether the container gives an id the ggml type UNUSED (5)."""
+        return self.token_types is not None and at < len(self.token_types) and self.token_types[at] == 5
+
+    def stored(self, at: int) -> str | None:
+        """What the container writes at an id, be it a token or the name of padding; None past its last id."""
+        return (self.tokens[at] if self.tokens[at] is not None else self.fillers.get(at)) if at < self.size else None
 
     @cached_property
     def ids(self) -> Mapping[str, int]:
@@ -131,12 +163,41 @@ class Tokenizer:
 
 
 @dataclass(frozen=True, slots=True)
+class SentencePiece:
+    """A SentencePiece model: pieces by id, each with its score and type, and how it treats text before it is cut."""
+
+    origin: Path
+    pieces: Sequence[str]
+    scores: Sequence[float]
+    #: 1 normal, 2 unknown, 3 control, 4 user defined, 5 unused, 6 byte: ggml's numbers are these.
+    types: Sequence[int]
+    #: "Unigram" or "BPE" ("Word", "Char": nothing converts them).
+    algorithm: str
+    #: add_space_prefix, remove_extra_whitespaces (booleans), precompiled_charsmap (bytes), as `Tokenizer.options`.
+    options: Mapping[str, Any]
+    #: unk, bos, eos, pad: the ids that it was trained with; a negative one says that there is none.
+    special_ids: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Sidecar:
     """A file beside the weights that the artifact took, and how it was found."""
 
-    role: Literal["config", "generation_config", "tokenizer", "tokenizer_config", "chat_template", "index"]
+    role: Literal[
+        "config", "generation_config", "tokenizer", "tokenizer_config", "chat_template", "index", "quantization"
+    ]
     path: Path
     how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One part of a sentence-transformers folder: the class that reads it, its folder, its config and weights."""
+
+    kind: str
+    path: str
+    config: Mapping[str, Any] | None
+    container: Container | None
 
 
 @dataclass(frozen=True)
@@ -153,9 +214,25 @@ class Artifact:
     config: Mapping[str, Any] | None = None
     generation_config: Mapping[str, Any] | None = None
     tokenizer_config: Mapping[str, Any] | None = None
+    #: How the weights are packed, where a file of its own says so (hf_quant_config.json, quantize_config.json).
+    quantization: Mapping[str, Any] | None = None
     chat_template: str | None = None
+    #: What follows the transformer, as modules.json lists it.
+    modules: tuple[Module, ...] = ()
     #: Reads the tokenizer when it is first asked for: a large vocabulary is read while the weights are.
     read_tokenizer: Callable[[], Tokenizer | None] = lambda: None
+
+    #: Reads the SentencePiece model beside a tokenizer.json, which has the scores that the other lacks.
+    read_sentencepiece: Callable[[], SentencePiece | None] = lambda: None
+    #: Tokenizer files that lie there and that nothing here reads (tekken.json), each with its reason.
+    unread_tokenizers: Mapping[str, str] = field(default_factory=dict)
+    #: Every chat template by its home (a file name) and its own name; the unnamed one is called "default".
+    chat_templates: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @cached_property
+    def sentencepiece(self) -> SentencePiece | None:
+        """The SentencePiece model beside the weights, None where there is none that can be read."""
+        return self.read_sentencepiece()
 
     @cached_property
     def tokenizer(self) -> Tokenizer | None:
@@ -178,8 +255,9 @@ class Artifact:
 
     @property
     def readable(self) -> bool:
-        """Whether every container could be parsed."""
-        return bool(self.containers) and all(container.readable for container in self.containers)
+        """Whether every container could be parsed (a folder with a tokenizer alone has none)."""
+        there = bool(self.containers) or self.layout == "directory"
+        return there and all(container.readable for container in self.containers)
 
     @property
     def refused(self) -> frozenset[str]:

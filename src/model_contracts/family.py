@@ -16,6 +16,8 @@ class Default(Record):
     value: int | float | bool | None = None
     same_as: str | None = Field(None, description="Another hyper-parameter.")
     quotient: tuple[str, str] | None = Field(None, description="The first hyper-parameter divided by the second.")
+    product: tuple[str, ...] | None = Field(None, description="Hyper-parameters multiplied, rounded down.")
+    total: tuple[str, ...] | None = Field(None, description="Hyper-parameters added.")
 
 
 class HyperParameter(Record):
@@ -40,6 +42,7 @@ class FamilyTensor(Record):
     huggingface: str = Field(description="Its Hugging Face name, `{n}` for the layer.")
     shape: tuple[Dimension, ...] = Field(description="Row-major; each axis is a product of hyper-parameters.")
     presence: Literal["required", "optional", "unless_tied"] = "required"
+    required_by: str | None = Field(None, description="A config.json flag that makes it required.")
     vocabulary_rows: bool = Field(False, description="Rows are tokens: more rows than tokens is padding, not an error.")
     may_be_constant: bool = Field(False, description="One value in every place is legitimate (a norm of ones).")
     may_be_zero: bool = Field(False, description="All zeros is legitimate (a bias never trained).")
@@ -58,17 +61,25 @@ class Family(Definition):
     architectures: tuple[str, ...] = Field((), description="Hugging Face classes.")
     model_types: tuple[str, ...] = Field((), description="config.json `model_type`, .apr `architecture`.")
     gguf: tuple[str, ...] = Field((), description="`general.architecture` of its GGUF files.")
+    not_with: tuple[str, ...] = Field(
+        (), description="GGUF keys that, declared above 0, mean another architecture under the same word."
+    )
     hyperparameters: dict[str, HyperParameter] = Field(default_factory=dict)
     tensors: dict[str, FamilyTensor | None] = Field(
         default_factory=dict, description="By GGUF name; null takes a tensor of the base away."
     )
     converter_only: tuple[str, ...] = Field((), description="GGUF names a converter adds from the config (rope_freqs).")
+    computed: tuple[str, ...] = Field(
+        (), description="Ends of the names of buffers that readers compute: a file loses nothing without them."
+    )
 
 
 class RoleTypes(Record):
     """The types a recipe may give one role."""
 
-    role: str = Field(description="GGUF name without `blk.N.` and `.weight`: attn_v, ffn_down, output, token_embd …")
+    role: str = Field(
+        description="GGUF name without `blk.N.` and `.weight`: attn_v, ffn_down (its experts too), output, token_embd …"
+    )
     types: tuple[str, ...]
 
 
@@ -84,11 +95,27 @@ class Recipe(Record):
     formats: tuple[Literal["safetensors", "gguf", "apr"], ...] = ("gguf", "apr")
 
 
+class Kept(Record):
+    """Tensors that no converter and no quantiser of llama.cpp takes below F32, whatever the label."""
+
+    names: tuple[str, ...] = Field(min_length=1, description="Patterns (`*`) of GGUF or Hugging Face tensor names.")
+    reason: str
+
+
+class Mix(Record):
+    """How a name says that its label is only the base of a mix of types."""
+
+    pattern: str = Field(description="Regular expression, searched for in the lower-case name.")
+    reason: str
+
+
 class Recipes(Definition):
     """Every label that is understood, and what replaces a type whose rows do not divide into its blocks."""
 
     title: str
     recipes: dict[str, Recipe]
+    kept: tuple[Kept, ...] = Field((), description="Tensors that may be F32 under every label.")
+    mixes: tuple[Mix, ...] = Field((), description="Names that promise no recipe tensor by tensor.")
     fallbacks: dict[str, tuple[str, ...]] = Field(
         description="A type to those that ggml's quantiser takes instead where a row is no whole number of blocks."
     )

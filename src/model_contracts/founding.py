@@ -76,7 +76,7 @@ class FoundingRecord(Record):
     model_config = ConfigDict(json_schema_extra=_reasoned)
 
     id: Annotated[str, Field(pattern=r"^([0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$")]
-    gate_id: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]*(-[A-Za-z0-9_]+)+$", max_length=120)]
+    gate_id: Annotated[str, Field(pattern=r"^[A-Z][A-Za-z0-9]*-[^\s\x00-\x1f\x7f]+$", max_length=200)]
     scenario: FoundingScenario
     outcome: Word | Annotated[dict[Word, JsonValue], Field(min_length=1, max_length=1)] = Field(
         description='A word, or a mapping of the one word to its reason: {"Falsified": {"reason": "…"}}.'

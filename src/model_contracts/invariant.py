@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue, PrivateAttr
 
 from model_contracts.outcome import Record
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$", max_length=120)]
+#: What a person calls something: any text without control characters (spaces, dots, signs and all letters are names).
+Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=200)]
 GateId = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]*(-[A-Za-z0-9]+)+$", max_length=60)]
 
 
 class Definition(Record):
     """Anything that YAML defines. It knows the file it came from and the line of each of its values."""
 
-    id: Name = Field(description="Equals the path of the file below its folder, without `.yaml`.")
+    #: Values that are names: `id: 2024` or `size: 1.10` needs no quotes to be the text that it looks like.
+    NAMES: ClassVar[tuple[tuple[str, ...], ...]] = (("id",),)
+
+    id: Name = Field(description="Of a shipped one: the path of its file below its folder, without `.yaml`.")
     _origin: Origin | None = PrivateAttr(None)
 
     def where(self, *pointer: str | int) -> str:

@@ -184,6 +184,8 @@ class ArtifactRecord(Record):
     format: str
     layout: str
     files: tuple[FileRecord, ...]
+    elements: int = Field(0, ge=0, description="Values of its tensors, as their headers say.")
+    tensor_bytes: int = Field(0, ge=0, description="Bytes of those tensors: of each weight, over `elements`.")
     sidecars: dict[str, str] = Field(default_factory=dict, description="Role to file name: config, tokenizer, …")
     notes: tuple[str, ...] = Field((), description="Facts that are said and are no failures.")
 

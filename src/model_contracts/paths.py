@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from pathlib import Path
 from typing import Literal
+from urllib.parse import unquote
 
 from model_contracts.artifact import Format
 
 #: The suffix of each format. It is compared with the content, and never decides what a file is.
 SUFFIXES: dict[str, Format] = {".safetensors": "safetensors", ".gguf": "gguf", ".apr": "apr"}
 
-Role = Literal["config", "generation_config", "tokenizer", "tokenizer_config", "chat_template", "index"]
+Role = Literal["config", "generation_config", "tokenizer", "tokenizer_config", "chat_template", "index", "quantization"]
 
 #: What the files beside the weights are called, in the order they are looked for.
 SIDECAR_FILES: dict[Role, tuple[str, ...]] = {
@@ -21,7 +23,11 @@ SIDECAR_FILES: dict[Role, tuple[str, ...]] = {
     "tokenizer": ("tokenizer.json",),
     "tokenizer_config": ("tokenizer_config.json",),
     "chat_template": ("chat_template.jinja", "chat_template.json"),
+    "quantization": ("hf_quant_config.json", "quantize_config.json", "quant_config.json"),
 }
+
+#: What the config of an adapter is called; it counts beside weights that bear an adapter's name.
+ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_"
 
 _NUMBERED = re.compile(r"^(?P<base>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})$", re.DOTALL)
 _INDEX = ".index.json"
@@ -29,6 +35,9 @@ _DRIVE = re.compile(r"^[A-Za-z]:")
 #: Device names that some systems open whatever folder or suffix they stand in.
 _RESERVED = re.compile(r"^(CON|PRN|AUX|NUL|COM[0-9¹²³]|LPT[0-9¹²³]|CONIN\$|CONOUT\$)\s*(\.|$)", re.IGNORECASE)
 _LONGEST = 255
+#: What some system keeps out of a component: separators, colons, wildcards, control characters, lone surrogates; and
+#: a percent sign that would be read as an escape.
+_FORBIDDEN = re.compile(r"""[\x00-\x1f\x7f/\\:*?"<>|\ud800-\udfff]|%(?=[0-9A-Fa-f]{2})""")
 
 
 def suffix_format(name: str) -> Format | None:
@@ -118,12 +127,43 @@ def sidecar(weights: Path, role: Role) -> Path:
     return sidecars(weights, role)[0]
 
 
+def component(name: str, suffix: str = "") -> str:
+    """A name that a person gave, with a suffix of ours, as one path component on every system; usual names as they are.
+
+    What no component may hold becomes `%` and two hex digits (a separator, a colon, a control character, a dot or
+    space at the end, the first letter of a device's name). A name too long is cut, with a digest of all of it.
+    """
+    written = _FORBIDDEN.sub(_percent, name)
+    if not suffix or not name:
+        written = re.sub(r"[. ]\Z", _percent, written) or "%"
+    if _RESERVED.match(written):
+        written = f"%{ord(written[0]):02X}{written[1:]}"
+    room = _LONGEST - len(suffix.encode())
+    encoded = written.encode()
+    if len(encoded) > room:
+        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        written = f"{encoded[: room - 17].decode('utf-8', 'ignore')}~{digest}"
+    return written + suffix
+
+
+def _percent(match: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogatepass"))
+
+
+def model_parts(model_id: str) -> tuple[str, str]:
+    """(organisation, name) of a model's id: split at the first slash; a name alone has the organisation `local`."""
+    organisation, slash, name = model_id.partition("/")
+    return (organisation, name) if slash else ("local", model_id)
+
+
 def workspace(root: Path, organisation: str, name: str, format: Format, file: str) -> Path:
-    """Where a file of a model is kept: `root/organisation/name/format/file`. ValueError where a part is not plain."""
-    for part in (organisation, name, file):
-        if not plain(part):
-            raise ValueError(f"{part!r} cannot be part of a path")
-    return root / organisation / name / format / file
+    """Where a file of a model is kept: `root/organisation/name/format/file`. ValueError for a file that is not plain.
+
+    Organisation and name are as a person gave them, and stand there as `component` writes them.
+    """
+    if not plain(file):
+        raise ValueError(f"{file!r} cannot be part of a path")
+    return root / component(organisation) / component(name) / format / file
 
 
 def parts(root: Path, path: Path) -> tuple[str, str, Format, str]:
@@ -132,7 +172,8 @@ def parts(root: Path, path: Path) -> tuple[str, str, Format, str]:
     if len(below) != 4 or below[2] not in SUFFIXES.values():
         raise ValueError(f"{path} is not organisation/name/format/file below {root}")
     format = next(known for known in SUFFIXES.values() if known == below[2])
-    return below[0], below[1], format, below[3]
+    organisation, name = (unquote(part, errors="surrogatepass") for part in below[:2])
+    return organisation, name, format, below[3]
 
 
 def cache(name: str) -> Path:

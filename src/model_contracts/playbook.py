@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
@@ -16,13 +16,14 @@ TierName = Literal["smoke", "mvp", "full"]
 OnFailure = Literal["stop-on-first", "stop-on-must", "collect-all"]
 GatePattern = Annotated[str, Field(pattern=r"^[A-Za-z0-9*?-]+$", max_length=60)]
 
+#: Text without control characters that neither begins nor ends with a slash.
+ModelId = Annotated[str, Field(pattern=r"^[^/\x00-\x1f\x7f]([^\x00-\x1f\x7f]*[^/\x00-\x1f\x7f])?$", max_length=500)]
+
 
 class PlaybookModel(Record):
     """The model that a playbook is about."""
 
-    id: Annotated[str, Field(pattern=r"^[^/\\\s]+/[^/\\\s]+$")] = Field(
-        description="`organisation/name`, dots and all."
-    )
+    id: ModelId = Field(description="`organisation/name`, or a name alone; dots, spaces and all.")
     family: str | None = Field(None, description="qwen2, llama, mistral …")
     size: str | None = Field(None, description="As people say it: 0.5b, 7b.")
     expected: dict[str, int] = Field(
@@ -102,6 +103,15 @@ class Tier(Matrix):
 
 class Playbook(Matrix):
     """Which model is qualified, how deep, on which system."""
+
+    NAMES: ClassVar[tuple[tuple[str, ...], ...]] = (
+        *Matrix.NAMES,
+        ("model", "id"),
+        ("model", "size"),
+        ("model", "family"),
+        ("quantisations",),
+        ("dtype",),
+    )
 
     model: PlaybookModel
     tier: TierName = "mvp"

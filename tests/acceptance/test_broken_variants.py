@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from cases.interface import QWEN2, UNSAID, CheckArguments, Make, Seen, Variant
-from cases.variants import BROKEN, HONEST
+from cases.variants import BROKEN, HONEST, NOT_PROVEN
 from model_contracts.engine.plan import CheckRequest, plan
 from model_contracts.engine.run import check
 from model_contracts.outcome import Comparison, Evidence, Run, Verdict
@@ -72,6 +72,18 @@ def test_an_honest_variant_stays_quiet(name: str, tmp_path: Path) -> None:
     evidence, run = examined(make(tmp_path))
     assert [f"{o.gate_id}: {o.reason}" for o in evidence if o.outcome is Verdict.FALSIFIED] == []
     assert run.decision.exit_code == 0, [o.reason for o in evidence if o.outcome is Verdict.SKIPPED]
+
+
+@pytest.mark.parametrize("name", NOT_PROVEN)
+def test_what_only_a_family_could_decide_is_not_proven_and_says_what_is_needed(name: str, tmp_path: Path) -> None:
+    make, words = NOT_PROVEN[name]
+    evidence, run = examined(make(tmp_path))
+    assert [f"{o.gate_id}: {o.reason}" for o in evidence if o.outcome is Verdict.FALSIFIED] == []
+    assert run.decision.exit_code == 3
+    skipped = {o.gate_id: o for o in evidence if o.outcome is Verdict.SKIPPED}
+    for gate, sentence in words.items():
+        assert skipped[gate].skip_cause == "incomplete"
+        assert sentence in skipped[gate].reason
 
 
 def test_every_gate_has_a_variant_that_it_alone_or_with_others_sees() -> None:

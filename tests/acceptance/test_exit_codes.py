@@ -106,7 +106,7 @@ def test_a_users_contract_found_upward_adds_clauses_and_takes_none_away(tmp_path
     )
     result = check(tmp_path / "out", tmp_path / "models" / "tiny-qwen2")
     assert result.code == 0
-    assert result.gate("G0-VALIDATE-002")["contract"] == "house"
+    assert [e["contract"] for e in result.evidence if e["gate_id"] == "G0-VALIDATE-002"] == ["default", "house"]
     assert result.gate("G0-CONTAINER-001")["contract"] == "default"
     assert any("contracts.yaml was found upward" in note for a in result.run["artifacts"] for note in a["notes"])
 

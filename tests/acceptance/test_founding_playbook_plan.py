@@ -24,7 +24,7 @@ def test_its_lock_is_told_apart_and_a_broken_one_is_refused_at_its_line(tmp_path
     path = tmp_path / "some.playbook.yaml"
     path.write_text(FULL, "utf-8")
     assert "locked" in contracts("qualify", path, "--lock").stdout
-    path.write_text(FULL.replace("Qwen/Qwen2.5-7B-Instruct", "Qwen2.5-7B-Instruct"), "utf-8")
+    path.write_text(FULL.replace("Qwen/Qwen2.5-7B-Instruct", "[Qwen2.5-7B-Instruct]"), "utf-8")
     done = contracts("qualify", path, "--model-path", TINY, "--plan")
     assert done.code == 2 and len(done.stderr.splitlines()) == 1
     assert f"{path}:5:12: expected `organisation/name`" in done.stderr

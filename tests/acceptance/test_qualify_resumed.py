@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from model_contracts.runtimes.processes import descendants
+from model_contracts.system.processes import descendants
 from support.command import CONTRACTS, Result, contracts
 from support.mutations import copied, json_of
 from support.qualifying import QWEN2, ends, playbook, qualify, stands

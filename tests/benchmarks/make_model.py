@@ -1,6 +1,6 @@
-"""Writes a model of the shape of Qwen2.5-Coder-0.5B-Instruct: random BF16 weights, config, 151,936 tokens.
+"""Writes a model of the shape of Qwen2.5-Coder-0.5B-Instruct: random BF16 weights, 151,665 tokens, 151,936 rows.
 
-    python tests/benchmarks/make_model.py DIR [--layers N] [--vocabulary N]
+    python tests/benchmarks/make_model.py DIR [--layers N] [--tokens N] [--rows N]
 
 Weights cannot be downloaded here; everything that reads them is the real code. numpy only, about 10 s and 988 MB.
 """
@@ -15,6 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
+#: Tokens that merges make, and rows of the embedding; between them stand the added tokens, then padding.
+TOKENS, ROWS = 151_643, 151_936
+#: The added tokens of Qwen2.5 from id 151,643 on; the last eight are no special tokens.
+ADDED = (
+    "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|object_ref_start|>", "<|object_ref_end|>", "<|box_start|>",
+    "<|box_end|>", "<|quad_start|>", "<|quad_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>",
+    "<|image_pad|>", "<|video_pad|>", "<tool_call>", "</tool_call>", "<|fim_prefix|>", "<|fim_middle|>",
+    "<|fim_suffix|>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>",
+)  # fmt: skip
+SPECIAL = 14
 HIDDEN, HEADS, KV_HEADS, HEAD_DIM, INTERMEDIATE = 896, 14, 2, 64, 4864
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{m['role']}}\n{{m['content']}}<|im_end|>\n{% endfor %}"
@@ -74,15 +84,12 @@ def write_weights(path: Path, layers: int, vocabulary: int, seed: int) -> None:
                 count -= len(part)
 
 
-def tokenizer(vocabulary: int) -> dict[str, object]:
-    """A byte-level BPE tokenizer: 256 bytes, merges that build every other token, and added tokens at the end."""
+def tokenizer(plain: int) -> dict[str, object]:
+    """A byte-level BPE tokenizer: 256 bytes, merges that build every other token, and the added tokens behind them."""
     characters = (
         [chr(b) for b in range(33, 127)] + [chr(b) for b in range(161, 173)] + [chr(b) for b in range(174, 256)]
     )
     characters += [chr(256 + n) for n in range(256 - len(characters))]
-    added = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-    plain = vocabulary - 293 if vocabulary > 2000 else vocabulary - len(added)
-    added += [f"<|reserved_{n}|>" for n in range(vocabulary - plain - len(added))]
     tokens, merges = list(characters), []
     pairs = ((a, b) for a in characters for b in characters)
     triples = ((a + b, c) for a in characters for b in characters for c in characters)
@@ -94,9 +101,9 @@ def tokenizer(vocabulary: int) -> dict[str, object]:
     added_tokens = [
         {
             "id": plain + n, "content": content, "single_word": False, "lstrip": False, "rstrip": False,
-            "normalized": False, "special": True,
+            "normalized": False, "special": n < SPECIAL,
         }
-        for n, content in enumerate(added)
+        for n, content in enumerate(ADDED)
     ]  # fmt: skip
     split = {"type": "Split", "pattern": {"Regex": PATTERN}, "behavior": "Isolated", "invert": False}
     level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
@@ -113,10 +120,12 @@ def tokenizer(vocabulary: int) -> dict[str, object]:
     }  # fmt: skip
 
 
-def write(folder: Path, layers: int = 24, vocabulary: int = 151_936, seed: int = 5) -> Path:
+def write(folder: Path, layers: int = 24, tokens: int = TOKENS, rows: int = ROWS, seed: int = 5) -> Path:
     """Write the whole Hugging Face directory; returns the weights file."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = tokenizer(vocabulary)
+    if rows < tokens + len(ADDED):
+        raise ValueError(f"{rows:,} rows hold no {tokens:,} tokens and {len(ADDED)} added ones")
+    made = tokenizer(tokens)
     ids = {token["content"]: token["id"] for token in made["added_tokens"]}  # type: ignore[attr-defined]
     eos, pad = ids["<|im_end|>"], ids["<|endoftext|>"]
     config = {
@@ -125,7 +134,7 @@ def write(folder: Path, layers: int = 24, vocabulary: int = 151_936, seed: int =
         "max_position_embeddings": 32768, "max_window_layers": 21, "num_attention_heads": HEADS,
         "num_hidden_layers": layers, "num_key_value_heads": KV_HEADS, "rms_norm_eps": 1e-06,
         "rope_theta": 1000000.0, "sliding_window": 32768, "tie_word_embeddings": True, "torch_dtype": "bfloat16",
-        "transformers_version": "4.44.0", "use_cache": True, "use_sliding_window": False, "vocab_size": vocabulary,
+        "transformers_version": "4.44.0", "use_cache": True, "use_sliding_window": False, "vocab_size": rows,
     }  # fmt: skip
     generation = {"bos_token_id": pad, "eos_token_id": [eos, pad], "pad_token_id": pad, "do_sample": True}
     tokenizer_config = {
@@ -140,7 +149,7 @@ def write(folder: Path, layers: int = 24, vocabulary: int = 151_936, seed: int =
     ):
         (folder / name).write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
     weights = folder / "model.safetensors"
-    write_weights(weights, layers, vocabulary, seed)
+    write_weights(weights, layers, rows, seed)
     return weights
 
 
@@ -149,9 +158,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--layers", type=int, default=24)
-    parser.add_argument("--vocabulary", type=int, default=151_936)
+    parser.add_argument("--tokens", type=int, default=TOKENS, help="tokens that merges make")
+    parser.add_argument("--rows", type=int, default=ROWS, help="rows of the embedding")
     arguments = parser.parse_args()
-    weights = write(arguments.folder, arguments.layers, arguments.vocabulary)
+    weights = write(arguments.folder, arguments.layers, arguments.tokens, arguments.rows)
     print(f"{weights}: {weights.stat().st_size:,} bytes")
 
 

@@ -81,19 +81,31 @@ VARIANTS: tuple[Variant, ...] = (
     broken(
         "one-layer-too-many-declared",
         config(QWEN2, num_hidden_layers=5),
-        seen(FAMILY, "tensor_present", tensor="model.layers.4.input_layernorm.weight", expected=1, observed=0),
+        seen(
+            FAMILY,
+            "tensor_present",
+            tensor="model.layers.4.input_layernorm.weight",
+            expected="once",
+            observed="missing",
+        ),
         seen(CONFIG, "num_hidden_layers", key="num_hidden_layers", expected=4, observed=5),
     ),
     broken(
         "last-layer-missing",
         weights(QWEN2, _no_last_layer),
-        seen(FAMILY, "tensor_present", tensor="model.layers.3.input_layernorm.weight", expected=1, observed=0),
+        seen(
+            FAMILY,
+            "tensor_present",
+            tensor="model.layers.3.input_layernorm.weight",
+            expected="once",
+            observed="missing",
+        ),
         seen(CONFIG, "num_hidden_layers", expected=3, observed=4),
     ),
     broken(
         "one-tensor-missing",
         weights(QWEN2, _without("model.layers.2.mlp.up_proj.weight")),
-        seen(FAMILY, "tensor_present", tensor="model.layers.2.mlp.up_proj.weight", expected=1, observed=0),
+        seen(FAMILY, "tensor_present", tensor="model.layers.2.mlp.up_proj.weight", expected="once", observed="missing"),
     ),
     broken(
         "an-unknown-tensor",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
-
+from cases.beside import HONEST as BESIDE
 from cases.interface import LLAMA, QWEN2, CheckArguments, Make
+from cases.padding import HONEST as PADDED
 from cases.pair_hyperparameters import llama3_factors, with_llama3
 from cases.shards import split_gguf
 from support.conversions import tensors_of, to_apr, to_gguf
-from support.mutations import copied, json_of, safetensors_of, stored, write_safetensors
+from support.mutations import copied, json_of, safetensors_of, write_safetensors
+from support.padded_models import padded
 
 
 def _gguf(source: Path, dtype: str, asked: bool = False) -> Make:
@@ -41,26 +42,8 @@ def _sharded(folder: Path) -> CheckArguments:
     return CheckArguments(target, QWEN2)
 
 
-def padded(folder: Path, rows: int = 48) -> Path:
-    """tiny-qwen2 with an embedding padded to a round number of rows, all zeros."""
-    target = copied(QWEN2, folder)
-    with safetensors_of(target / "model.safetensors") as tensors:
-        name = "model.embed_tokens.weight"
-        tensors[name] = stored(np.pad(tensors[name].values, ((0, rows), (0, 0))), "BF16")
-    with json_of(target / "config.json") as config:
-        config["vocab_size"] += rows
-    return target
-
-
 def _padded(folder: Path) -> CheckArguments:
-    return CheckArguments(padded(folder))
-
-
-def _padded_gguf(folder: Path) -> CheckArguments:
-    source = padded(folder)
-    model = to_gguf(source, "Q8_0")
-    model["tokenizer.ggml.token_type"] = [*model["tokenizer.ggml.token_type"][:-48], *[5] * 48]
-    return CheckArguments(model.write(folder / "tiny-qwen2-Q8_0.gguf"), source)
+    return CheckArguments(padded(folder, zero=True))
 
 
 def _head_equal(folder: Path) -> CheckArguments:
@@ -99,7 +82,8 @@ HONEST: dict[str, Make] = {
     "qwen2-Q8_0-gguf-in-two-parts": split_gguf(lambda first, second: None, QWEN2),
     "qwen2-sharded-again": _sharded,
     "qwen2-padded-vocabulary": _padded,
-    "qwen2-padded-vocabulary-gguf": _padded_gguf,
+    **PADDED,
+    **BESIDE,
     "qwen2-tied-head-saved-too": _head_equal,
     "qwen2-apr": _apr(QWEN2),
     "llama-apr": _apr(LLAMA),

@@ -8,6 +8,7 @@ from typing import Any
 
 from cases.gates import (
     DECLARED,
+    MARKED,
     MERGES,
     SAME_FLAGS,
     SAME_MERGES,
@@ -163,6 +164,7 @@ VARIANTS: tuple[Variant, ...] = (
     broken(
         "f16-added-token-made-a-word",
         _qwen2(_type(2, 1)),
+        seen(MARKED, "special_token_type", token=2, observed="NORMAL", words="declared as eos"),
         seen(SAME_FLAGS, "added_token_type", token=2, expected="control", observed="normal"),
     ),
     broken(

@@ -5,10 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cases.gates import END_OF_SEQUENCE, FORMAT, LAYOUT, MERGES, SPECIAL_IDS, TOKENIZER, VOCABULARY
+from cases.gates import (
+    END_OF_SEQUENCE,
+    FORMAT,
+    GENERATION,
+    LAYOUT,
+    MARKED,
+    MERGES,
+    ONE_TEMPLATE,
+    SPECIAL_IDS,
+    TOKENIZER,
+    VOCABULARY,
+)
 from cases.interface import QWEN2, QWEN2_Q4_K_M, Make, Variant, broken, seen
 from cases.makers import apr, config, directory, document, gguf
 from support.gguf_models import GgufModel
+from support.mutations import json_of
 
 TOKENS = "tokenizer.ggml.tokens"
 
@@ -53,6 +65,16 @@ def _key(name: str, value: Any) -> Make:
 
 def _without_file(target: Path) -> None:
     (target / "tokenizer.json").unlink()
+
+
+def _named_templates(target: Path) -> None:
+    """A template for tools beside the plain one, and another under its name in tokenizer_config.json."""
+    (target / "additional_chat_templates").mkdir()
+    (target / "additional_chat_templates" / "tool_use.jinja").write_text("{{ tools }}", "utf-8")
+    with json_of(target / "tokenizer_config.json") as config:
+        plain = (target / "chat_template.jinja").read_text("utf-8")
+        named = {"default": plain, "tool_use": "{{ messages }}"}
+        config["chat_template"] = [{"name": name, "template": text} for name, text in named.items()]
 
 
 VARIANTS: tuple[Variant, ...] = (
@@ -113,6 +135,31 @@ VARIANTS: tuple[Variant, ...] = (
         "f15-apr-end-of-sequence-out-of-range",
         apr(QWEN2, lambda model: model.metadata.update({"tokenizer.eos_token_id": 151645})),
         seen(SPECIAL_IDS, "eos_token_id", key="tokenizer.eos_token_id", observed=151645),
+    ),
+    broken(
+        "turn-markers-typed-normal",
+        gguf(QWEN2_Q4_K_M, lambda model: model["tokenizer.ggml.token_type"].__setitem__(1, 1)),
+        seen(MARKED, "special_token_type", token=1, observed="NORMAL", words="written by the chat template"),
+    ),
+    broken(
+        "generation-without-an-end",
+        document(QWEN2, "generation_config.json", lambda value: value.pop("eos_token_id")),
+        seen(GENERATION, "eos_token_id", file="generation_config.json", expected=[2], observed=None),
+    ),
+    broken(
+        "generation-with-an-empty-list-of-ends",
+        document(QWEN2, "generation_config.json", lambda value: value.update(eos_token_id=[])),
+        seen(GENERATION, "eos_token_id", file="generation_config.json", expected=[2], observed=None),
+    ),
+    broken(
+        "two-templates-in-two-homes",
+        document(QWEN2, "tokenizer_config.json", lambda value: value.update(chat_template="{{ 1 }}")),
+        seen(ONE_TEMPLATE, "chat_template", file="tokenizer_config.json", words="different templates"),
+    ),
+    broken(
+        "two-named-templates-in-two-homes",
+        directory(QWEN2, _named_templates),
+        seen(ONE_TEMPLATE, "chat_template", file="tokenizer_config.json", key="tool_use"),
     ),
     broken(
         "tokenizer-not-json",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from cases import (
+    beside,
     config,
     container_apr,
     container_gguf,
     container_safetensors,
+    padding,
     pair_hyperparameters,
     pair_tokenizer,
     pair_types,
@@ -14,10 +16,12 @@ from cases import (
     shards,
     sources,
     tokenizer,
+    unknown,
     values,
 )
 from cases.honest import HONEST
 from cases.interface import Variant
+from cases.unknown import NOT_PROVEN
 
 BROKEN: tuple[Variant, ...] = (
     *container_safetensors.VARIANTS,
@@ -25,6 +29,7 @@ BROKEN: tuple[Variant, ...] = (
     *container_apr.VARIANTS,
     *shards.VARIANTS,
     *sources.VARIANTS,
+    *beside.VARIANTS,
     *config.VARIANTS,
     *tokenizer.VARIANTS,
     *values.VARIANTS,
@@ -32,6 +37,8 @@ BROKEN: tuple[Variant, ...] = (
     *pair_weights.VARIANTS,
     *pair_hyperparameters.VARIANTS,
     *pair_tokenizer.VARIANTS,
+    *unknown.VARIANTS,
+    *padding.VARIANTS,
 )
 
-__all__ = ["BROKEN", "HONEST"]
+__all__ = ["BROKEN", "HONEST", "NOT_PROVEN"]

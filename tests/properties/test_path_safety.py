@@ -18,10 +18,13 @@ from hypothesis import strategies as st
 from model_contracts.formats.opening import open_artifact
 from model_contracts.paths import (
     SUFFIXES,
+    component,
     inside,
     model_name,
+    model_parts,
     numbered,
     parts,
+    plain,
     sidecar,
     stays_in,
     suffix_format,
@@ -45,6 +48,11 @@ KNOWN = (
     "Qwen",
     "日本語.模型",
 )
+#: Pieces of paths in every spelling.
+PIECES = (
+    "..", ".", "/", "\\", "C:", "~", "canary", "outside", "\x00", "\n", " ", "%2e%2e", "%", "NUL", "con.txt", "..;",
+    "\u2215", "\ud800", "?",
+)  # fmt: skip
 characters = st.characters(exclude_characters="/\\\x7f", exclude_categories=("Cs", "Cc"))
 names = st.sampled_from(KNOWN) | st.builds(
     "".join, st.lists(st.sampled_from((".", "-", " ", "0.5B", ".gguf", "Qwen")) | characters, min_size=1, max_size=12)
@@ -58,7 +66,49 @@ formats = st.sampled_from(tuple(SUFFIXES.values()))
 def test_organisation_name_format_and_file_survive_a_round_trip(org: str, name: str, format: str, file: str) -> None:
     path = workspace(ROOT, org, name, format, file)
     assert parts(ROOT, path) == (org, name, format, file)
-    assert path.parts == (ROOT.name, org, name, format, file)
+    assert path.parts == (ROOT.name, component(org), component(name), format, file)
+
+
+#: Any text at all, and what some system would take for something else than a name.
+anything = st.text(min_size=1, max_size=20) | st.builds(
+    "".join, st.lists(st.sampled_from(PIECES), min_size=1, max_size=8)
+)
+
+
+@given(anything, anything)
+@example("..", ".")
+@example("C:", "con")
+@example("y" * 300, "x" * 300)
+@example("%2e%2e", "%2E%2E")
+@example("a/b", "a%2Fb")
+@example("Qwen2.5 (v1.0) + @ü", "Qwen2.5 (v1.0) + @ü.")
+def test_whatever_a_person_calls_a_model_is_one_component_that_no_other_name_has(one: str, other: str) -> None:
+    for name in (one, other):
+        for suffix in ("", ".S-A-G.gguf"):
+            written = component(name, suffix)
+            assert plain(written) and written.endswith(suffix)
+            assert not PureWindowsPath(written).is_reserved() and not set(written) & set('<>:"|?*')
+            assert (PureWindowsPath("x") / written).parts == (PurePosixPath("x") / written).parts == ("x", written)
+    assert (component(one) == component(other)) == (one == other)
+    assert (component(one, ".gguf") == component(other, ".gguf")) == (one == other)
+
+
+@pytest.mark.parametrize("name", [name for name in KNOWN if name != "."])
+def test_what_people_call_models_stands_in_a_path_as_it_is(name: str) -> None:
+    assert component(name) == name and component(name, ".S-G.gguf") == f"{name}.S-G.gguf"
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("Qwen/Qwen2.5-Coder-0.5B", ("Qwen", "Qwen2.5-Coder-0.5B")),
+        ("gpt2", ("local", "gpt2")),
+        ("a/b/c", ("a", "b/c")),
+        ("my org/my model", ("my org", "my model")),
+    ],
+)
+def test_a_models_id_has_an_organisation_and_a_name(model: str, expected: tuple[str, str]) -> None:
+    assert model_parts(model) == expected
 
 
 @given(names, st.sampled_from(tuple(SUFFIXES)), st.booleans())
@@ -85,28 +135,8 @@ def test_a_folder_keeps_its_dots(name: str) -> None:
     assert model_name(Path("Qwen") / name / ".") == name
 
 
-#: Names as a hostile index or header may hold them: pieces of paths in every spelling.
-pieces = st.sampled_from(
-    (
-        "..",
-        ".",
-        "/",
-        "\\",
-        "C:",
-        "~",
-        "canary",
-        "outside",
-        "\x00",
-        "\n",
-        " ",
-        "%2e%2e",
-        "NUL",
-        "con.txt",
-        "..;",
-        "\u2215",
-    )
-)
-hostile = st.builds("".join, st.lists(pieces | st.text(max_size=4), max_size=8))
+#: Names as a hostile index or header may hold them.
+hostile = st.builds("".join, st.lists(st.sampled_from(PIECES) | st.text(max_size=4), max_size=8))
 
 
 @given(hostile)

@@ -106,11 +106,13 @@ def _tokenizer(folder: Path, config: dict[str, Any]) -> list[tuple[str, Any]]:
     said = json.loads((folder / "tokenizer_config.json").read_text("utf-8"))
     unknown = [("tokenizer.ggml.unknown_token_id", tokens.index(said["unk_token"]))] if said.get("unk_token") else []
     special = {added["id"] for added in tokenizer["added_tokens"] if added["special"]}
+    known = {*tokenizer["model"]["vocab"].values(), *(added["id"] for added in tokenizer["added_tokens"])}
+    types = [3 if at in special else 1 if at in known else 5 for at in range(len(tokens))]
     return [
         ("tokenizer.ggml.model", "gpt2"),
         ("tokenizer.ggml.pre", "qwen2"),
         ("tokenizer.ggml.tokens", tokens),
-        ("tokenizer.ggml.token_type", [3 if at in special else 1 for at in range(len(tokens))]),
+        ("tokenizer.ggml.token_type", types),
         ("tokenizer.ggml.merges", [" ".join(merge) for merge in tokenizer["model"]["merges"]]),
         ("tokenizer.ggml.eos_token_id", config["eos_token_id"]),
         ("tokenizer.ggml.padding_token_id", config["pad_token_id"]),
@@ -119,8 +121,8 @@ def _tokenizer(folder: Path, config: dict[str, Any]) -> list[tuple[str, Any]]:
     ]
 
 
-def _tokens(tokenizer: dict[str, Any], size: int) -> list[str]:
-    tokens = [f"[PAD{at}]" for at in range(size)]
+def _tokens(tokenizer: dict[str, Any], size: int, padding: str = "[PAD{}]") -> list[str]:
+    tokens = [padding.format(at) for at in range(size)]
     for token, at in tokenizer["model"]["vocab"].items():
         tokens[at] = token
     for added in tokenizer["added_tokens"]:
@@ -132,7 +134,7 @@ def to_apr(folder: Path) -> AprModel:
     """The model of a directory as `apr import` writes it: Hugging Face names, every tensor in its own type."""
     config = json.loads((folder / "config.json").read_text("utf-8"))
     tokenizer = json.loads((folder / "tokenizer.json").read_text("utf-8"))
-    tokens = _tokens(tokenizer, config["vocab_size"])
+    tokens = _tokens(tokenizer, config["vocab_size"], "<unk>")
     tensors = tensors_of(folder)
     metadata = {
         "model_type": "Auto",

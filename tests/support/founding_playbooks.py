@@ -18,7 +18,7 @@ PROMPTS = (
 
 #: The MVP playbook of the model whose qualification was the reason for this tool.
 MVP = """# quoted, as they are
-name: qwen2-5-coder-0-5b-mvp
+name: qwen2.5-coder-0.5b-mvp
 version: "1.0.0"
 model:
   hf_repo: "Qwen/Qwen2.5-Coder-0.5B-Instruct"

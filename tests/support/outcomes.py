@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from model_contracts.engine.decide import decide
+from model_contracts.decision import decide
 from model_contracts.outcome import Comparison, Host, Outcome, Place, Run, Subject, Verdict
 
 HOST = Host(hostname="h", os="Linux", cpu="c", python="3.11")

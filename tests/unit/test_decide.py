@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_contracts.engine.decide import decide
+from model_contracts.decision import decide
 from support.outcomes import outcome
 
 KEPT = outcome("Corroborated", "G-A-1")

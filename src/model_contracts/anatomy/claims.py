@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from model_contracts.anatomy.names import role, template
 from model_contracts.artifact import Artifact, Tensor
 from model_contracts.dtypes import DTYPES
-from model_contracts.family import Recipe, Recipes
+from model_contracts.family import Mix, Recipe, Recipes
 from model_contracts.outcome import Place
 
 Source = Literal["file_name", "file_type", "config_dtype", "apr_quantization", "request"]
@@ -40,11 +41,16 @@ def requested(label: str, recipes: Recipes) -> Claim:
 
 
 def claims(artifact: Artifact, recipes: Recipes) -> Iterator[Claim]:
-    """What the artifact says of itself: GGUF file type, config dtype, .apr quantization, label in its name."""
+    """What the artifact says of itself: GGUF file type, config dtype, .apr quantization, label in its name.
+
+    A name that says it is a mix (`UD-Q2_K_XL`) takes the promise from its label, and from the base type in the header.
+    """
     metadata = artifact.metadata
+    mix = mixed(artifact, recipes) if artifact.format == "gguf" else None
     if artifact.format == "gguf" and isinstance(number := metadata.get("general.file_type"), int):
         found = [(name, recipe) for name, recipe in recipes.recipes.items() if recipe.file_type == number]
         label, recipe = found[0] if found else (str(number), None)
+        recipe = _any_type(recipe, mix)
         yield Claim("file_type", Place(key="general.file_type"), f"file_type {number} ({label})", label, recipe)
     if artifact.format == "apr" and isinstance(quantization := metadata.get("quantization"), Mapping):
         words = str(quantization.get("quant_type"))
@@ -61,29 +67,59 @@ def claims(artifact: Artifact, recipes: Recipes) -> Iterator[Claim]:
                 break
     if (named := _label(artifact, recipes)) is not None:
         words, name = named
-        yield Claim("file_name", Place(file=artifact.path.name), words, name, recipes.recipes[name])
+        recipe = _any_type(recipes.recipes[name], mix)
+        yield Claim("file_name", Place(file=artifact.path.name), words, name, recipe)
 
 
 def expected_types(recipe: Recipe, recipes: Recipes, canonical: str | None, tensor: Tensor) -> tuple[str, ...]:
     """The types the recipe allows a tensor, with ggml's fallbacks where its row is no whole number of blocks."""
     if len(tensor.shape) < 2:
         return recipe.vectors
-    types = recipe.types
-    if canonical is not None:
-        types = next((line.types for line in recipe.roles if line.role == role(canonical)), types)
+    types = _of_role(recipe, canonical or tensor.name)
     allowed = list(types)
     for name in types:
         if tensor.columns % DTYPES[name].block:
             allowed += recipes.fallbacks.get(name, ())
+    if all(tensor.columns % DTYPES[name].block for name in allowed):
+        allowed.append("F16")  # src/llama-quant.cpp: where the fallback does not divide either
+    if kept(recipes, canonical, tensor):
+        # The quantiser leaves these as it found them; a converter to a float type writes F32 or that type.
+        allowed += ["F32", "F16", "BF16"] if DTYPES[types[0]].kind == "quantised" else ["F32"]
     return tuple(dict.fromkeys(allowed))
 
 
-def fell_back(recipe: Recipe, recipes: Recipes, canonical: str | None, tensor: Tensor) -> bool:
+def kept(recipes: Recipes, canonical: str | None, tensor: Tensor) -> bool:
+    """Whether a tensor is one that llama.cpp keeps in F32 whatever the label (routers, positions, biases …)."""
+    names = {tensor.name, canonical or tensor.name}
+    return any(fnmatchcase(name, pattern) for line in recipes.kept for pattern in line.names for name in names)
+
+
+def fell_back(recipe: Recipe, canonical: str | None, tensor: Tensor) -> bool:
     """Whether a tensor has a type only because its row is no whole number of the recipe's blocks."""
-    types = recipe.types
-    if canonical is not None:
-        types = next((line.types for line in recipe.roles if line.role == role(canonical)), types)
-    return len(tensor.shape) > 1 and tensor.dtype not in types
+    types = _of_role(recipe, canonical or tensor.name)
+    divides = all(tensor.columns % DTYPES[name].block == 0 for name in types)
+    return len(tensor.shape) > 1 and tensor.dtype not in (*types, "F32") and not divides
+
+
+def mixed(artifact: Artifact, recipes: Recipes) -> Mix | None:
+    """How the artifact's name says that its label is only the base of a mix (None: it does not)."""
+    name = artifact.name.lower()
+    return next((mix for mix in recipes.mixes if re.search(mix.pattern, name)), None)
+
+
+def _of_role(recipe: Recipe, canonical: str) -> tuple[str, ...]:
+    lines = {line.role: line.types for line in recipe.roles}
+    name = role(canonical)
+    stem = re.sub(r"_(?:ch|sh)?exps?$", "", name)
+    return lines.get(name) or lines.get(stem) or recipe.types
+
+
+def _any_type(recipe: Recipe | None, mix: Mix | None) -> Recipe | None:
+    """A recipe without its promises tensor by tensor, where the name calls it the base of a mix."""
+    if recipe is None or mix is None:
+        return recipe
+    types = tuple(name for name, dtype in DTYPES.items() if dtype.kind in ("float", "quantised"))
+    return Recipe(types=types, file_type=recipe.file_type, formats=recipe.formats)
 
 
 def _claim(source: Source, place: Place, words: str, recipes: Recipes) -> Claim:

@@ -17,6 +17,13 @@ class Architecture:
     name: str
     place: Place
     family: Family | None
+    #: What beside the name says that no family which bears it is meant (`llama.expert_count = 8`).
+    but: str | None = None
+
+    @property
+    def words(self) -> str:
+        """The name as a sentence holds it, with where it stands."""
+        return f"{self.name!r} ({self.place})" if self.but is None else f"{self.name!r} with {self.but}"
 
 
 def architecture(artifact: Artifact, families: Iterable[Family]) -> Architecture | None:
@@ -25,7 +32,20 @@ def architecture(artifact: Artifact, families: Iterable[Family]) -> Architecture
         known = [family for family in families if not family.abstract and words(family, name)]
         # Mistral's GGUF files say `llama`: the family of that very name comes first.
         known.sort(key=lambda family: family.id != f"families/{name}")
+        if known and (but := _another(artifact, known[0], name)) is not None:
+            return Architecture(name, place, None, but)
         return Architecture(name, place, known[0] if known else None)
+    return None
+
+
+def _another(artifact: Artifact, family: Family, name: str) -> str | None:
+    """The GGUF key that says that another architecture goes under the family's word (Mixtral says `llama`)."""
+    if artifact.format != "gguf":
+        return None
+    for key in (pattern.replace("{arch}", name) for pattern in family.not_with):
+        value = artifact.metadata.get(key)
+        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+            return f"{key} = {value}"
     return None
 
 

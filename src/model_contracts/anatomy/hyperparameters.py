@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import isnan
+from math import isnan, prod
 from typing import Any
 
 from model_contracts.artifact import Artifact
-from model_contracts.family import Family, HyperParameter
+from model_contracts.family import Dimension, Family, HyperParameter
 from model_contracts.outcome import Place
 
 Number = int | float | bool | str
@@ -28,7 +28,7 @@ def declared(artifact: Artifact, family: Family) -> dict[str, Declared]:
     found: dict[str, Declared] = {}
     for name, parameter in family.hyperparameters.items():
         for key, lookup, file in _places(artifact, parameter):
-            value = _at(lookup, key)
+            value = _one(_at(lookup, key))
             if _usable(value):
                 flag = lookup.get(parameter.enabled_by) if parameter.enabled_by else None
                 found[name] = Declared(value, Place(file=file, key=key), enabled=flag is not False)
@@ -59,7 +59,23 @@ def default(parameter: HyperParameter, numbers: Mapping[str, Number]) -> Number 
         if isinstance(above, int) and isinstance(below, int) and below and above % below == 0:
             return above // below
         return None
+    if fallback.product is not None or fallback.total is not None:
+        parts = [numbers.get(name) for name in fallback.product or fallback.total or ()]
+        if all(isinstance(part, int | float) and not isinstance(part, bool) for part in parts):
+            return int(prod(parts)) if fallback.product else sum(parts)  # type: ignore[type-var, arg-type, return-value]
+        return None
     return fallback.value
+
+
+def size_of(axis: Dimension, numbers: Mapping[str, Number]) -> int | None:
+    """The size of an axis, a product of hyper-parameters and numbers; None where one of them is not known."""
+    size = 1
+    for factor in axis:
+        value = numbers.get(factor) if isinstance(factor, str) else factor
+        if not isinstance(value, int) or isinstance(value, bool):
+            return None
+        size *= value
+    return size
 
 
 def _places(artifact: Artifact, parameter: HyperParameter) -> Iterator[tuple[str, Mapping[str, Any], str | None]]:
@@ -86,6 +102,13 @@ def _at(mapping: Mapping[str, Any], key: str) -> Any:
         if not isinstance(value, Mapping) or part not in value:
             return None
         value = value[part]
+    return value
+
+
+def _one(value: Any) -> Any:
+    """The value of an array that has the same one for every layer; any other value as it is."""
+    if isinstance(value, list | tuple) and value and all(part == value[0] for part in value):
+        return value[0]
     return value
 
 

@@ -10,19 +10,29 @@ from typing import Any
 from model_contracts.family import Family
 
 _LAYER = re.compile(r"(?<=\.)(\d{1,5})(?=\.)")
+#: What transformers appends to the name of an architecture to make a class of it.
+_CLASS = re.compile(
+    r"(forcausallm|forconditionalgeneration|formaskedlm|forsequenceclassification|fortokenclassification"
+    r"|forquestionanswering|encodermodel|textmodel|lmheadmodel|model)$"
+)
+#: Layers that the gguf package's map is asked for, at most.
+_MOST_LAYERS = 1000
 Canonical = Callable[[str], str | None]
 
 
-def canonical(family: Family | None, architecture: str | None, layers: int | None) -> Canonical:
+def canonical(family: Family | None, architectures: Iterable[str], layers: int, gguf_names: bool = False) -> Canonical:
     """A function from a container's tensor name to its canonical name; None where the name is not known.
 
-    The family's own table comes first; an architecture without a family is looked up in the gguf package's
-    tensor-name maps.
+    The family's own table comes first. Without one, names of llama.cpp's convention stand as they are, and others are
+    looked up in the gguf package's map of the first of `architectures` that it knows.
     """
     if family is not None:
         return _from_family(family)
-    if architecture is not None and layers is not None:
-        return _from_gguf_package(architecture, min(layers, 1000))
+    if gguf_names:
+        return lambda name: name
+    for architecture in architectures:
+        if (arch := _gguf_architecture(architecture)) is not None:
+            return _from_gguf_package(arch, min(max(layers, 1), _MOST_LAYERS))
     return lambda name: None
 
 
@@ -65,33 +75,34 @@ def _from_family(family: Family) -> Canonical:
 
 
 @cache
-def _gguf_map(architecture: str, layers: int) -> Any:
+def _gguf_architecture(name: str) -> Any:
+    """The gguf package's architecture of a GGUF word or of a Hugging Face class (None: it knows none of that name)."""
     from gguf.constants import MODEL_ARCH_NAMES
+
+    words = {_plain(name), _CLASS.sub("", _plain(name))}
+    exact = next((arch for arch, known in MODEL_ARCH_NAMES.items() if known == name), None)
+    return exact or next((arch for arch, known in MODEL_ARCH_NAMES.items() if _plain(known) in words), None)
+
+
+def _plain(name: str) -> str:
+    return "".join(character for character in name.lower() if character.isalnum())
+
+
+@cache
+def _gguf_map(arch: Any, layers: int) -> Any:
     from gguf.tensor_mapping import get_tensor_name_map
 
-    word = architecture.lower().removesuffix("forcausallm")
-    for arch, name in MODEL_ARCH_NAMES.items():
-        if name in (architecture, word):
-            return get_tensor_name_map(arch, layers)
-    return None
+    return get_tensor_name_map(arch, layers)
 
 
-def _from_gguf_package(architecture: str, layers: int) -> Canonical:
-    names = _gguf_map(architecture, layers)
+def _from_gguf_package(arch: Any, layers: int) -> Canonical:
+    names = _gguf_map(arch, layers)
 
     def find(name: str) -> str | None:
-        if names is None:
-            return None
-        if _looks_canonical(name):
-            return name
         found = names.get_name(name, try_suffixes=(".weight", ".bias"))
         return found if found is None else str(found)
 
     return find
-
-
-def _looks_canonical(name: str) -> bool:
-    return name.startswith(("blk.", "token_embd.", "output.", "output_norm.", "rope_freqs."))
 
 
 def layer_count(canonical_names: Iterable[str | None]) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.view import View
@@ -20,45 +21,144 @@ class Extra:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The bijection as found: pairs by target name, what is missing, what is extra."""
+    """The bijection as found: pairs by target name, what is missing, what is extra, what only a family could say."""
 
     pairings: dict[str, Pairing]
     missing: tuple[Tensor, ...]
     explained_missing: tuple[tuple[Tensor, str], ...]
     extra: tuple[Extra, ...]
+    #: Tensors of either side that may answer to each other under other names, in other shapes, fused or stacked.
+    undecided: tuple[Tensor, ...] = ()
+    #: What would be needed to decide those, and pairs whose layout nothing declares (None: nothing).
+    unknown: str | None = None
+    #: Layers of the source of which the target has no tensor at all.
+    missing_layers: tuple[int, ...] = ()
 
 
 def match(target: View, source: View) -> Match:
     """Pair tensors by canonical name, by equal name where no family or map knows it."""
-    answers = _keys(source)
+    answers, by_name = _keys(source), _by_bare_name(source, target)
     pairings: dict[str, Pairing] = {}
     used: set[str] = set()
     extra: list[Extra] = []
+    unknown = _unknown(target, source)
     for key, tensor in _keys(target).items():
-        answer = answers.get(key)
-        if answer is not None:
-            used.add(key)
-        else:
+        answer = answers.get(key) or by_name.get(target.bare[tensor.name])
+        explanation = None
+        if answer is None:
             answer, explanation = _explain(key, target, source)
             extra.append(Extra(tensor, explanation))
+        else:
+            used.add(answer.name)
         if answer is not None and not tensor.placeholder and not answer.placeholder:
-            pairings[tensor.name] = Pairing(tensor, answer, _row_order(key, target, source))
+            order = _row_order(key, answer, target, source)
+            same = target.convention == source.convention and target.bare[tensor.name] == source.bare[answer.name]
+            pairings[tensor.name] = Pairing(tensor, _squeezed(answer, tensor), order, same or unknown is None)
     missing, explained = [], []
     for key, tensor in answers.items():
-        if key not in used:
+        if tensor.name not in used:
             reason = _may_be_dropped(key, target, source)
             if reason is None:
                 missing.append(tensor)
             else:
                 explained.append((tensor, reason))
-    return Match(pairings, tuple(missing), tuple(explained), tuple(extra))
+    found = Match(pairings, tuple(missing), tuple(explained), tuple(extra))
+    return found if unknown is None else _in_doubt(found, unknown, target, source)
+
+
+def _unknown(target: View, source: View) -> str | None:
+    """What is not known of the two, as a sentence begins with it (None: a family knows both)."""
+    ours, theirs = target.part, source.part
+    if (ours.whole, theirs.whole) == (True, True) or "vocabulary" in (ours.name, theirs.name):
+        pass
+    elif ours.name != theirs.name:
+        return f"the target is {ours.words} and the source {theirs.words}: what one owes the other is not known"
+    else:
+        return f"no family is shipped for {ours}: what a converter does to its tensors is not known"
+    if source.family is not None and (target.family is not None or target.architecture is None):
+        return None
+    if target.family is not None and source.architecture is None:
+        return None
+    side = source if source.family is None else target
+    return f"{side.unknown}: what a converter does to its names, shapes, row orders and values is not known"
+
+
+def _in_doubt(found: Match, unknown: str, target: View, source: View) -> Match:
+    """The same with those tensors undecided that a tensor without a counterpart on the other side could hold."""
+    extra = [one for one in found.extra if one.explanation is None]
+    if (
+        target.part.name == source.part.name
+        and target.convention == source.convention
+        and not _packed(target)
+        and not _packed(source)
+    ):
+        room, owed = (sum(tensor.elements for tensor in side) for side in ((e.tensor for e in extra), found.missing))
+        missing = tuple(tensor for tensor in found.missing if tensor.elements > room and not _tied(tensor, source))
+        lone = [one for one in extra if one.tensor.elements > owed]
+    else:
+        missing, lone = (), []
+    kept = {id(one) for one in lone}
+    names = {tensor.name for tensor in missing}
+    return replace(
+        found,
+        missing=missing,
+        extra=tuple(one for one in found.extra if one.explanation is not None or id(one) in kept),
+        undecided=(
+            *(tensor for tensor in found.missing if tensor.name not in names),
+            *(one.tensor for one in extra if id(one) not in kept),
+        ),
+        unknown=unknown,
+        missing_layers=tuple(_missing_layers(target, source)),
+    )
+
+
+def _packed(view: View) -> bool:
+    """Whether one weight may be several tensors, which a storage scheme would have to say."""
+    config = view.artifact.config or {}
+    return "quantization_config" in config or "quantization" in config
+
+
+def _tied(tensor: Tensor, source: View) -> bool:
+    """Whether a tensor is an output head that the source may tie to its embedding, which a family would say."""
+    head = source.canonical[tensor.name] == "output.weight" or source.bare[tensor.name].endswith("lm_head.weight")
+    return head and source.tied is None
+
+
+def _missing_layers(target: View, source: View) -> Iterator[int]:
+    """Layers that the source declares and has, and of which no tensor of the target bears the number."""
+    declared = source.declared.get("num_hidden_layers")
+    if not (target.part.whole and source.part.whole):
+        return
+    theirs, ours = _layers(source.bare.values()), _layers(target.bare.values())
+    if declared is None or not isinstance(declared.value, int) or not ours:
+        return
+    yield from sorted(layer for layer in theirs - ours if layer < declared.value)
+
+
+def _layers(names: Iterable[str]) -> set[int]:
+    return {layer for name in names if (layer := template(name)[1]) is not None}
 
 
 def _keys(view: View) -> dict[str, Tensor]:
     keys: dict[str, Tensor] = {}
     for name, tensor in view.artifact.tensors.items():
-        keys.setdefault(view.canonical[name] or name, tensor)
+        keys.setdefault(view.canonical[name] or view.bare[name], tensor)
     return keys
+
+
+def _by_bare_name(source: View, target: View) -> dict[str, Tensor]:
+    """The source's tensors by their own names, where both sides name tensors the same way."""
+    if target.convention != source.convention:
+        return {}
+    return {source.bare[name]: tensor for name, tensor in source.artifact.tensors.items()}
+
+
+def _squeezed(source: Tensor, target: Tensor) -> Tensor:
+    """The source in the target's shape, where the two differ only by axes of 1: the same values in the same order."""
+    ours, theirs = ([size for size in tensor.shape if size != 1] for tensor in (target, source))
+    if target.shape == source.shape or ours != theirs or source.type.kind == "quantised":
+        return source
+    return replace(source, shape=target.shape)
 
 
 def _explain(key: str, target: View, source: View) -> tuple[Tensor | None, str | None]:
@@ -76,11 +176,13 @@ def _explain(key: str, target: View, source: View) -> tuple[Tensor | None, str |
 def _may_be_dropped(key: str, target: View, source: View) -> str | None:
     if key in target.refused:
         return "the target declares it with a type that nobody knows"
+    if key.endswith(source.computed):
+        return "a buffer that readers compute"
     scaling = target.declared.get("rope_scaling_type")
     if key == "rope_freqs.weight" and scaling is not None and scaling.value == "llama3":
         return f"{scaling.place} declares the scaling that it was made from"
     role = source.role(key)
-    if role is not None and role.presence == "optional":
+    if role is not None and role.presence == "optional" and not _required(role.required_by, source):
         return "optional in its family"
     if key == "output.weight" and source.tied:
         return "output head of a tied model: readers take the embedding"
@@ -89,18 +191,22 @@ def _may_be_dropped(key: str, target: View, source: View) -> str | None:
     return None
 
 
+def _required(flag: str | None, source: View) -> bool:
+    return flag is not None and source.flag(flag)
+
+
 def _name(view: View, key: str) -> str:
     return _keys(view)[key].name
 
 
-def _row_order(key: str, target: View, source: View) -> RowPermutation | None:
+def _row_order(key: str, answer: Tensor, target: View, source: View) -> RowPermutation | None:
     """The permutation that brings the source's rows into the target's order (None: the same order)."""
     if target.rows_interleaved == source.rows_interleaved:
         return None
     role = target.role(key) or source.role(key)
     if role is None or role.gguf_rope_heads is None:
         return None
-    heads = source.numbers.get(role.gguf_rope_heads)
-    if not isinstance(heads, int):
+    heads = source.numbers.get(role.gguf_rope_heads, target.numbers.get(role.gguf_rope_heads))
+    if not isinstance(heads, int) or isinstance(heads, bool):
         return None
     return RowPermutation(heads, "interleave" if target.rows_interleaved else "split")

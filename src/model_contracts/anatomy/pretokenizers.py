@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from model_contracts.artifact import Tokenizer
+from model_contracts.definitions import load_tokenizers
+from model_contracts.tokenization import PreTokenizer
 
-_START = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
-_END = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
-#: Patterns as model publishers write them in tokenizer.json, to the name llama.cpp gives them (llama-vocab.cpp).
-_PATTERNS: dict[tuple[str, ...], str] = {
-    (_START + r"\p{N}" + _END,): "qwen2",
-    (_START + r"\p{N}{1,3}" + _END,): "llama-bpe",
-}
+@cache
+def _by_name() -> dict[str, PreTokenizer]:
+    return {name: one for one in load_tokenizers().pretokenizers for name in one.names}
+
+
+def named(name: str) -> PreTokenizer | None:
+    """How a name cuts text; None where it is not known here."""
+    return _by_name().get(name)
 
 
 def name_of(tokenizer: Tokenizer) -> str | None:
-    """llama.cpp's name of the pre-tokenizer: as declared, or by its pattern; None where neither says."""
+    """llama.cpp's name of the pre-tokenizer: as declared, or by its patterns; None where neither says."""
     if tokenizer.pre is not None:
         return tokenizer.pre
-    return _PATTERNS.get(tuple(tokenizer.pre_patterns))
+    patterns = tuple(tokenizer.pre_patterns)
+    found = [one for one in load_tokenizers().pretokenizers if one.patterns == patterns] if patterns else []
+    return found[0].names[0] if found else None
 
 
 def patterns_of(name: str) -> tuple[str, ...] | None:
     """The regular expressions that a name stands for; None where it is not known here."""
-    return next((patterns for patterns, known in _PATTERNS.items() if known == name), None)
+    known = named(name)
+    return known.patterns if known is not None else None

@@ -9,6 +9,7 @@ import numpy as np
 from model_contracts.anatomy.budgets import Budget
 from model_contracts.anatomy.fits import Fit, Matrix, Sample, cosines, fit, sample
 from model_contracts.anatomy.names import template
+from model_contracts.anatomy.storage_rivals import storage_rivals
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.kernels.interface import Pairing, PairMeasures, RowPermutation
@@ -76,6 +77,8 @@ def _rivals(
     if seen.vector:
         yield "a norm that was given +1", declared + 1
         yield "a norm that lost 1", declared - 1
+    if not seen.vector or pairing.target.dtype in ("F32", "F16", "BF16"):
+        yield from storage_rivals(pairing.target.dtype, declared)
     yield from _scaled(observed, declared)
     yield from _rows_swapped(seen, observed, declared)
     yield from _other_tensors(pairing, seen, source)

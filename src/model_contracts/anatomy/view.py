@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 from model_contracts.anatomy import names
 from model_contracts.anatomy.families import Architecture, architecture
 from model_contracts.anatomy.hyperparameters import Declared, Number, declared, resolved
+from model_contracts.anatomy.parts import Part, part
+from model_contracts.anatomy.prefixes import prefix, unwrapped
+from model_contracts.anatomy.storage import Storage, storage
 from model_contracts.artifact import Artifact, Tensor
 from model_contracts.family import Family, FamilyTensor
 
@@ -17,8 +21,26 @@ from model_contracts.family import Family, FamilyTensor
 class View:
     """One artifact, understood through the families that are shipped."""
 
-    artifact: Artifact
+    #: The artifact as it is stored, part by part.
+    stored: Artifact
     families: Sequence[Family]
+    #: The other side of a pair: where this side is of no shipped family, its architecture's map of names is tried too.
+    beside: Artifact | None = None
+
+    @cached_property
+    def storage(self) -> Storage:
+        """Its weights: which stored tensors are one, and what declares how they are packed."""
+        return storage(self.stored)
+
+    @property
+    def artifact(self) -> Artifact:
+        """The artifact with each packed weight as one tensor of its own name and shape."""
+        return self.storage.artifact
+
+    @cached_property
+    def part(self) -> Part:
+        """What part of a model it is."""
+        return part(self.artifact)
 
     @cached_property
     def architecture(self) -> Architecture | None:
@@ -50,7 +72,29 @@ class View:
     @cached_property
     def canonical(self) -> dict[str, str | None]:
         """Tensor name to canonical name, in the order of the artifact."""
-        return {name: self._find(name) for name in self.artifact.tensors}
+        return {name: self._find(bare) for name, bare in self.bare.items()}
+
+    @cached_property
+    def prefix(self) -> tuple[str, str]:
+        """What a wrapper or a training run left before every name, and which ("": nothing); adapters bear one."""
+        if self.part.name == "adapter" or self.convention == "gguf":
+            return "", ""
+        return prefix(self.artifact.tensors.keys(), self._find if self.family is not None else None)
+
+    @cached_property
+    def wrapped(self) -> dict[str, str]:
+        """Names that hold a wrapper, to the wrapper (`_orig_mod`); the prefix counts as one."""
+        cut, _ = self.prefix
+        inside = {name: unwrapped(name[len(cut) :])[1] for name in self.artifact.tensors}
+        return {name: cut.removesuffix(".") or wrapper for name, wrapper in inside.items() if cut or wrapper}
+
+    @cached_property
+    def bare(self) -> dict[str, str]:
+        """Tensor name to the name without prefix and wrappers, in the order of the artifact."""
+        cut = len(self.prefix[0])
+        if self.convention == "gguf":
+            return {name: name for name in self.artifact.tensors}
+        return {name: unwrapped(name[cut:])[0] for name in self.artifact.tensors}
 
     @cached_property
     def refused(self) -> frozenset[str]:
@@ -59,9 +103,17 @@ class View:
 
     @cached_property
     def _find(self) -> names.Canonical:
-        layers = self.declared.get("num_hidden_layers")
-        count = layers.value if layers is not None and isinstance(layers.value, int) else 0
-        return names.canonical(self.family, self.architecture.name if self.architecture else None, count)
+        layers = names.layer_count(self.artifact.tensors)
+        return names.canonical(self.family, self._architectures(), layers, self.convention == "gguf")
+
+    def _architectures(self) -> Iterator[str]:
+        """Words that the gguf package may know: the GGUF word of the other side first, which is one of its own."""
+        if self.beside is not None and isinstance(word := self.beside.metadata.get("general.architecture"), str):
+            yield word
+        if self.architecture is not None:
+            yield self.architecture.name
+        if isinstance(word := (self.artifact.config or {}).get("model_type"), str):
+            yield word
 
     @cached_property
     def by_canonical(self) -> dict[str, Tensor]:
@@ -72,18 +124,44 @@ class View:
                 found.setdefault(known, tensor)
         return found
 
+    @cached_property
+    def convention(self) -> Literal["gguf", "huggingface"]:
+        """Whose way of naming and ordering tensors the artifact has; an .apr may have either (apr.md 4.3)."""
+        if self.artifact.format == "gguf":
+            return "gguf"
+        blocks = self.artifact.format == "apr" and any(name.startswith("blk.") for name in self.artifact.tensors)
+        return "gguf" if blocks else "huggingface"
+
     @property
     def rows_interleaved(self) -> bool:
-        """Whether Q and K rows of a rotary family stand in llama.cpp's order: files with GGUF names (apr.md 4.3)."""
-        if self.artifact.format == "gguf":
-            return True
-        return self.artifact.format == "apr" and any(name.startswith("blk.") for name in self.artifact.tensors)
+        """Whether Q and K rows of a rotary family stand in llama.cpp's order: files with GGUF names."""
+        return self.convention == "gguf"
+
+    @property
+    def unknown(self) -> str | None:
+        """Why nothing is known of the architecture, as a sentence begins with it (None: a family knows it)."""
+        if self.family is not None:
+            return None
+        if self.architecture is None:
+            beside = "no config.json beside it" if self.artifact.config is None else "its config.json names none"
+            where = beside if self.artifact.format == "safetensors" else "its metadata name none"
+            return f"the artifact does not say what architecture it is ({where})"
+        return f"no family is shipped for {self.architecture.words}"
 
     def role(self, canonical_name: str) -> FamilyTensor | None:
         """What the family says of a tensor (None: nothing)."""
         if self.family is None:
             return None
         return self.family.tensors.get(names.template(canonical_name)[0])
+
+    def flag(self, key: str) -> bool:
+        """Whether config.json sets a flag."""
+        return self.artifact.config is not None and self.artifact.config.get(key) is True
+
+    @property
+    def computed(self) -> tuple[str, ...]:
+        """Ends of the names of buffers that readers compute."""
+        return (self.family or self._base).computed
 
     @property
     def tied(self) -> bool | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from model_contracts import door
 from model_contracts.engine.bounded_json import load
 from model_contracts.engine.evidence import EVIDENCE, RUN, Unusable
 from model_contracts.engine.forms import Records, records_of
@@ -48,7 +49,7 @@ def read(path: Path) -> Records:
         if not isinstance(item, dict):
             raise Unusable(f"{path}: {records.base}/{index}: expected a record (an object), found another JSON value")
     beside = path.parent / RUN
-    if records.form == "ours" and records.run is None and path.name == EVIDENCE and beside.is_file():
+    if records.form == "ours" and records.run is None and path.name == EVIDENCE and door.is_regular(beside):
         return Records(records.form, records.base, records.items, load(beside))
     return records
 

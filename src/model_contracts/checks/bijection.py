@@ -1,20 +1,24 @@
-"""Kind `bijection` (I-2): every tensor of the source has one in the target and the reverse, explained extras aside."""
+"""Kinds `bijection` and `pair_shapes` (I-2): each tensor of the source has one in the target, of the same shape."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from model_contracts.checks.interface import Examination, NoParameters, Where
-from model_contracts.outcome import Comparison, Place
+from model_contracts.anatomy.pairing import Match
+from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, undeclared, wrapped
+from model_contracts.outcome import Comparison, Place, Uncompared
 
 
-def bijection(examination: Examination, parameters: NoParameters, where: Where) -> Iterator[Comparison]:
+def bijection(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
     """Compare the two sets of tensors under the architecture's map of names."""
     match = examination.match
+    if examination.view.wrapped and not examination.source_view.wrapped:
+        yield wrapped(examination.view)
     for name, pairing in match.pairings.items():
         yield Comparison(
             measure="tensor_paired", place=Place(tensor=name), expected=pairing.source.name, observed=name, holds=True
         )
+    yield from _layers(examination, match)
     for tensor in match.missing:
         yield Comparison(
             measure="tensor_missing",
@@ -37,18 +41,43 @@ def bijection(examination: Examination, parameters: NoParameters, where: Where) 
             holds=extra.explanation is not None,
             note=extra.explanation or "the source has no such tensor",
         )
+    for tensor in match.undecided:
+        place = Place(file=tensor.file.name, tensor=tensor.name)
+        yield Uncompared(place=place, reason=match.unknown or "no name answers to it")
 
 
-def pair_shapes(examination: Examination, parameters: NoParameters, where: Where) -> Iterator[Comparison]:
-    """Compare the row-major shapes of each pair."""
+def _layers(examination: Examination, match: Match) -> Iterator[Comparison]:
+    for layer in match.missing_layers:
+        yield Comparison(
+            measure="layer_missing",
+            place=Place(file=examination.target.path.name, tensor=f"layer {layer}"),
+            expected="tensors of that layer, as the source has them",
+            observed=None,
+            holds=False,
+            note=f"no tensor of the target bears the number of layer {layer}, which the source declares and has",
+        )
+
+
+def pair_shapes(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
+    """Compare the row-major shapes of each pair; axes of 1 that a converter adds or takes away hold no value."""
     for name, pairing in examination.match.pairings.items():
+        sides = (pairing.target.packed, pairing.source.packed)
+        if unknown := next((side for side in sides if side is not None and not side.shape_known), None):
+            reason = f"its parts do not say its shape: layout {unknown.layout}"
+            yield Uncompared(place=Place(file=pairing.target.file.name, tensor=name), reason=reason)
+            continue
         holds = pairing.target.shape == pairing.source.shape
-        turned = pairing.target.shape == pairing.source.shape[::-1]
+        if not holds and not pairing.declared:
+            yield undeclared(examination, pairing)
+            continue
+        stored = examination.source_view.artifact.tensors[pairing.source.name].shape
+        turned = pairing.target.shape == stored[::-1]
+        note = "the axes are turned round" if turned and not holds else None
         yield Comparison(
             measure="shape",
             place=Place(file=pairing.target.file.name, tensor=name),
-            expected=list(pairing.source.shape),
+            expected=list(stored),
             observed=list(pairing.target.shape),
             holds=holds,
-            note="the axes are turned round" if turned and not holds else None,
+            note="they differ by axes of 1 only" if holds and stored != pairing.target.shape else note,
         )

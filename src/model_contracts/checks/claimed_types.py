@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
 
 from model_contracts.anatomy.claims import Claim, expected_types, fell_back
+from model_contracts.anatomy.names import role
 from model_contracts.artifact import Tensor
-from model_contracts.checks.interface import Examination, Where, missing_input, not_owed
+from model_contracts.checks.interface import Comparisons, Examination, Where, missing_input, not_owed
+from model_contracts.dtypes import DTYPES
 from model_contracts.family import Recipe
-from model_contracts.outcome import Comparison, Place, Record
+from model_contracts.outcome import Comparison, Place, Record, Uncompared
+
+#: Roles that every decoder has and every recipe speaks of: no family is needed to say which type they get.
+_EVERYWHERE = frozenset(
+    ("token_embd", "output", "attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
+)
 
 
 class Parameters(Record):
@@ -25,7 +31,7 @@ class Parameters(Record):
     bits_per_weight: float = Field(0.15, description="Relative distance from the recipe's published figure.")
 
 
-def claimed_types(examination: Examination, parameters: Parameters, where: Where) -> Iterator[Comparison]:
+def claimed_types(examination: Examination, parameters: Parameters, where: Where) -> Comparisons:
     """Compare each tensor's type with what each claim gives its role."""
     asked = [claim for claim in examination.claims if claim.source in parameters.claims]
     if examination.request is not None and "request" in parameters.claims:
@@ -40,40 +46,57 @@ def claimed_types(examination: Examination, parameters: Parameters, where: Where
         yield from _bits_per_weight(examination, claim, parameters, where)
 
 
-def _claim(examination: Examination, claim: Claim) -> Iterator[Comparison]:
+def _claim(examination: Examination, claim: Claim) -> Comparisons:
     recipe, recipes = claim.recipe, examination.recipes
     assert recipe is not None
-    said = f"{claim.place} says {claim.words}"
     bound_from = recipes.where("recipes", claim.label)
-    fallbacks: Counter[str] = Counter()
-    for name, tensor in examination.target.tensors.items():
-        if tensor.placeholder or tensor.type.kind not in ("float", "quantised"):
+    tensors = [
+        (examination.view.canonical[name], tensor)
+        for name, tensor in examination.view.artifact.tensors.items()
+        if not tensor.placeholder and tensor.packed is None and tensor.type.kind in ("float", "quantised")
+    ]
+    expected = [_expected(examination, recipe, canonical, tensor) for canonical, tensor in tensors]
+    honest = any(len(t.shape) > 1 and t.dtype in types for (_, t), types in zip(tensors, expected, strict=True))
+    for (_, tensor), types in zip(tensors, expected, strict=True):
+        place = Place(file=tensor.file.name, tensor=tensor.name)
+        holds = tensor.dtype in types
+        if not holds and honest and examination.view.family is None and _left_alone(tensor, types):
+            reason = f"{tensor.dtype} where {claim.words} gives {types[0]}: only a family knows which tensors it keeps"
+            yield Uncompared(place=place, count=max(tensor.elements, 1), reason=reason)
             continue
-        canonical = examination.view.canonical[name]
-        expected = _expected(examination, recipe, canonical, tensor)
-        holds = tensor.dtype in expected
-        if holds and fell_back(recipe, recipes, canonical, tensor):
-            fallbacks[tensor.dtype] += tensor.elements
         yield Comparison(
             measure="tensor_type",
-            place=Place(file=tensor.file.name, tensor=name),
-            expected=list(expected) if len(expected) > 1 else expected[0],
+            place=place,
+            expected=list(types) if len(types) > 1 else types[0],
             observed=tensor.dtype,
             holds=holds,
             bound_from=bound_from,
-            note=None if holds else said,
+            note=None if holds else f"{claim.place} says {claim.words}",
         )
-    if fallbacks:
-        total = sum(tensor.elements for tensor in examination.target.tensors.values())
-        share = sum(fallbacks.values()) / max(total, 1)
-        types = ", ".join(sorted(fallbacks))
-        yield Comparison(
-            measure="fallback_share",
-            expected=f"any (rows that are no whole number of {claim.label} blocks)",
-            observed=f"{share:.1%}",
-            holds=True,
-            note=f"{share:.1%} of the values are {types} because their rows do not divide into the recipe's blocks",
-        )
+    yield from _fallbacks(claim, recipe, tensors)
+
+
+def _left_alone(tensor: Tensor, types: tuple[str, ...]) -> bool:
+    """Whether a tensor may simply not have been converted: a float of more bits than the label gives."""
+    wider = all(tensor.type.bits > DTYPES[name].bits for name in types)
+    return wider and tensor.type.kind == "float" and role(tensor.name) not in _EVERYWHERE
+
+
+def _fallbacks(claim: Claim, recipe: Recipe, tensors: list[tuple[str | None, Tensor]]) -> Iterator[Comparison]:
+    """How much has a type only because its rows are no whole number of blocks: told, and no fault."""
+    fell = [tensor for canonical, tensor in tensors if fell_back(recipe, canonical, tensor)]
+    if not fell:
+        return
+    total = sum(tensor.elements for _, tensor in tensors)
+    share = sum(tensor.elements for tensor in fell) / max(total, 1)
+    types = ", ".join(sorted({tensor.dtype for tensor in fell}))
+    yield Comparison(
+        measure="fallback_share",
+        expected=f"any (rows that are no whole number of {claim.label} blocks)",
+        observed=f"{share:.1%}",
+        holds=True,
+        note=f"{share:.1%} of the values are {types} because their rows do not divide into the recipe's blocks",
+    )
 
 
 def _expected(examination: Examination, recipe: Recipe, canonical: str | None, tensor: Tensor) -> tuple[str, ...]:

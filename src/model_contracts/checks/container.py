@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
+from model_contracts.anatomy.parts import WEIGHTLESS
 from model_contracts.artifact import Artifact
-from model_contracts.checks.interface import Examination, Where, missing_input
+from model_contracts.checks.interface import Examination, Where, missing_input, not_owed
 from model_contracts.ledger import Topic
 from model_contracts.outcome import Comparison, Place, Record
 
@@ -20,6 +21,9 @@ class Parameters(Record):
 
 def container(examination: Examination, parameters: Parameters, where: Where) -> Iterator[Comparison]:
     """Yield the comparisons of those topics, from the set's ledger and from each file's."""
+    part = examination.view.part
+    if part.name in WEIGHTLESS and not any(True for _ in _ledgers(examination.target, parameters)):
+        raise not_owed(f"this is {part}: it has no weights")
     yield from _ledgers(examination.target, parameters)
 
 

@@ -7,7 +7,7 @@ from math import isnan, sqrt
 
 from model_contracts.anatomy.budgets import Budget, Budgets, exact
 from model_contracts.anatomy.rivals import explain
-from model_contracts.checks.interface import Comparisons, Examination, Where, uncompared
+from model_contracts.checks.interface import Comparisons, Examination, Where, uncompared, undeclared
 from model_contracts.kernels.interface import Moments, Pairing, PairMeasures
 from model_contracts.outcome import Comparison, Place
 
@@ -30,14 +30,22 @@ def elementwise(examination: Examination, parameters: Budgets, where: Where) -> 
             *(_compare(pairing, measures, theirs, parameters, where) if measures.count else ()),
             *_finite(pairing, measures, ours, theirs),
         ]
-        if explained < _EXPLAINED and any(not comparison.holds for comparison in comparisons):
+        worst = next((index for index, comparison in enumerate(comparisons) if not comparison.holds), None)
+        rival = None
+        if worst is not None and explained < _EXPLAINED:
             explained += 1
-            budget = parameters.budgets.get(pairing.target.dtype)
-            rival = explain(pairing, measures, budget, examination.source_view)
-            worst = next(index for index, comparison in enumerate(comparisons) if not comparison.holds)
-            if rival is not None:
-                comparisons[worst] = comparisons[worst].model_copy(update={"note": rival})
+            rival = explain(pairing, measures, parameters.budgets.get(pairing.target.dtype), examination.source_view)
+        if worst is not None and not pairing.declared:
+            yield undeclared(examination, pairing, _reading(rival))
+            continue
+        if worst is not None and rival is not None:
+            comparisons[worst] = comparisons[worst].model_copy(update={"note": rival})
         yield from comparisons
+
+
+def _reading(rival: str | None) -> str | None:
+    """The reading of a rival explanation alone, so that tensors with the same one are told of together."""
+    return rival.partition(" explains ")[0] if rival is not None else None
 
 
 def _compare(

@@ -4,53 +4,68 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from model_contracts.anatomy.hyperparameters import Number
+from model_contracts.anatomy.hyperparameters import Number, size_of
 from model_contracts.anatomy.names import template
-from model_contracts.checks.interface import Examination, NoParameters, Where, family_of
-from model_contracts.family import Dimension
-from model_contracts.outcome import Comparison, Place
+from model_contracts.anatomy.part_tensors import shapes_of
+from model_contracts.anatomy.view import View
+from model_contracts.artifact import Tensor
+from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, missing_input
+from model_contracts.family import Dimension, Family, FamilyTensor
+from model_contracts.outcome import Comparison, Place, Uncompared
 
 
-def family_shapes(examination: Examination, parameters: NoParameters, where: Where) -> Iterator[Comparison]:
+def family_shapes(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
     """Compare shapes axis by axis. What nobody declares takes its value from the first axis that has it."""
     view = examination.view
-    family = family_of(view)
+    if not view.part.whole:
+        yield from shapes_of(view.artifact, view.part)
+        return
+    if view.family is not None:
+        yield from _of_family(view, view.family)
+        return
+    if view.architecture is None:
+        raise missing_input(str(view.unknown))
+    for name, tensor in view.artifact.tensors.items():
+        place = Place(file=tensor.file.name, tensor=name)
+        yield Uncompared(place=place, reason=f"{view.unknown}: the shapes of its tensors are not known")
+
+
+def _of_family(view: View, family: Family) -> Iterator[Comparison | Uncompared]:
     numbers: dict[str, Number] = dict(view.numbers)
-    for canonical, tensor in view.by_canonical.items():
-        role = view.role(canonical)
-        if role is None:
-            continue
-        bound_from = family.where("tensors", template(canonical)[0])
-        expected = [_axis(axis, numbers) for axis in role.shape]
-        if len(expected) == len(tensor.shape):
-            for axis, size in zip(role.shape, tensor.shape, strict=True):
-                if len(axis) == 1 and isinstance(axis[0], str):
-                    numbers.setdefault(axis[0], size)
-        holds = len(expected) == len(tensor.shape) and all(
-            size is None or size == there for size, there in zip(expected, tensor.shape, strict=True)
-        )
-        yield Comparison(
-            measure="shape",
-            place=Place(file=tensor.file.name, tensor=tensor.name),
-            expected=[
-                size if size is not None else _words(axis) for size, axis in zip(expected, role.shape, strict=True)
-            ],
-            observed=list(tensor.shape),
-            holds=holds,
-            count=max(1, sum(size is not None for size in expected)),
-            bound_from=bound_from,
-            note=None if holds else "axes: " + ", ".join(_words(axis) for axis in role.shape),
-        )
+    for name, canonical in view.canonical.items():
+        tensor = view.artifact.tensors[name]
+        role = view.role(canonical) if canonical is not None else None
+        if tensor.packed is not None and not tensor.packed.shape_known:
+            yield Uncompared(
+                place=Place(file=tensor.file.name, tensor=name),
+                reason=f"its parts do not say its shape: layout {tensor.packed.layout}",
+            )
+        elif canonical is not None and role is not None:
+            yield _shape(tensor, role, numbers, family.where("tensors", template(canonical)[0]))
+        elif canonical is None or canonical not in family.converter_only:
+            reason = f"{family.id} has no such tensor, and so no shape for it"
+            yield Uncompared(place=Place(file=tensor.file.name, tensor=name), reason=reason)
 
 
-def _axis(axis: Dimension, numbers: dict[str, Number]) -> int | None:
-    size = 1
-    for factor in axis:
-        value = numbers.get(factor) if isinstance(factor, str) else factor
-        if not isinstance(value, int) or isinstance(value, bool):
-            return None
-        size *= value
-    return size
+def _shape(tensor: Tensor, role: FamilyTensor, numbers: dict[str, Number], bound_from: str) -> Comparison:
+    expected = [size_of(axis, numbers) for axis in role.shape]
+    if len(expected) == len(tensor.shape):
+        for axis, size in zip(role.shape, tensor.shape, strict=True):
+            if len(axis) == 1 and isinstance(axis[0], str):
+                numbers.setdefault(axis[0], size)
+    holds = len(expected) == len(tensor.shape) and all(
+        size is None or size == there for size, there in zip(expected, tensor.shape, strict=True)
+    )
+    return Comparison(
+        measure="shape",
+        place=Place(file=tensor.file.name, tensor=tensor.name),
+        expected=[size if size is not None else _words(axis) for size, axis in zip(expected, role.shape, strict=True)],
+        observed=list(tensor.shape),
+        holds=holds,
+        count=max(1, sum(size is not None for size in expected)),
+        bound_from=bound_from,
+        note=None if holds else "axes: " + ", ".join(_words(axis) for axis in role.shape),
+    )
 
 
 def _words(axis: Dimension) -> str:

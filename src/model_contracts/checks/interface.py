@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from model_contracts.anatomy.claims import Claim, claims
 from model_contracts.anatomy.pairing import Match, match
+from model_contracts.anatomy.parts import WEIGHTLESS
+from model_contracts.anatomy.parts import not_owed as not_owed_by
+from model_contracts.anatomy.prefixes import WRAPPERS
 from model_contracts.anatomy.view import View
-from model_contracts.artifact import Artifact, Tokenizer
+from model_contracts.artifact import Artifact, Tensor, Tokenizer
 from model_contracts.family import Family, Recipes
 from model_contracts.kernels.interface import Pairing, Sweep, SweepRequest
 from model_contracts.outcome import Comparison, Place, Record, SkipCause, Uncompared
@@ -44,19 +47,34 @@ def missing_input(reason: str) -> Skip:
 
 def family_of(view: View) -> Family:
     """The family of an artifact; raises Skip where it says nothing or says a word that no family knows."""
-    said = view.architecture
-    if said is None:
-        raise missing_input("the artifact does not say what architecture it is (no config.json beside it)")
-    if said.family is None:
-        raise missing_input(f"no family is shipped for the architecture {said.name!r} ({said.place})")
-    return said.family
+    if view.family is None:
+        raise missing_input(str(view.unknown))
+    return view.family
+
+
+def owed_to(examination: Examination, check: str) -> None:
+    """Raises Skip where the target is a part of a model that owes nothing to a kind of check."""
+    target = examination.target
+    if (reason := not_owed_by(examination.view.part, check, target.tokenizer)) is not None:
+        raise not_owed(reason)
+    part = examination.view.part
+    if check == "pair_hyperparameters" and not part.whole and part.name not in WEIGHTLESS:
+        raise missing_input(f"this is {part}: which values it declares, and what they mean, is not known")
 
 
 def tokenizer_of(artifact: Artifact) -> Tokenizer:
     """The tokenizer of an artifact; raises Skip where there is none."""
     if artifact.tokenizer is None:
-        raise missing_input("the artifact carries no tokenizer")
+        raise missing_input(_no_tokenizer(artifact, "the artifact carries no tokenizer"))
     return artifact.tokenizer
+
+
+def _no_tokenizer(artifact: Artifact, otherwise: str) -> str:
+    """Why there is no tokenizer to be had: what lies there and is not read is named."""
+    said = (
+        f"{name} lies beside the weights and is not read: {why}" for name, why in artifact.unread_tokenizers.items()
+    )
+    return next(said, otherwise)
 
 
 class NoParameters(Record):
@@ -104,14 +122,14 @@ class Examination:
     @cached_property
     def view(self) -> View:
         """The target, understood."""
-        return View(self.target, self.families)
+        return View(self.target, self.families, self.source)
 
     @cached_property
     def source_view(self) -> View:
         """The source, understood. Only for checks of a pair."""
         if self.source is None:
             raise missing_input("no source was given (--against SOURCE)")
-        return View(self.source, self.families)
+        return View(self.source, self.families, self.target)
 
     @cached_property
     def match(self) -> Match:
@@ -156,14 +174,25 @@ class Examination:
 
 
 def unread(examination: Examination) -> Iterator[Uncompared]:
-    """Tensors of the target that the pass gave no moments of: nothing decodes them, or their bytes are not there."""
+    """Weights of the target without moments: nothing decodes them or their layout, or their bytes are not there."""
     moments = examination.sweep.moments
-    for name, tensor in examination.target.tensors.items():
+    for name, tensor in examination.view.artifact.tensors.items():
+        if tensor.packed is not None:
+            yield packed(tensor)
+            continue
         if name in moments or tensor.placeholder or not tensor.elements:
             continue
         known = tensor.dtype not in examination.sweep.undecoded
         reason = "its bytes are not there" if known else f"nothing decodes type {tensor.dtype}"
         yield Uncompared(place=Place(file=tensor.file.name, tensor=name), count=tensor.elements, reason=reason)
+
+
+def packed(tensor: Tensor) -> Uncompared:
+    """The values of a packed weight, which nothing decodes."""
+    assert tensor.packed is not None
+    reason = f"not evaluated: values of layout {tensor.packed.layout}"
+    place = Place(file=tensor.file.name, tensor=tensor.name)
+    return Uncompared(place=place, count=max(tensor.elements, 1), reason=reason)
 
 
 def uncompared(pairing: Pairing, sweep: Sweep) -> Uncompared:
@@ -173,6 +202,36 @@ def uncompared(pairing: Pairing, sweep: Sweep) -> Uncompared:
         reason = f"no budget is given for {pairing.target.dtype} made from {pairing.source.dtype}"
     place = Place(file=pairing.target.file.name, tensor=pairing.target.name)
     return Uncompared(place=place, count=max(pairing.target.elements, 1), reason=reason)
+
+
+def undeclared(examination: Examination, pairing: Pairing, fits: str | None = None) -> Uncompared:
+    """A pair that differs where nothing declares its layout: what would be needed, and the reading that does fit."""
+    reason = examination.match.unknown or "nothing declares the layout of it"
+    if fits is not None:
+        reason += f"; {fits} would explain the difference"
+    place = Place(file=pairing.target.file.name, tensor=pairing.target.name)
+    return Uncompared(place=place, count=max(pairing.target.elements, 1), reason=reason)
+
+
+def wrapped(view: View) -> Comparison:
+    """The one comparison that stands for every name with a wrapper or a prefix before it."""
+    names = view.wrapped
+    first, mark = next(iter(names.items()))
+    cut, by = view.prefix
+    by = by or WRAPPERS.get(mark, "")
+    known = sum(view.canonical[name] is not None for name in names)
+    start = f"every name begins with the prefix {cut!r}" if cut else f"{len(names):,} names hold the prefix {mark!r}"
+    whose = view.family.id if view.family is not None else "the architecture"
+    found = f": without it {known:,} of {len(names):,} are names of {whose}" if known else ""
+    return Comparison(
+        measure="tensor_prefix",
+        place=Place(file=view.artifact.tensors[first].file.name, tensor=first),
+        expected=view.bare[first],
+        observed=first,
+        holds=False,
+        count=len(names),
+        note=start + found + f" ({by} left it; readers find none of these tensors)",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,8 +246,10 @@ def tokenizers_of(examination: Examination) -> tuple[Tokenizer, Tokenizer]:
     """Target's and source's tokenizer; raises Skip where either has none."""
     source = examination.source_view.artifact.tokenizer
     if source is None:
-        raise missing_input("the source carries no tokenizer to compare with")
+        raise missing_input(
+            _no_tokenizer(examination.source_view.artifact, "the source carries no tokenizer to compare with")
+        )
     target = examination.target.tokenizer
     if target is None:
-        raise missing_input("the target carries no tokenizer to compare")
+        raise missing_input(_no_tokenizer(examination.target, "the target carries no tokenizer to compare"))
     return target, source

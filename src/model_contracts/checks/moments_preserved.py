@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from model_contracts.anatomy.budgets import Budgets, exact
-from model_contracts.checks.interface import Comparisons, Examination, Where, uncompared
+from model_contracts.checks.interface import Comparisons, Examination, Where, uncompared, undeclared
 from model_contracts.kernels.interface import Moments, Pairing
 from model_contracts.outcome import Comparison, Place, Uncompared
 
@@ -23,7 +23,11 @@ def moments_preserved(examination: Examination, parameters: Budgets, where: Wher
                 reason = "no value of one of the two is finite"
                 yield Uncompared(place=Place(tensor=name), count=pairing.target.elements, reason=reason)
             continue
-        yield from _moments(pairing, ours, theirs, parameters, where)
+        comparisons = list(_moments(pairing, ours, theirs, parameters, where))
+        if not pairing.declared and any(not comparison.holds for comparison in comparisons):
+            yield undeclared(examination, pairing)
+            continue
+        yield from comparisons
 
 
 def _moments(

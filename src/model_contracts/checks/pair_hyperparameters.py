@@ -1,4 +1,4 @@
-"""Kind `pair_hyperparameters` (I-3): no declared value was lost, changed, or replaced by a default."""
+"""Kind `pair_hyperparameters` (I-3): every declared value has an equal in the other file, or is said to have none."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ from typing import Any
 
 from pydantic import Field
 
-from model_contracts.anatomy.hyperparameters import Declared, Number, default
-from model_contracts.anatomy.special_ids import NAMES, by_name
+from model_contracts.anatomy.declared_keys import Side
 from model_contracts.anatomy.view import View
-from model_contracts.checks.interface import Examination, Where, family_of
-from model_contracts.converters.carried import carried
-from model_contracts.outcome import Comparison, Place, Record
+from model_contracts.checks.declared_values import Pair, compare_rest, compare_value
+from model_contracts.checks.interface import Comparisons, Examination, Where
+from model_contracts.checks.pair_special_ids import same_special_ids
+from model_contracts.checks.sentence_parts import parts_kept
+from model_contracts.definitions import load_keys
+from model_contracts.keys import Value
+from model_contracts.outcome import Comparison, Place, Record, Uncompared
 
 #: A tied flag is no converter's to keep where the container has none; G0-EMBEDDING-001 looks at what it means.
 _ELSEWHERE = {"tie_word_embeddings"}
+#: What tensors of factors carry in a GGUF.
+_SCALING = {"rope_scaling_type", "rope_scaling_factor", "rope_original_context", "rope_attention_factor"}
 
 
 class Parameters(Record):
@@ -24,169 +29,82 @@ class Parameters(Record):
     relative: float = Field(1e-6, ge=0, description="GGUF keeps float32: 1e-06 is stored as 9.999999974752427e-07.")
 
 
-def pair_hyperparameters(examination: Examination, parameters: Parameters, where: Where) -> Iterator[Comparison]:
-    """Compare every hyper-parameter and special id that either side declares."""
+def pair_hyperparameters(examination: Examination, parameters: Parameters, where: Where) -> Comparisons:
+    """Compare every hyper-parameter, every other key and every special id that either side declares."""
     target, source = examination.view, examination.source_view
-    family = family_of(source)
-    said = target.architecture
-    if said is not None:
-        words = tuple(dict.fromkeys((*family.gguf, *family.architectures, *family.model_types)))
-        yield Comparison(
-            measure="architecture",
-            place=said.place,
-            expected=list(words),
-            observed=said.name,
-            holds=said.name in words,
-            bound_from=family.where("gguf"),
-        )
-    for name in family.hyperparameters:
-        if name not in _ELSEWHERE and not (name.startswith("rope_scaling") and _scaled_by_tensor(target, source)):
-            yield from _compare(name, target, source, parameters, where)
-    yield from _special_ids(target, source)
+    yield from _architecture(target, source)
+    pair = pair_of(target, source, parameters.relative, where("relative"))
+    scaled = _scaled_by_tensor(target, source)
+    for name in pair.target.table:
+        elsewhere = name in _ELSEWHERE and (pair.across or name not in pair.target.said)
+        if not elsewhere and not (name in _SCALING and scaled):
+            yield from compare_value(name, pair)
+    yield from compare_rest(pair)
+    yield from parts_kept(target, source)
+    if not pair.across and pair.target.kind == "config":
+        yield from compare_rest(pair_of(target, source, parameters.relative, where("relative"), "generation_config"))
+    yield from same_special_ids(target, source)
 
 
-def _compare(name: str, target: View, source: View, parameters: Parameters, where: Where) -> Iterator[Comparison]:
-    ours, theirs = target.declared.get(name), source.declared.get(name)
-    if theirs is not None and ours is not None and (theirs.enabled or ours.enabled or _same_file_kind(target, source)):
-        yield _equal(name, ours, theirs, parameters, where)
-    elif theirs is not None and theirs.enabled and ours is None:
-        yield from _lost(name, theirs, target)
-    elif ours is not None and (theirs is None or not theirs.enabled):
-        yield from _invented(name, ours, source)
+def pair_of(target: View, source: View, relative: float, bound_from: str, document: Any = "config") -> Pair:
+    """Both sides, read through the table; a family's own line of a name stands before the table's."""
+    keys = load_keys()
+    known = {**(source.family.hyperparameters if source.family else {})}
+    known |= target.family.hyperparameters if target.family else {}
+    table = dict(keys.values) if document == "config" else {}
+    for name, parameter in known.items() if document == "config" else ():
+        line = table.get(name)
+        own = parameter.model_dump(exclude_unset=True)
+        table[name] = Value.model_validate({**(line.model_dump(exclude_unset=True) if line else {}), **own})
+        if line is not None:
+            merged = {part: tuple(dict.fromkeys((*getattr(parameter, part), *getattr(line, part)))) for part in _PARTS}
+            table[name] = table[name].model_copy(update=merged)
+    return Pair(Side(target, keys, table, document), Side(source, keys, table, document), relative, bound_from)
+
+
+_PARTS = ("config", "gguf", "apr")
+
+
+def _architecture(target: View, source: View) -> Iterator[Comparison | Uncompared]:
+    said, theirs = target.architecture, source.architecture
+    if said is None or theirs is None:
+        missing = source if theirs is None else target
+        reason = f"{missing.artifact.name} does not say what architecture it is"
+        yield Uncompared(place=Place(file=missing.artifact.path.name), reason=reason)
+        return
+    family = source.family
+    if family is None:
+        if target.artifact.format == source.artifact.format:
+            yield Comparison(
+                measure="architecture",
+                place=said.place,
+                expected=theirs.name,
+                observed=said.name,
+                holds=said.name == theirs.name,
+            )
+        else:
+            reason = f"no family is known for {theirs.name}: what its architecture is called elsewhere is not known"
+            yield Uncompared(place=said.place, reason=reason)
+        return
+    words = tuple(dict.fromkeys((*family.gguf, *family.architectures, *family.model_types)))
+    yield Comparison(
+        measure="architecture",
+        place=said.place,
+        expected=list(words),
+        observed=said.name,
+        holds=said.name in words,
+        bound_from=family.where("gguf"),
+    )
 
 
 def _scaled_by_tensor(target: View, source: View) -> bool:
-    """llama3 scaling has no GGUF key: `rope_freqs.weight` carries it, and its own gate looks at that."""
-    kind, made = source.declared.get("rope_scaling_type"), target.declared.get("rope_scaling_type")
-    if made is not None and made.value == "llama3" and source.artifact.format == "gguf":
-        return "rope_freqs.weight" in source.by_canonical
-    return kind is not None and kind.value == "llama3" and target.artifact.format == "gguf"
-
-
-def _same_file_kind(target: View, source: View) -> bool:
-    return target.artifact.format == source.artifact.format == "safetensors"
-
-
-def _equal(name: str, ours: Declared, theirs: Declared, parameters: Parameters, where: Where) -> Comparison:
-    a, b = _plain(ours.value), _plain(theirs.value)
-    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (a, b))
-    distance = abs(a - b) / max(abs(b), 1e-300) if numbers else None
-    holds = distance <= parameters.relative if distance is not None else a == b
-    return Comparison(
-        measure=name,
-        place=ours.place,
-        expected=theirs.value,
-        observed=ours.value,
-        holds=holds,
-        tolerance=parameters.relative if numbers else None,
-        smallest_passing_tolerance=distance,
-        bound_from=where("relative") if numbers else None,
-        note=None if holds else f"the source declares {theirs.value} at {theirs.place}",
-    )
-
-
-def _lost(name: str, theirs: Declared, target: View) -> Iterator[Comparison]:
-    family = target.family
-    parameter = family.hyperparameters.get(name) if family else None
-    if _plain(theirs.value) in ("none", "default") or (name == "vocab_size" and not _owes_vocabulary(target)):
-        return
-    assumed: Number | None = target.numbers.get(name)
-    if assumed is None and parameter is not None:
-        assumed = default(parameter, target.numbers)
-    keys: tuple[str, ...] = getattr(parameter, _key_of(target)) if parameter else ()
-    if assumed is None and not (parameter and (parameter.owed or keys)):
-        return
-    arch = str(target.artifact.metadata.get("general.architecture", ""))
-    says = "readers assume none" if assumed is None else f"readers assume {assumed}"
-    yield Comparison(
-        measure=name,
-        place=Place(file=target.artifact.path.name, key=keys[0].replace("{arch}", arch) if keys else name),
-        expected=theirs.value,
-        observed=assumed,
-        holds=_plain(assumed) == _plain(theirs.value),
-        note=f"not declared: {says}; the source declares {theirs.value} at {theirs.place}",
-    )
-
-
-def _invented(name: str, ours: Declared, source: View) -> Iterator[Comparison]:
-    if _plain(ours.value) in ("none", "default"):
-        return
-    assumed = source.numbers.get(name)
-    if assumed is None and not ours.enabled and (not _is_number(ours.value) or _published(name, ours, source)):
-        return
-    yield Comparison(
-        measure=name,
-        place=ours.place,
-        expected=assumed,
-        observed=ours.value,
-        holds=assumed is not None and _plain(assumed) == _plain(ours.value),
-        note=None if assumed == ours.value else "the source declares none: this value was invented",
-    )
-
-
-def _published(name: str, ours: Declared, source: View) -> bool:
-    """Whether a value that is switched off stands in the config.json that the source carries along."""
-    configs = (_carried("config", source), source.artifact.metadata.get("hf_config"))
-    return any(isinstance(config, dict) and config.get(name) == ours.value for config in configs)
-
-
-def _carried(what: str, source: View) -> dict[str, Any] | None:
-    """A file of the published model that a container of ours carries along: it has no key for all that is in it."""
-
-    return carried(source.artifact.metadata, what)
-
-
-def _carried_ids(name: str, source: View) -> dict[int, Place]:
-    config = _carried("generation_config", source) or {}
-    value = config.get(name)
-    ids = value if isinstance(value, list) else [value]
-    place = Place(file=source.artifact.path.name, key=f"generation_config · {name}")
-    return {one: place for one in ids if isinstance(one, int) and not isinstance(one, bool)}
-
-
-def _special_ids(target: View, source: View) -> Iterator[Comparison]:
-    ours, theirs = by_name(target.artifact), by_name(source.artifact)
-    for name in NAMES:
-        values = ours.get(name, {})
-        expected = theirs.get(name, {}) | _carried_ids(name, source)
-        for value, place in values.items():
-            yield Comparison(
-                measure=name,
-                place=place,
-                expected=sorted(expected) or None,
-                observed=value,
-                holds=value in expected,
-                note=None if value in expected else _whose(expected),
-            )
-    for name in ("bos_token_id", "eos_token_id"):
-        if name in theirs and name not in ours:
-            yield Comparison(
-                measure=name,
-                place=Place(file=target.artifact.path.name),
-                expected=sorted(theirs[name]),
-                observed=None,
-                holds=False,
-                note=_whose(theirs[name]),
-            )
-
-
-def _whose(expected: dict[int, Place]) -> str:
-    if not expected:
-        return "the source declares none: this value was invented"
-    return "the source declares " + ", ".join(f"{value} at {place}" for value, place in expected.items())
-
-
-def _owes_vocabulary(target: View) -> bool:
-    return target.artifact.format != "gguf" or target.artifact.tokenizer is not None
-
-
-def _key_of(view: View) -> str:
-    return {"gguf": "gguf", "apr": "apr", "safetensors": "config"}[view.artifact.format]
-
-
-def _plain(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """llama3 and longrope scaling: tensors of a GGUF carry them, and F-CONTRACT-I3-006 looks at those."""
+    said = (view.declared.get("rope_scaling_type") for view in (target, source))
+    kinds = {str(one.value).lower() for one in said if one is not None}
+    gguf = next((view for view in (target, source) if view.artifact.format == "gguf"), None)
+    if gguf is None or target.artifact.format == source.artifact.format:
+        return False
+    tensors = gguf.artifact.tensors
+    if kinds & {"longrope", "su"}:
+        return "rope_factors_long.weight" in tensors
+    return "llama3" in kinds and (gguf is target or "rope_freqs.weight" in tensors)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 
-from model_contracts.anatomy.claims import Claim, expected_types
-from model_contracts.checks.interface import Examination, NoParameters, Where
+from model_contracts.anatomy.claims import Claim, expected_types, kept
+from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where
 from model_contracts.kernels.interface import Pairing
-from model_contracts.outcome import Comparison, Place
+from model_contracts.outcome import Comparison, Place, Uncompared
 
 
-def pair_types(examination: Examination, parameters: NoParameters, where: Where) -> Iterator[Comparison]:
+def pair_types(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
     """Compare each pair's types with the request, else the target's own claim, else equality."""
     intent = examination.intent
     for name, pairing in examination.match.pairings.items():
+        if pairing.target.packed is not None or pairing.source.packed is not None:
+            yield _packed(examination, pairing)
+            continue
         canonical = examination.view.canonical[name]
         expected = _expected(examination, intent, canonical, pairing)
         holds = pairing.target.dtype in expected
@@ -29,12 +31,31 @@ def pair_types(examination: Examination, parameters: NoParameters, where: Where)
         )
 
 
+def _packed(examination: Examination, pairing: Pairing) -> Comparison | Uncompared:
+    """A packed weight has the layout that its configuration asked for, or that the source has."""
+    target, source = pairing.target.packed, pairing.source.packed
+    place = Place(file=pairing.target.file.name, tensor=pairing.target.name)
+    blocks = [block.place for block in examination.view.storage.declared]
+    if source is None and target is not None and blocks:
+        said = f"{blocks[0]} asks for it"
+        return Comparison(
+            measure="tensor_layout", place=place, expected=said, observed=target.layout, holds=True, bound_from=said
+        )
+    if source is not None and target is not None and source.layout == target.layout:
+        return Comparison(
+            measure="tensor_layout", place=place, expected=source.layout, observed=target.layout, holds=True
+        )
+    ours, theirs = (side.layout if side else "plain values" for side in (target, source))
+    return Uncompared(place=place, reason=f"nothing says whether {theirs} may become {ours}")
+
+
 def _expected(
     examination: Examination, intent: Claim | None, canonical: str | None, pairing: Pairing
 ) -> tuple[str, ...]:
     source = pairing.source.dtype
     if intent is None or intent.recipe is None:
-        vectors = _of_vectors(examination) if len(pairing.target.shape) < 2 else ()
+        small = len(pairing.target.shape) < 2 or kept(examination.recipes, canonical, pairing.target)
+        vectors = _of_vectors(examination) if small else ()
         return tuple(dict.fromkeys((source, *vectors)))
     types = expected_types(intent.recipe, examination.recipes, canonical, pairing.target)
     if examination.target.format == "safetensors" and len(pairing.target.shape) < 2:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
+from model_contracts.anatomy.parts import WEIGHTLESS
 from model_contracts.anatomy.special_ids import special_ids
 from model_contracts.anatomy.view import View
 from model_contracts.checks.interface import Examination, Where, missing_input, not_owed
@@ -12,9 +13,12 @@ from model_contracts.outcome import Comparison, Place, Record, jsonable
 
 
 class Parameters(Record):
-    """`range`: ids against the rows of the embedding. `agreement`: end-of-sequence ids against each other."""
+    """`range`: ids against the rows of the embedding. `agreement`: end-of-sequence ids against each other.
 
-    compare: Literal["range", "agreement"] = "range"
+    `generation`: generation_config.json, where it lies there, against the ends of sequence that others name.
+    """
+
+    compare: Literal["range", "agreement", "generation"] = "range"
 
 
 def special_ids_check(examination: Examination, parameters: Parameters, where: Where) -> Iterator[Comparison]:
@@ -22,6 +26,8 @@ def special_ids_check(examination: Examination, parameters: Parameters, where: W
     view = examination.view
     if parameters.compare == "range":
         yield from _in_range(view)
+    elif parameters.compare == "generation":
+        yield from _generation(view)
     else:
         yield from _agreement(view)
 
@@ -63,10 +69,41 @@ def _agreement(view: View) -> Iterator[Comparison]:
         )
 
 
+def _generation(view: View) -> Iterator[Comparison]:
+    """transformers stops where generation_config.json says, and nowhere where it says nothing."""
+    artifact = view.artifact
+    if artifact.format != "safetensors" or artifact.generation_config is None:
+        raise not_owed("no generation_config.json lies beside the weights")
+    named: dict[int, Place] = {}
+    own: list[int] = []
+    file = artifact.sidecars["generation_config"].path.name if "generation_config" in artifact.sidecars else None
+    for name, value, place in special_ids(artifact):
+        if name != "eos_token_id" or not isinstance(value, int) or isinstance(value, bool):
+            continue
+        if place.file == file:
+            own.append(value)
+        else:
+            named.setdefault(value, place)
+    if not named and not own:
+        raise not_owed("no file beside the weights names an end of sequence")
+    yield Comparison(
+        measure="eos_token_id",
+        place=Place(file=file or "generation_config.json", key="eos_token_id"),
+        expected=sorted(named) if not own else "an end of sequence",
+        observed=sorted(own) or None,
+        holds=bool(own),
+        count=max(len(own), 1),
+        note=None if own else "generation_config.json names no end of sequence: transformers never stops",
+    )
+
+
 def vocabulary_rows(view: View) -> int | None:
     """Rows of the token embedding; the vocabulary's size where there is no embedding to count."""
     embedding = view.by_canonical.get("token_embd.weight")
     if embedding is not None and len(embedding.shape) == 2:
         return embedding.shape[0]
     size: Any = view.numbers.get("vocab_size")
+    tokenizer = view.artifact.tokenizer
+    if size is None and view.part.name in WEIGHTLESS and tokenizer is not None:
+        return tokenizer.size  # a tokenizer alone: its ids are its own
     return size if isinstance(size, int) else None

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
+from model_contracts.anatomy.names import template
+from model_contracts.anatomy.parts import LORA
+from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.checks.interface import Comparisons, Examination, Where, unread
+from model_contracts.checks.rows_in_use import rows_in_use
 from model_contracts.family import FamilyTensor
 from model_contracts.kernels.interface import Moments
-from model_contracts.outcome import Comparison, Place, Record
+from model_contracts.outcome import Comparison, Place, Record, Uncompared
 
 
 class Parameters(Record):
@@ -21,21 +25,84 @@ class Parameters(Record):
 
 
 def values_alive(examination: Examination, parameters: Parameters, where: Where) -> Comparisons:
-    """Compare whole tensors first; then, in matrices, experts and rows."""
+    """Compare whole tensors first; then, in matrices, experts and rows; in an embedding, the rows of tokens in use."""
     view = examination.view
-    tokens = view.artifact.tokenizer.size if view.artifact.tokenizer else None
+    tokens = view.artifact.tokenizer.used if view.artifact.tokenizer else None
     for name, moments in examination.sweep.moments.items():
+        if name in view.storage.parts:
+            continue
         tensor = view.artifact.tensors[name]
         if not moments.finite or tensor.type.kind not in ("float", "quantised"):
             continue
         canonical = view.canonical[name]
         role = view.role(canonical) if canonical is not None else None
-        whole = _whole(tensor, moments, role)
-        yield whole
-        if whole.holds and len(tensor.shape) > 1 and moments.rows > 1:
-            yield from _experts(tensor, moments)
-            yield from _rows(tensor, moments, role, tokens, parameters, where)
+        for seen in _looked_at(tensor, moments, role, tokens, parameters, where):
+            doubt = _doubt(view, tensor, seen, parameters) if isinstance(seen, Comparison) and not seen.holds else None
+            yield seen if doubt is None else Uncompared(place=seen.place, count=doubt[0], reason=doubt[1])
+        if moments.dead_rows and (canonical == "token_embd.weight" or (role is not None and role.vocabulary_rows)):
+            yield from rows_in_use(tensor, view.artifact)
     yield from unread(examination)
+
+
+def _looked_at(
+    tensor: Tensor,
+    moments: Moments,
+    role: FamilyTensor | None,
+    tokens: int | None,
+    parameters: Parameters,
+    where: Where,
+) -> Comparisons:
+    whole = _whole(tensor, moments, role)
+    yield whole
+    if not whole.holds:
+        return
+    yield from _subnormal(tensor, moments, role)
+    if len(tensor.shape) > 1 and moments.rows > 1:
+        yield from _experts(tensor, moments)
+        yield from _rows(tensor, moments, role, tokens, parameters, where)
+
+
+def _doubt(view: View, tensor: Tensor, seen: Comparison, parameters: Parameters) -> tuple[int, str] | None:
+    """Why a tensor without life may be right where no family knows it (None: it is not).
+
+    A matrix of a numbered layer is trained, so that one without life is dead whatever the architecture; a table beside
+    the layers (positions, a mask token), a few rows, a column, or the second half of a factor may be so by design.
+    """
+    if view.family is not None:
+        return None
+    rows = seen.measure == "dead_rows"
+    few = rows and isinstance(seen.observed, float) and seen.observed <= parameters.dead_vocabulary_rows
+    column = len(tensor.shape) > 1 and tensor.columns == 1
+    half = not view.part.whole and LORA.match(tensor.name) is not None
+    if template(view.bare[tensor.name])[1] is not None and not (few or column or half):
+        return None
+    what = f"{seen.observed:.2%} of rows without life" if rows and isinstance(seen.observed, float) else "no life in it"
+    return seen.count, f"{view.unknown}: whether {what} is right is not known"
+
+
+def _subnormal(tensor: Tensor, moments: Moments, role: FamilyTensor | None) -> Comparisons:
+    """A tensor without one normal number: hardware that flushes subnormals reads zeros."""
+    smallest, largest = _NORMAL.get(tensor.dtype), max(abs(moments.minimum), abs(moments.maximum))
+    if smallest is None or not 0.0 < largest < smallest:
+        return
+    place = Place(file=tensor.file.name, tensor=tensor.name)
+    if role is None or role.may_be_zero:
+        reason = f"every value is subnormal in {tensor.dtype}: whether that is a fault only a family could say"
+        yield Uncompared(place=place, count=max(tensor.elements, 1), reason=reason)
+        return
+    yield Comparison(
+        measure="tensor_normal",
+        place=place,
+        expected=f"a value of at least {smallest:g}, the smallest normal {tensor.dtype}",
+        observed=largest,
+        holds=False,
+        count=moments.finite,
+        note="every value is subnormal: graphics cards flush such values to zero",
+    )
+
+
+#: The smallest normal number of each type.
+_NORMAL = {"F64": 2.0**-1022, "F32": 2.0**-126, "BF16": 2.0**-126, "F16": 2.0**-14}
 
 
 def _whole(tensor: Tensor, moments: Moments, role: FamilyTensor | None) -> Comparison:
@@ -62,7 +129,7 @@ def _rows(
     tokens: int | None,
     parameters: Parameters,
     where: Where,
-) -> Iterator[Comparison]:
+) -> Comparisons:
     vocabulary = role is not None and role.vocabulary_rows
     bound = parameters.dead_vocabulary_rows if vocabulary else parameters.dead_rows
     padded = max(tensor.rows - tokens, 0) if vocabulary and tokens else 0
@@ -70,6 +137,11 @@ def _rows(
     dead = max(moments.dead_rows + moments.constant_rows - padded, 0)
     share = dead / rows if rows > 0 else 0.0
     first = (*moments.first_dead, *moments.first_constant)
+    if share > bound and role is None:
+        reason = f"{dead:,} rows are zero or constant: whether that is a fault only a family could say"
+        place = Place(file=tensor.file.name, tensor=tensor.name, row=min(first) if first else None)
+        yield Uncompared(place=place, count=dead, reason=reason)
+        return
     yield Comparison(
         measure="dead_rows",
         place=Place(file=tensor.file.name, tensor=tensor.name, row=min(first) if first and dead else None),
@@ -87,7 +159,8 @@ def _rows(
 
 
 def _experts(tensor: Tensor, moments: Moments) -> Iterator[Comparison]:
-    if len(tensor.shape) != 3 or tensor.shape[0] < 2:
+    # A convolution [channels, 1, kernel] has three axes too, and a channel may rest.
+    if len(tensor.shape) != 3 or tensor.shape[0] < 2 or tensor.shape[1] < 2 or "exp" not in tensor.name.lower():
         return
     dead = sorted(index for index, (rows, _) in moments.experts.items() if rows >= tensor.shape[1])
     yield Comparison(

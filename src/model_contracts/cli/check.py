@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from model_contracts.cli.output import colour, width
 from model_contracts.cli.progress import progress
-from model_contracts.outcome import BROKEN, FALSIFIED, Evidence, Run
-from model_contracts.reporters import REPORTERS
+from model_contracts.outcome import FALSIFIED, USAGE, Evidence, Run
+from model_contracts.reporters import REPORTERS, verdicts
 from model_contracts.terminal import safe
 
 if TYPE_CHECKING:  # the engine is imported once the words of the command are understood
@@ -33,7 +33,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--skip", metavar="GATE", action="append", default=[], help="not this gate (repeat; * matches)")
     parser.add_argument("--format", choices=tuple(REPORTERS), default="text", help="how the report is written")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict lines only")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="keep evidence.json and run.json there")
+    parser.add_argument("--force", action="store_true", help="replace evidence in DIR, whoever wrote it")
     parser.add_argument("--seed", type=int, metavar="N", help="seed of generated inputs")
     parser.add_argument("--max-examples", type=_positive, metavar="N", help="generated inputs a property tries")
     parser.add_argument(
@@ -54,7 +56,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0 kept, 1 falsified, 3 not proven, 4 the checker itself could not work."""
-    from model_contracts.engine.plan import CheckRequest, UsageError
+    from model_contracts.engine.plan import CheckRequest
 
     request = CheckRequest(
         paths=tuple(arguments.paths),
@@ -75,8 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.plan:
         print("\n".join(line for path in request.paths for line in _planned(request, path)))
         return 0
-    if arguments.output is not None and arguments.output.exists() and not arguments.output.is_dir():
-        raise UsageError(f"{arguments.output}: evidence needs a directory, and this is a file")
+    if arguments.output is not None:
+        refuse_output(arguments.output, force=arguments.force)
     return _check(request, arguments)
 
 
@@ -89,21 +91,31 @@ def _check(request: CheckRequest, arguments: argparse.Namespace) -> int:
         outcomes, record = check(replace(request, progress=callback))
     code = int(record.decision.exit_code)
     if arguments.output is not None:
-        code = keep(arguments.output, outcomes, record, code)
-    report = REPORTERS[arguments.format]
+        code = keep(arguments.output, outcomes, record, code, force=arguments.force)
+    report = verdicts if arguments.quiet and arguments.format == "text" else REPORTERS[arguments.format]
     sys.stdout.write(report(outcomes, record, width=width(), color=colour(arguments.no_color)))
     return code
 
 
-def keep(directory: Path, outcomes: Evidence, record: Run, code: int) -> int:
+def refuse_output(directory: Path, *, force: bool) -> None:
+    """Raises UsageError and Unusable, before anything is read, for a place that evidence of a check cannot take."""
+    from model_contracts.engine.evidence import refuse_existing
+    from model_contracts.engine.plan import UsageError
+
+    if directory.exists() and not directory.is_dir():
+        raise UsageError(f"{directory}: evidence needs a directory, and this is a file")
+    refuse_existing(directory, None, force=force)
+
+
+def keep(directory: Path, outcomes: Evidence, record: Run, code: int, *, force: bool = False) -> int:
     """Write the evidence; where it cannot be written the report is still printed, and a falsified file stays so."""
     from model_contracts.engine.evidence import Unusable, write
 
     try:
-        write(directory, outcomes, record)
+        write(directory, outcomes, record, force=force)
     except Unusable as error:
         print(f"contracts: {safe(str(error))}", file=sys.stderr)
-        return code if code == FALSIFIED else int(BROKEN)
+        return code if code == FALSIFIED else int(USAGE)
     return code
 
 

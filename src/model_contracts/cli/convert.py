@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model_contracts.cli.check import keep, refuse_output
 from model_contracts.cli.output import colour, width
 from model_contracts.cli.progress import progress
 from model_contracts.outcome import FALSIFIED, NOT_PROVEN
@@ -30,10 +31,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-overflow", action="store_true", help="write values beyond 65504 as infinity where the target is F16"
     )
-    parser.add_argument("--force", action="store_true", help="write over a target that exists")
+    parser.add_argument(
+        "--force", action="store_true", help="replace what exists: files of the target, evidence in DIR"
+    )
     parser.add_argument("--no-check", action="store_true", help="do not hold the output against its source")
     parser.add_argument("--keep", action="store_true", help="keep a falsified output, as TARGET.falsified")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="keep the check's evidence there")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print one line, with the verdict")
     parser.add_argument("--no-color", action="store_true", help="no colours")
 
 
@@ -42,6 +46,8 @@ def run(arguments: argparse.Namespace) -> int:
     from model_contracts.converters.interface import ConverterFailed, ConverterUnavailable
     from model_contracts.engine import convert
 
+    if arguments.output is not None:
+        refuse_output(arguments.output, force=arguments.force)
     # A polite end from outside must take the unfinished output with it, as Ctrl-C does.
     signal.signal(signal.SIGTERM, _interrupted)
     try:
@@ -83,15 +89,13 @@ def _interrupted(number: int, frame: object) -> None:
 def _said(conversion: Conversion, arguments: argparse.Namespace) -> int:
     code = conversion.exit_code
     if arguments.output is not None and conversion.run is not None:
-        from model_contracts.engine.evidence import write
-
-        write(arguments.output, conversion.evidence, conversion.run)
-    if conversion.run is not None and code != 0:
+        code = keep(arguments.output, conversion.evidence, conversion.run, code, force=arguments.force)
+    if conversion.run is not None and code != 0 and not arguments.quiet:
         from model_contracts.reporters import REPORTERS
 
         report = REPORTERS["text"](conversion.evidence, conversion.run, width=width(), color=colour(arguments.no_color))
         sys.stdout.write(report)
-    for line in _lines(conversion):
+    for line in _lines(conversion)[: 1 if arguments.quiet else None]:
         print(line)
     return code
 

@@ -17,6 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("record",), help="record: run a model and keep its answers")
     parser.add_argument("model", metavar="MODEL", type=Path, help="a model file, a shard index or a folder")
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help="the golden file")
+    parser.add_argument("--force", action="store_true", help="replace a golden file that exists")
     parser.add_argument("--prompts", type=_between(1, 200), default=8, metavar="N", help="of each framing (8)")
     parser.add_argument("--top", type=_between(1, 4096), default=64, metavar="K", help="tokens a position (64)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the prompts (0)")
@@ -24,10 +25,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0; what cannot be recorded, read or written is said in one line (2)."""
-    from model_contracts.engine.golden_files import record, write
+    from model_contracts.engine.golden_files import record, refuse_existing, write
 
+    refuse_existing(arguments.output, force=arguments.force)
     golden = record(arguments.model, arguments.prompts, arguments.top, arguments.seed)
-    write(arguments.output, golden)
+    write(arguments.output, golden, force=arguments.force)
     positions = sum(prompt.answers.positions for prompt in golden.prompts)
     print(
         f"{safe(str(arguments.output))}: {len(golden.prompts)} prompts, {positions:,} positions, "

@@ -13,8 +13,12 @@ from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Tensor, Tokenizer
 from model_contracts.cli.output import colour, width
 from model_contracts.definitions import load_families
+from model_contracts.formats.beside import listing
 from model_contracts.formats.opening import open_artifact
 from model_contracts.terminal import Pen, columns, number, plural, safe, wrap
+
+#: Names that are listed of what lies beside an artifact.
+_BESIDE = 20
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +63,7 @@ def describe(artifact: Artifact, view: View) -> dict[str, Any]:
         "hyperparameters": _hyperparameters(view),
         "tokenizer": _tokenizer(artifact.tokenizer) if artifact.tokenizer else None,
         "chat_template": len(artifact.chat_template) if artifact.chat_template is not None else None,
+        "beside": _beside(artifact),
         "notes": list(artifact.notes),
         "violations": list(_violations(artifact)),
         "tensors": [
@@ -66,6 +71,14 @@ def describe(artifact: Artifact, view: View) -> dict[str, Any]:
             for t in tensors
         ],
     }
+
+
+def _beside(artifact: Artifact) -> dict[str, Any]:
+    """What lies in the folder and was not looked at; empty for a file on its own."""
+    found = listing(artifact)
+    if found is None:
+        return {}
+    return {"folder": str(found.folder), "files": list(found.untouched), "left_out": found.left_out}
 
 
 def _types(tensors: list[Tensor]) -> dict[str, dict[str, int]]:
@@ -90,7 +103,8 @@ def _tokenizer(tokenizer: Tokenizer) -> dict[str, Any]:
     return {
         "from": tokenizer.origin.name,
         "algorithm": tokenizer.algorithm,
-        "tokens": tokenizer.size,
+        "tokens": tokenizer.used,
+        "padding": tokenizer.size - tokenizer.used,
         "merges": len(tokenizer.merges) if tokenizer.merges is not None else None,
         "added": len(tokenizer.added),
         "pre": tokenizer.pre,
@@ -123,11 +137,22 @@ def _text(told: dict[str, Any], pen: Pen, columns_wide: int) -> Iterator[str]:
         rows = [[k, number(v["value"]), safe(v["from"])] for k, v in told["hyperparameters"].items()]
         yield from (f"  {line}" for line in columns(rows))
     yield from _tokens(told, pen)
-    for title, texts in (("Notes", told["notes"]), ("Violations", [_violation(v) for v in told["violations"]])):
+    violations = [_violation(found) for found in told["violations"]]
+    sections = (("Beside it, not looked at", list(_untouched(told["beside"]))), ("Notes", told["notes"]))
+    for title, texts in (*sections, ("Violations", violations)):
         if texts:
             yield from _heading(title, pen)
             for text in texts:
                 yield from wrap(safe(text), columns_wide, "  · ")
+
+
+def _untouched(beside: dict[str, Any]) -> Iterator[str]:
+    files = beside.get("files", [])
+    yield from files[:_BESIDE]
+    if len(files) > _BESIDE:
+        yield f"{plural(len(files) - _BESIDE, 'file')} more (--format json lists them)"
+    if beside.get("left_out"):
+        yield beside["left_out"]
 
 
 def _heading(title: str, pen: Pen) -> Iterator[str]:
@@ -161,6 +186,8 @@ def _tokens(told: dict[str, Any], pen: Pen) -> Iterator[str]:
         yield "  none"
     else:
         parts = [tokenizer["algorithm"], plural(tokenizer["tokens"], "token")]
+        if tokenizer["padding"]:
+            parts.append(f"{plural(tokenizer['padding'], 'id')} of padding")
         parts += [plural(tokenizer["merges"], "merge")] if tokenizer["merges"] is not None else []
         parts += [f"{tokenizer['added']:,} added"]
         parts += [f"pre-tokenizer {safe(tokenizer['pre'])}"] if tokenizer["pre"] else []

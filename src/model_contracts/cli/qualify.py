@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from model_contracts.cli.check import keep, split
 from model_contracts.cli.output import colour, width
-from model_contracts.reporters import REPORTERS
+from model_contracts.reporters import REPORTERS, verdicts
 from model_contracts.terminal import safe
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tier", choices=("smoke", "mvp", "full"), default="mvp", help="of the playbook of --init")
     parser.add_argument("--lock", action="store_true", help="record the playbook's digest beside it, and stop")
     parser.add_argument("--format", choices=tuple(REPORTERS), default="text", help="how the report is written")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict lines only")
     parser.add_argument("--no-color", action="store_true", help="no colours")
 
 
@@ -75,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _request(arguments: argparse.Namespace) -> QualifyRequest:
+    from model_contracts.paths import component, model_parts
     from model_contracts.qualification.playbooks import opened
     from model_contracts.qualification.run import QualifyRequest
     from model_contracts.qualification.sources import locate
@@ -85,7 +87,7 @@ def _request(arguments: argparse.Namespace) -> QualifyRequest:
         playbook=found.playbook,
         named=arguments.playbook,
         model_path=source,
-        output=arguments.output or Path("qualification") / found.playbook.model.id.split("/")[-1],
+        output=arguments.output or Path("qualification") / component(model_parts(found.playbook.model.id)[1]),
         system=arguments.system,
         gpu=not arguments.no_gpu,
         workers=arguments.workers,
@@ -107,7 +109,7 @@ def _qualify(request: QualifyRequest, arguments: argparse.Namespace) -> int:
 
     outcomes, record = qualify(replace(request, tell=_teller()))
     code = keep(request.output, outcomes, record, int(record.decision.exit_code))
-    report = REPORTERS[arguments.format]
+    report = verdicts if arguments.quiet and arguments.format == "text" else REPORTERS[arguments.format]
     sys.stdout.write(report(outcomes, record, width=width(), color=colour(arguments.no_color)))
     return code
 

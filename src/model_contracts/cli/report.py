@@ -10,7 +10,7 @@ from model_contracts.cli.founding import reported
 from model_contracts.cli.output import colour, width
 from model_contracts.engine.evidence import read
 from model_contracts.outcome import Evidence, Run
-from model_contracts.reporters import REPORTERS
+from model_contracts.reporters import REPORTERS, verdicts
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -19,6 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "directory", metavar="DIR", type=Path, help="where `-o DIR` kept evidence; or a founding system's file"
     )
     parser.add_argument("--format", choices=tuple(REPORTERS), default="text", help="how the report is written")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict lines only")
     parser.add_argument("--against", metavar="OLD_DIR", type=Path, help="say what changed since the run kept there")
     parser.add_argument("--no-color", action="store_true", help="no colours")
 
@@ -31,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.against is not None:
         _compare(arguments, outcomes, record)
         return int(record.decision.exit_code)
-    report = REPORTERS[arguments.format]
+    report = verdicts if arguments.quiet and arguments.format == "text" else REPORTERS[arguments.format]
     sys.stdout.write(report(outcomes, record, width=width(), color=colour(arguments.no_color)))
     return int(record.decision.exit_code)
 

@@ -14,12 +14,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", nargs="?", choices=schemas.NAMES, help=f"{', '.join(schemas.NAMES)}")
     parser.add_argument("--write", metavar="DIR", type=Path, help="write every schema into a directory")
 
+    parser.add_argument("--force", action="store_true", help="replace files of other content in that directory")
+
 
 def run(arguments: argparse.Namespace) -> int:
     """0; 2 where neither a name nor a directory is given, or the directory cannot be written."""
     if arguments.write is not None:
         try:
-            paths = schemas.write(arguments.write)
+            paths = schemas.write(arguments.write, force=arguments.force)
         except OSError as error:
             print(f"contracts: {arguments.write}: {(error.strerror or 'cannot be written').lower()}", file=sys.stderr)
             return 2

@@ -29,6 +29,7 @@ from model_contracts.converters.writers import apr, gguf, safetensors
 from model_contracts.definitions import load_families, load_recipes
 from model_contracts.formats.documents import collector_paused
 from model_contracts.paths import model_name, suffix_format
+from model_contracts.system import files as positions
 
 WRITERS: dict[Format, Callable[[Model], Layout]] = {
     "safetensors": safetensors.layout,
@@ -85,14 +86,15 @@ def _taken(source: Artifact, artifact: Artifact) -> Path | None:
 def _write(path: Path, model: Model, layout: Layout, allow_overflow: bool, progress: Progress | None) -> dict[str, int]:
     """The weights file, at its full size from the start, so that a full disk is met before any work."""
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(path, positions.CREATE, 0o666)
         try:
-            os.posix_fallocate(descriptor, 0, max(layout.size, 1))
-            os.pwrite(descriptor, layout.head, 0)
+            positions.allocate(path, descriptor, max(layout.size, 1))
+            positions.write_at(descriptor, layout.head, 0)
             stream = Stream(model.tensors, layout, descriptor, allow_overflow)
             stream.run(progress)
             if layout.checksum:
-                os.pwrite(descriptor, _checksum(descriptor, layout.size - 4).to_bytes(4, "little"), layout.size - 4)
+                checksum = _checksum(descriptor, layout.size - 4).to_bytes(4, "little")
+                positions.write_at(descriptor, checksum, layout.size - 4)
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -105,7 +107,7 @@ def _checksum(descriptor: int, size: int) -> int:
     value, buffer = 0, bytearray(_PIECE)
     for start in range(0, size, _PIECE):
         view = memoryview(buffer)[: min(_PIECE, size - start)]
-        os.preadv(descriptor, [view], start)
+        positions.read_into(descriptor, view, start)
         value = zlib.crc32(view, value)
     return value
 

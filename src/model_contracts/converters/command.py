@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
-import signal
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
@@ -22,10 +18,10 @@ from model_contracts.converters.interface import ConversionRefused, ConverterFai
 from model_contracts.definitions import load_recipes
 from model_contracts.formats.opening import open_artifact
 from model_contracts.paths import suffix_format
+from model_contracts.system import processes
 
 #: The last bytes of what a program printed that a report shows, and lines of them.
 _TAIL_BYTES, _TAIL_LINES = 4_000, 20
-_PRCTL = getattr(ctypes.CDLL(None), "prctl", None) if sys.platform == "linux" else None
 
 
 def convert(
@@ -118,8 +114,7 @@ def _run(converter: CommandConverter, argv: list[str], folder: Path) -> None:
                 stdout=printed,
                 stderr=printed,
                 cwd=folder,
-                start_new_session=True,
-                preexec_fn=_ends_with_us,  # noqa: PLW1509
+                **processes.apart(),
             )
         except OSError as error:
             raise ConverterUnavailable(f"{argv[0]}: {(error.strerror or 'cannot be run').lower()}") from None
@@ -130,31 +125,13 @@ def _run(converter: CommandConverter, argv: list[str], folder: Path) -> None:
             reason = f"{converter.id} did not end within {converter.seconds:g} s"
             raise ConverterFailed(reason, exit_code=None, timeout=True, tail=_tail(printed)) from None
         finally:
-            _end(child)
+            processes.end(child.pid)
+            child.wait()
         if code in converter.unanswered:
             raise ConverterUnavailable(f"{converter.program} has no answer: {' '.join(_lines(_tail(printed)))}")
         if code:
-            how = f"was ended by {_signal(-code)}" if code < 0 else f"ended with exit code {code}"
+            how = f"was ended by {processes.signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
             raise ConverterFailed(f"{converter.id} {how}", exit_code=code, tail=_tail(printed))
-
-
-def _ends_with_us() -> None:
-    """It has a group of its own, which no signal to ours reaches: where we are killed it must not write on."""
-    if _PRCTL is not None:
-        _PRCTL(1, signal.SIGKILL, 0, 0, 0)
-
-
-def _end(child: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def _tail(printed: IO[bytes]) -> str:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from model_contracts import door
 from model_contracts.anatomy.pretokenizers import name_of
 from model_contracts.anatomy.special_ids import by_name
 from model_contracts.anatomy.view import View
@@ -16,10 +17,12 @@ from model_contracts.converters import carried
 from model_contracts.converters.configuration import config_of
 from model_contracts.converters.interface import ConversionRefused, Documents
 from model_contracts.converters.tokenizer_rebuilt import arrays_of_tokenizer, rebuilt, rebuilt_config
+from model_contracts.formats.chat_templates import TEMPLATE_BOUND
 from model_contracts.formats.documents import Hook, NotJson, collector_paused, parse, read_whole
 from model_contracts.formats.interface import Unreadable
 from model_contracts.formats.source import FileBytes
-from model_contracts.formats.tokenizer_json import DOCUMENT_BOUNDS, FILE_BOUND, distinct, tokenizer_of
+from model_contracts.formats.tokenizer_json import DOCUMENT_BOUNDS, FILE_BOUND, tokenizer_of
+from model_contracts.formats.tokenizer_members import distinct
 from model_contracts.ledger import Ledger
 from model_contracts.paths import without_format_suffix
 
@@ -41,7 +44,7 @@ def with_tokenizer(artifact: Artifact, given: Path | None) -> Chosen:
     """
     if given is not None:
         path = given / "tokenizer.json" if given.is_dir() else given
-        if not path.is_file():
+        if not door.is_regular(path):
             raise ConversionRefused(f"--tokenizer {given}: there is no such file")
         return _taken(artifact, path, f"{path}, as --tokenizer says")
     if (sidecar := artifact.sidecars.get("tokenizer")) is not None:
@@ -52,7 +55,7 @@ def with_tokenizer(artifact: Artifact, given: Path | None) -> Chosen:
         return Chosen(artifact, f"the source's own ({artifact.tokenizer.origin.name})")
     places = siblings(artifact.path)
     for path in places:
-        if path.is_file():
+        if door.is_regular(path):
             return _taken(artifact, path, f"{path}, for the source carries none")
     looked = ", ".join(map(str, places))
     raise ConversionRefused(
@@ -94,8 +97,8 @@ def _taken(artifact: Artifact, path: Path, origin: str) -> Chosen:
     # `name.tokenizer.json` has `name.tokenizer_config.json` beside it.
     prefix = path.name.removesuffix("tokenizer.json") if path.name.endswith("tokenizer.json") else ""
     settings, template = (path.parent / f"{prefix}{name}" for name in ("tokenizer_config.json", "chat_template.jinja"))
-    config = _object(settings) if settings.is_file() else None
-    text = template.read_text("utf-8", "replace") if template.is_file() else (config or {}).get("chat_template")
+    config = _object(settings) if door.is_regular(settings) else None
+    text = _text(template) if door.is_regular(template) else (config or {}).get("chat_template")
     document, tokenizer = _read(path, config, Ledger())
     taken = replace(
         artifact,
@@ -188,6 +191,13 @@ def _object(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ConversionRefused(f"{path}: expected a JSON object, found {type(value).__name__}")
     return value
+
+
+def _text(path: Path) -> str:
+    try:
+        return door.read(path, TEMPLATE_BOUND).decode("utf-8", "replace")
+    except OSError as error:
+        raise ConversionRefused(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
 
 
 def _parsed(path: Path, hook: Hook | None = None) -> Any:

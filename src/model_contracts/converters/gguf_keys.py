@@ -9,10 +9,13 @@ from model_contracts.converters.carried import to_carry
 from model_contracts.converters.interface import ConversionRefused, Model
 from model_contracts.converters.tokenizer_arrays import arrays_of
 from model_contracts.dtypes import DTYPES
+from model_contracts.outcome import jsonable
 
 Keys = dict[str, Any]
 #: Hyper-parameters whose GGUF key is a floating-point number.
 _NUMBERS = ("rope_theta", "rms_norm_eps", "rope_scaling_factor")
+#: The largest number of 32 bits.
+_LARGEST = 3.4028234663852886e38
 _REQUIRED = (
     "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "intermediate_size",
     "max_position_embeddings", "rope_theta", "rms_norm_eps",
@@ -63,9 +66,11 @@ def _hyperparameters(model: Model) -> Keys:
 
 def _typed(name: str, value: Any) -> int | float:
     if name in _NUMBERS:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _LARGEST:
+            raise ConversionRefused(f"{name}: GGUF holds a positive number of 32 bits, not {jsonable(value)!r}")
         return float(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**32:
-        raise ConversionRefused(f"{name}: GGUF holds a whole number below 2^32, not {value!r}")
+        raise ConversionRefused(f"{name}: GGUF holds a whole number below 2^32, not {jsonable(value)!r}")
     return value
 
 

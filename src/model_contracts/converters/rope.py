@@ -10,6 +10,8 @@ import numpy as np
 
 from model_contracts.converters.interface import ConversionRefused
 
+#: The widest head that is computed with.
+_WIDEST = 65_536
 #: What llama.cpp takes by key; llama3 goes by a tensor, and any other is not to be lost in silence.
 _BY_KEY = ("linear", "yarn")
 #: Llama 3.1 and 3.2 (config.json of the published models): what the factors alone do not say.
@@ -36,10 +38,11 @@ def gguf_keys(architecture: str, scaling: Mapping[str, Any] | None) -> dict[str,
     if scaling is None or kind_of(scaling) == "llama3":
         return {}
     kind = kind_of(scaling)
-    if kind not in _BY_KEY or not isinstance(scaling.get("factor"), int | float):
+    factor = scaling.get("factor")
+    if kind not in _BY_KEY or not isinstance(factor, int | float) or not 0 < factor < 1e38:
         raise ConversionRefused(f"rope scaling {kind!r} has no place in GGUF that this converter knows")
-    keys = {f"{architecture}.rope.scaling.type": kind, f"{architecture}.rope.scaling.factor": float(scaling["factor"])}
-    if isinstance(original := scaling.get("original_max_position_embeddings"), int):
+    keys = {f"{architecture}.rope.scaling.type": kind, f"{architecture}.rope.scaling.factor": float(factor)}
+    if isinstance(original := scaling.get("original_max_position_embeddings"), int) and 0 <= original < 2**32:
         keys[f"{architecture}.rope.scaling.original_context_length"] = original
     return keys
 
@@ -56,10 +59,12 @@ def factors(scaling: Mapping[str, Any] | None, theta: Any, head_dim: Any) -> byt
             float(scaling[key])
             for key in ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
         )
-        wavelength = 2 * pi * float(theta) ** (np.arange(0, int(head_dim), 2) / int(head_dim))
+        if not (isinstance(head_dim, int) and 0 < head_dim <= _WIDEST and float(theta) > 0 and factor and high != low):
+            raise ValueError(f"head_dim {head_dim}, rope_theta {theta}, factor {factor}, from {low} to {high}")
+        wavelength = 2 * pi * float(theta) ** (np.arange(0, head_dim, 2) / head_dim)
         smooth = np.clip((old / wavelength - low) / (high - low), 0, 1)
         values = 1.0 / ((1 - smooth) / factor + smooth)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise ConversionRefused(f"the llama3 rope scaling of the source is incomplete: {error}") from None
     data: bytes = values.astype("<f4").tobytes()
     return data

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ from model_contracts.kernels.blocks import LARGEST_BLOCK
 from model_contracts.kernels.reads import Files, ReadFailed
 from model_contracts.kernels.reduce_numpy import NumpyEngine
 from model_contracts.kernels.sides import Side
+from model_contracts.system.cores import cores
+from model_contracts.system.files import write_at
 
 #: Values of one chunk, and bytes copied at once: both stay in a core's second-level cache, or near it.
 CHUNK_VALUES, CHUNK_BYTES = 128 * 1024, 1024 * 1024
@@ -63,7 +64,7 @@ class Stream:
 
     def run(self, progress: Progress | None = None) -> None:
         """Write every tensor. Raises ConversionRefused, and whatever the target's disk raises."""
-        threads = min(len(os.sched_getaffinity(0)), _MOST_THREADS)
+        threads = min(cores(), _MOST_THREADS)
         chunks = self._chunks()
         try:
             with ThreadPoolExecutor(threads) as pool:
@@ -91,7 +92,7 @@ class Stream:
                 for start in range(0, tensor.elements, step):
                     yield _Chunk(tensor, start, min(start + step, tensor.elements))
             elif tensor.data is not None:
-                os.pwrite(self._descriptor, tensor.data, self._layout.offsets[tensor.name])
+                write_at(self._descriptor, tensor.data, self._layout.offsets[tensor.name])
 
     def _work(self, chunks: Iterator[_Chunk]) -> None:
         room = _Room()
@@ -103,7 +104,7 @@ class Stream:
                 if chunk is None or side is None:
                     return
                 data = self._encoded(chunk, side, room)
-                _write(self._descriptor, data, self._place(chunk))
+                write_at(self._descriptor, data, self._place(chunk))
                 with self._lock:
                     self._done += data.size
 
@@ -181,10 +182,3 @@ def _padded_rows(values: Any, tensor: Planned) -> Any:
     """Rows with zeros up to a whole number of blocks."""
     columns, block = tensor.shape[-1], DTYPES[tensor.dtype].block
     return np.pad(values.reshape(-1, columns), ((0, 0), (0, -columns % block))).reshape(-1)
-
-
-def _write(descriptor: int, data: Any, offset: int) -> None:
-    view = memoryview(data).cast("B")
-    while view:
-        written = os.pwrite(descriptor, view, offset)
-        view, offset = view[written:], offset + written

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from model_contracts.definitions.loading import load_families as load_families
     from model_contracts.definitions.loading import load_family as load_family
     from model_contracts.definitions.loading import load_invariant as load_invariant
+    from model_contracts.definitions.loading import load_keys as load_keys
     from model_contracts.definitions.loading import load_recipes as load_recipes
+    from model_contracts.definitions.loading import load_schemes as load_schemes
+    from model_contracts.definitions.loading import load_tokenizers as load_tokenizers
     from model_contracts.definitions.outline import Outline as Outline
     from model_contracts.definitions.outline import outlines as outlines
     from model_contracts.definitions.shipped import Kind as Kind
@@ -39,7 +42,10 @@ _MODULES = {
         "load_families",
         "load_family",
         "load_invariant",
+        "load_keys",
         "load_recipes",
+        "load_tokenizers",
+        "load_schemes",
     ),
     "outline": ("Outline", "outlines"),
     "shipped": ("Kind", "find_contract", "shipped_ids"),

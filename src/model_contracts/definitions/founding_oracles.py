@@ -8,6 +8,7 @@ from typing import Any
 
 from model_contracts.definitions.errors import short
 from model_contracts.definitions.translation import Translation
+from model_contracts.definitions.tree import Pointer
 
 #: Their oracles look at the prompt to know whether it is theirs; ours are told which prompts.
 _SUM = re.compile(r"[0-9]\s*[-+*/x×÷]\s*[0-9]")
@@ -57,25 +58,34 @@ def _oracle(theirs: Translation, at: int, prompts: list[str]) -> dict[str, Any] 
     return None
 
 
+def _parameter(theirs: Translation, at: int, name: str) -> Pointer:
+    """Where an oracle has a parameter: beside its type, or under `config`, as the older playbooks write it."""
+    inner: Pointer = ("oracles", at, "config", name)
+    return inner if theirs.peek(*inner) is not None else ("oracles", at, name)
+
+
 def _garbage(theirs: Translation, at: int) -> dict[str, Any]:
     parameters: dict[str, Any] = {}
-    share = theirs.number("oracles", at, "max_repetition_ratio")
+    where = _parameter(theirs, at, "max_repetition_ratio")
+    share = theirs.number(*where)
     if share is not None and 0 < share <= 1:
         parameters["max_repetition"] = share
     elif share is not None:
-        theirs.leave("a share above 0 and up to 1 is held", "oracles", at, "max_repetition_ratio")
-    least = theirs.number("oracles", at, "min_unique_chars", whole=True)
+        theirs.leave("a share above 0 and up to 1 is held", *where)
+    where = _parameter(theirs, at, "min_unique_chars")
+    least = theirs.number(*where, whole=True)
     if least is not None and least >= 0:
         parameters["min_unique_characters"] = least
     elif least is not None:
-        theirs.leave("0 or more is held", "oracles", at, "min_unique_chars")
+        theirs.leave("0 or more is held", *where)
     return {"oracle": "garbage", "parameters": parameters}
 
 
 def _arithmetic(theirs: Translation, at: int, prompts: list[str]) -> dict[str, Any] | None:
-    tolerance = theirs.number("oracles", at, "tolerance")
+    where = _parameter(theirs, at, "tolerance")
+    tolerance = theirs.number(*where)
     if tolerance is not None and tolerance < 0:
-        theirs.leave("a tolerance of 0 or more is held", "oracles", at, "tolerance")
+        theirs.leave("a tolerance of 0 or more is held", *where)
     if not prompts:
         theirs.leave("no prompt asks a sum", "oracles", at)
         return None
@@ -84,7 +94,7 @@ def _arithmetic(theirs: Translation, at: int, prompts: list[str]) -> dict[str, A
 
 
 def _code(theirs: Translation, at: int, prompts: list[str]) -> dict[str, Any] | None:
-    languages = theirs.words(_LANGUAGES, "oracles", at, "languages")
+    languages = theirs.words(_LANGUAGES, *_parameter(theirs, at, "languages"))
     if not prompts:
         theirs.leave("no prompt asks for code", "oracles", at)
         return None

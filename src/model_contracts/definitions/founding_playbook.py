@@ -7,7 +7,6 @@ Source: 117 playbooks of apr-model-qa-playbook, as of 2026-02-14.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +33,6 @@ _EXPECTED = {
 _FORMATS = {word: word for word in ("safetensors", "apr", "gguf")}
 _MODALITIES = {word: word for word in ("run", "chat", "serve")}
 _BACKENDS = {word: word for word in ("cpu", "gpu")}
-_LABELS = "F32 F16 BF16 Q8_0 Q6_K Q5_K_M Q5_K_S Q5_0 Q4_K_M Q4_K_S Q4_0 Q3_K_M Q2_K"
-_QUANTISATIONS = {label.lower(): label for label in _LABELS.split()}
 _FAILURE = {"collect_all": "collect-all", "stop_on_p0": "stop-on-must", "stop_on_first": "stop-on-first"}
 _TIERS = {"smoke": "smoke", "mvp": "mvp", "ci": "mvp", "full": "full"}
 _INVARIANTS = {f"i-{number}": f"F-CONTRACT-I{number}-001" for number in range(1, 6)}
@@ -91,7 +88,7 @@ def load_founding_playbook(path: Path) -> tuple[Playbook, NotEvaluated]:
     """
     tree, digest = tree_of(path, str(path))
     theirs = Translation(tree)
-    _required(theirs)
+    _required(theirs, path)
     tier = _tier(theirs)
     _model(theirs)
     _matrix(theirs)
@@ -116,34 +113,41 @@ def _tier(theirs: Translation) -> str | None:
     return tier
 
 
-def _required(theirs: Translation) -> None:
+def _required(theirs: Translation, path: Path) -> None:
     tree = theirs.theirs
     if not isinstance(tree.value, dict):
         tree.fail((1, 1), "a mapping with the keys of a playbook", short(tree.value))
     for key in ("name", "version", "model", "test_matrix"):
         if key not in tree.value:
             tree.fail(tree.marks[()].value, f"the key {key!r}", "no such key")
-    for pointer, pattern, expected in (
-        (("name",), r"[a-z0-9-]{1,64}", "a name of small letters, digits and hyphens"),
-        (("model", "hf_repo"), r"[^/\s\\]{1,200}/[^/\s\\]{1,200}", "`organisation/name`"),
-    ):
-        value = theirs.get(*pointer)
-        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+    name = _printed(theirs.text("name")) or path.name.removesuffix(_ending(path)) or "playbook"
+    model = _printed(theirs.text("model", "hf_repo")).strip("/")
+    for pointer, text, expected in ((("name",), name, "a name"), (("model", "hf_repo"), model, "`organisation/name`")):
+        if not text or isinstance(theirs.peek(*pointer), dict | list):
             place = next(
                 tree.marks[pointer[:end]] for end in range(len(pointer), -1, -1) if pointer[:end] in tree.marks
             )
-            tree.fail(place.value, expected, short(value))
-    name, version, model = theirs.get("name"), theirs.get("version"), theirs.get("model", "hf_repo")
-    theirs.put(("id",), name.lstrip("-") or "playbook", "name")
-    theirs.put(("title",), f"{model}, by the founding system's playbook {name} {str(version)[:40]}", "name")
+            tree.fail(place.value, expected, short(theirs.peek(*pointer)))
+    version = _printed(theirs.text("version") or str(theirs.peek("version")))[:40]
+    theirs.put(("id",), name, "name")
+    theirs.put(("title",), f"{model}, by the founding system's playbook {name} {version}", "name")
+    theirs.put(("model", "id"), model, "model", "hf_repo")
+
+
+def _printed(text: str | None) -> str:
+    """A name as a person gave it, what no terminal shows escaped."""
+    return safe(text or "").strip()[:200]
+
+
+def _ending(path: Path) -> str:
+    return next((ending for ending in _ENDINGS if path.name.endswith(ending)), path.suffix)
 
 
 def _model(theirs: Translation) -> None:
-    theirs.put(("model", "id"), theirs.get("model", "hf_repo"), "model", "hf_repo")
     for key, ours in (("family", "family"), ("size_variant", "size")):
         value = theirs.get("model", key)
-        if isinstance(value, str):
-            theirs.put(("model", ours), value, "model", key)
+        if (text := theirs.text("model", key)) is not None:
+            theirs.put(("model", ours), text, "model", key)
         elif value is not None:
             theirs.leave(f"expected text, found {short(value)}", "model", key)
     for key, ours in _EXPECTED.items():
@@ -151,7 +155,7 @@ def _model(theirs: Translation) -> None:
             theirs.put(("model", "expected", ours), number, "model", key)
     if formats := theirs.words(_FORMATS, "model", "formats"):
         theirs.put(("formats",), formats, "model", "formats")
-    if labels := theirs.words(_QUANTISATIONS, "model", "quantizations"):
+    if labels := theirs.texts("model", "quantizations"):
         theirs.put(("quantisations",), labels, "model", "quantizations")
 
 

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from model_contracts import door
 from model_contracts.contract import Contract
 from model_contracts.definitions import shipped
 from model_contracts.definitions.errors import DefinitionError, nearest
@@ -19,6 +20,9 @@ from model_contracts.invariant import Corpus, Definition, Invariant
 
 if TYPE_CHECKING:
     from model_contracts.converter import CommandConverter
+    from model_contracts.keys import Keys
+    from model_contracts.scheme import Scheme
+    from model_contracts.tokenization import Tokenizers
 
 D = TypeVar("D", bound=Definition)
 
@@ -28,6 +32,8 @@ _TYPES: dict[shipped.Kind, tuple[str, str]] = {
     "contract": ("model_contracts.contract", "Contract"),
     "family": ("model_contracts.family", "Family"),
     "recipes": ("model_contracts.family", "Recipes"),
+    "keys": ("model_contracts.keys", "Keys"),
+    "tokenizers": ("model_contracts.tokenization", "Tokenizers"),
     "converter": ("model_contracts.converter", "CommandConverter"),
     "runtime": ("model_contracts.runtime", "CommandRuntime"),
     "corpus": ("model_contracts.invariant", "Corpus"),
@@ -35,6 +41,7 @@ _TYPES: dict[shipped.Kind, tuple[str, str]] = {
     "tier": ("model_contracts.playbook", "Tier"),
     "system": ("model_contracts.playbook", "System"),
     "audit": ("model_contracts.sign", "Sign"),
+    "scheme": ("model_contracts.scheme", "Scheme"),
 }
 
 
@@ -86,6 +93,20 @@ def load_recipes(name: str | Path = "recipes") -> Recipes:
     return load(Recipes, name)
 
 
+def load_keys(name: str | Path = "keys") -> Keys:
+    """The table of declared keys."""
+    from model_contracts.keys import Keys
+
+    return load(Keys, name)
+
+
+def load_tokenizers(name: str | Path = "tokenizers") -> Tokenizers:
+    """What is known of kinds of tokenizers."""
+    from model_contracts.tokenization import Tokenizers
+
+    return load(Tokenizers, name)
+
+
 def load_converter(name: str | Path) -> CommandConverter:
     """A command converter by id or path."""
     from model_contracts.converter import CommandConverter
@@ -107,6 +128,14 @@ def load_family(name: str | Path) -> Family:
 def load_families() -> tuple[Family, ...]:
     """Every shipped family, merged; abstract ones too."""
     return tuple(load_family(name) for name in shipped.shipped_ids("family"))
+
+
+@cache
+def load_schemes() -> tuple[Scheme, ...]:
+    """Every shipped scheme of storage."""
+    from model_contracts.scheme import Scheme
+
+    return tuple(load(Scheme, name) for name in shipped.shipped_ids("scheme"))
 
 
 def invariant_of(contract: Contract, index: int) -> Invariant:
@@ -174,8 +203,9 @@ def tree_of(path: Path, shown: str) -> tuple[Tree, str]:
     from blake3 import blake3
 
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        data = door.read(path, MAX_BYTES)
+    except door.TooLong:
+        raise DefinitionError(shown, 1, 1, f"a definition of at most {MAX_BYTES:,} bytes", "more") from None
     except OSError as error:
         raise DefinitionError(shown, None, None, "a definition file", (error.strerror or "no file").lower()) from None
     return parse(data, shown), f"blake3:{blake3(data).hexdigest()}"

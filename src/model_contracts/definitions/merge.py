@@ -89,6 +89,8 @@ def merge_family(family: Family, above: Callable[[Family], Family], path: tuple[
             "hyperparameters": {**base.hyperparameters, **family.hyperparameters},
             "tensors": {name: tensor for name, tensor in tensors.items() if tensor is not None},
             "converter_only": tuple(dict.fromkeys((*base.converter_only, *family.converter_only))),
+            "computed": tuple(dict.fromkeys((*base.computed, *family.computed))),
+            "not_with": tuple(dict.fromkeys((*base.not_with, *family.not_with))),
         }
     )
     if family._origin is not None and base._origin is not None:

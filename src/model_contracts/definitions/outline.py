@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from model_contracts import door
 from model_contracts.definitions.shipped import Kind, shipped_ids, shipped_path, shown_path
-from model_contracts.definitions.tree import Pointer, Tree, parse
+from model_contracts.definitions.tree import MAX_BYTES, Pointer, Tree, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,4 +36,4 @@ class Outline:
 def outlines(kind: Kind) -> Iterator[Outline]:
     """Every shipped definition of a kind, by id."""
     for name in shipped_ids(kind):
-        yield Outline(name, parse(shipped_path(kind, name).read_bytes(), shown_path(kind, name)))
+        yield Outline(name, parse(door.read(shipped_path(kind, name), MAX_BYTES), shown_path(kind, name)))

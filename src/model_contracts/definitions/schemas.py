@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 from typing import Any, Literal
@@ -9,6 +10,7 @@ from typing import Any, Literal
 from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
+from model_contracts import door, placing
 from model_contracts.contract import Contract
 from model_contracts.converter import CommandConverter
 from model_contracts.definitions.shipped import Kind
@@ -16,10 +18,13 @@ from model_contracts.family import Family, Recipes
 from model_contracts.founding import FoundingEvidence
 from model_contracts.golden import Golden
 from model_contracts.invariant import Corpus, Invariant
+from model_contracts.keys import Keys
 from model_contracts.outcome import Evidence, Run
 from model_contracts.playbook import Playbook, System, Tier
 from model_contracts.runtime import CommandRuntime
+from model_contracts.scheme import Scheme
 from model_contracts.sign import Sign
+from model_contracts.tokenization import Tokenizers
 
 Schema = dict[str, Any]
 Node = Any  # any part of a schema
@@ -33,6 +38,8 @@ _TYPES: dict[Name, tuple[Any, JsonSchemaMode, str]] = {
     "contract": (Contract, "validation", "A promise about a class of artifacts"),
     "family": (Family, "validation", "What is known of one architecture"),
     "recipes": (Recipes, "validation", "What the labels of quantised files promise"),
+    "keys": (Keys, "validation", "Where each container declares a value, and which keys change nothing"),
+    "tokenizers": (Tokenizers, "validation", "What a conversion does to each kind of tokenizer"),
     "converter": (CommandConverter, "validation", "A program that converts models, and how it is asked to"),
     "runtime": (CommandRuntime, "validation", "A program that runs models, how it is asked, and where it answers"),
     "corpus": (Corpus, "validation", "Inputs of an invariant's properties that run before anything is generated"),
@@ -40,6 +47,7 @@ _TYPES: dict[Name, tuple[Any, JsonSchemaMode, str]] = {
     "tier": (Tier, "validation", "What a qualification of some depth looks at"),
     "system": (System, "validation", "A converter and runtimes that are qualified together"),
     "audit": (Sign, "validation", "How a verdict looks that is worth nothing, and what a person is told of it"),
+    "scheme": (Scheme, "validation", "How a weight is stored as several tensors"),
     "golden": (Golden, "validation", "A golden file: what a model answered to stored prompts"),
     "evidence": (Evidence, "serialization", "evidence.json: the outcomes of a run"),
     "founding-evidence": (FoundingEvidence, "validation", "evidence.json of the founding system"),
@@ -88,14 +96,25 @@ def file_name(name: str) -> str:
     return f"{name}.schema.json"
 
 
-def write(directory: Path) -> list[Path]:
+def write(directory: Path, *, force: bool = False) -> list[Path]:
     """Write every schema below a directory, which is made where it is absent; returns the files."""
     directory.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, schema in generate().items():
-        paths.append(directory / file_name(name))
-        paths[-1].write_text(text(schema), encoding="utf-8")
+    texts = {directory / file_name(name): text(schema).encode() for name, schema in generate().items()}
+    if not force and (there := [path for path in placing.standing(texts) if not _holds(path, texts[path])]):
+        raise FileExistsError(errno.EEXIST, placing.taken(there))
+    for path, data in texts.items():
+        paths.append(path)
+        if not _holds(path, data):
+            placing.write(path, data, replace=force)
     return paths
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        return door.read(path, len(data)) == data
+    except OSError:
+        return False
 
 
 def _schema(name: Name) -> Schema:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from model_contracts import resources
+from model_contracts import door, resources
 
 Kind = Literal[
     "invariant",
     "contract",
     "family",
     "recipes",
+    "keys",
+    "tokenizers",
     "converter",
     "runtime",
     "corpus",
@@ -20,6 +23,7 @@ Kind = Literal[
     "tier",
     "system",
     "audit",
+    "scheme",
 ]
 
 _FOLDERS: dict[Kind, resources.Folder] = {
@@ -27,6 +31,8 @@ _FOLDERS: dict[Kind, resources.Folder] = {
     "contract": "contracts",
     "family": "contracts",
     "recipes": "contracts",
+    "keys": "contracts",
+    "tokenizers": "contracts",
     "converter": "contracts",
     "runtime": "contracts",
     "corpus": "invariants",
@@ -34,17 +40,21 @@ _FOLDERS: dict[Kind, resources.Folder] = {
     "tier": "contracts",
     "system": "contracts",
     "audit": "contracts",
+    "scheme": "contracts",
 }
 #: Folders of `contracts/`, the deeper ones first.
 _BELOW: dict[str, Kind] = {
     "audit/": "audit",
     "families/": "family",
+    "schemes/": "scheme",
     "converters/": "converter",
     "runtimes/": "runtime",
     "qualification/tiers/": "tier",
     "qualification/systems/": "system",
     "qualification/": "playbook",
 }
+#: Definitions of which there is one.
+_WHOLE: dict[str, Kind] = {"recipes": "recipes", "keys": "keys", "tokenizers": "tokenizers"}
 USER_FILE = "contracts.yaml"
 
 
@@ -63,7 +73,7 @@ def _kind_of(folder: resources.Folder, name: str) -> Kind:
     for start, kind in _BELOW.items():
         if name.startswith(start):
             return kind
-    return "recipes" if name == "recipes" else "contract"
+    return _WHOLE.get(name, "contract")
 
 
 def shipped_path(kind: Kind, name: str) -> Path:
@@ -77,9 +87,13 @@ def shown_path(kind: Kind, name: str) -> str:
 
 
 def find_contract(start: Path) -> Path | None:
-    """The nearest `contracts.yaml` in `start` (or the folder it lies in) or any folder above; None: there is none."""
-    place = start.resolve()
+    """The nearest `contracts.yaml` in the folder `start` or any folder above it; None: there is none.
+
+    Folders are those of the path as it was given: beside a link (a snapshot in the hub's cache links into `blobs`) is
+    where the link lies, not where it leads.
+    """
+    place = Path(os.path.abspath(start))  # noqa: PTH100 -- Path.resolve would leave the folder a link lies in
     for folder in (place, *place.parents):
-        if (found := folder / USER_FILE).is_file():
+        if door.is_regular(found := folder / USER_FILE):
             return found
     return None

@@ -55,6 +55,11 @@ class Translation:
         self.taken.add(pointer)
         self.left.append((pointer, why))
 
+    def text(self, *pointer: str | int) -> str | None:
+        """A scalar as it is written: `1.10` and `2024-01-01` are names too. None for nothing, a list and a mapping."""
+        self.taken.add(pointer)
+        return self.theirs.as_written(pointer)
+
     def number(self, *pointer: str | int, whole: bool = False) -> float | int | None:
         """A number, in quotes or not. What is none is left, by name."""
         value = self.get(*pointer)
@@ -76,9 +81,11 @@ class Translation:
         """The items of a list that are known, in our words. The others are left, each by name."""
         found: list[str] = []
         for at, item in self._items(*pointer):
-            word = known.get(item.strip().lower()) if isinstance(item, str) else None
+            text = self.theirs.as_written((*pointer, at)) or ""
+            word = known.get(text.strip().lower())
             if word is None:
-                self.leave(f"{short(item)} is not known; known are {', '.join(known)}", *pointer, at)
+                names = dict.fromkeys(known.values())
+                self.leave(f"{short(item)} is not known; known are {', '.join(names)}", *pointer, at)
             elif word not in found:
                 found.append(word)
         return found
@@ -87,8 +94,9 @@ class Translation:
         """The items of a list that are text; the others are left."""
         found = []
         for at, item in self._items(*pointer):
-            if isinstance(item, str) and item:
-                found.append(item)
+            text = self.theirs.as_written((*pointer, at))
+            if text and text.strip():
+                found.append(text)
             else:
                 self.leave(f"expected text, found {short(item)}", *pointer, at)
         return found

@@ -48,6 +48,18 @@ class Tree:
     file: str
     value: Any = None
     marks: dict[Pointer, Mark] = field(default_factory=dict)
+    #: Plain scalars that are numbers or booleans, as they are written: `1.10` is 1.1, and the name 1.10.
+    written: dict[Pointer, str] = field(default_factory=dict)
+
+    def as_written(self, pointer: Pointer) -> str | None:
+        """A scalar as the text that stands there; None for nothing, a list and a mapping."""
+        value: Any = self.value
+        for step in pointer:
+            if isinstance(value, list) and isinstance(step, int) and step < len(value):
+                value = value[step]
+            else:
+                value = value.get(step) if isinstance(value, dict) else None
+        return value if isinstance(value, str) else self.written.get(pointer)
 
     def fail(self, at: tuple[int, int], expected: str, found: str) -> NoReturn:
         """Raise the error of this file at a line and column."""
@@ -126,6 +138,8 @@ def _build(tree: Tree, events: Iterator[Any]) -> None:
             continue
         value, opens = _value(tree, at, event)
         pointer = _place(tree, at, value, stack)
+        if isinstance(event, yaml.ScalarEvent) and isinstance(value, bool | int | float):
+            tree.written[pointer] = event.value
         if opens:
             stack.append(_Open(value, pointer))
             if len(stack) > MAX_DEPTH:

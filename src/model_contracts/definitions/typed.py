@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from types import UnionType
-from typing import Annotated, TypeGuard, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeGuard, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -38,7 +38,18 @@ def build(cls: type[M], tree: Tree) -> M:
     """`tree` as a `cls`; the first of pydantic's errors becomes the DefinitionError."""
     if not isinstance(tree.value, dict):
         tree.fail((1, 1), "a mapping with the keys of a definition", short(tree.value))
+    _name(tree, getattr(cls, "NAMES", ()))
     return _typed(cls, tree.value, tree.file, tree.marks, ())
+
+
+def _name(tree: Tree, names: tuple[Pointer, ...]) -> None:
+    """Make numbers the text that is written where a definition has names; lists of names item by item."""
+    for pointer, text in tree.written.items():
+        parent: Any = tree.value
+        if pointer in names or (pointer[:-1] in names and isinstance(pointer[-1], int)):
+            for step in pointer[:-1]:
+                parent = parent[step]
+            parent[pointer[-1]] = text
 
 
 def parameters(cls: type[M], value: object, definition: Definition, *pointer: str | int) -> M:

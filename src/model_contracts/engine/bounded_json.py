@@ -6,7 +6,14 @@ import json
 from pathlib import Path
 from typing import Any, NoReturn
 
+from model_contracts import door
+from model_contracts.bounds import Beyond, refuse_beyond
+
 MAX_BYTES = 64 << 20
+#: Commas and opening brackets, and colons, as if text held none: 60 to 250 bytes each once they are parsed.
+MAX_VALUES, MAX_MEMBERS = 900_000, 400_000
+#: One wide character makes four bytes of each of the others.
+MAX_WIDE = 24 << 20
 
 
 class Unusable(Exception):
@@ -25,19 +32,25 @@ def cut(text: str) -> str:
 def read_bytes(path: Path) -> bytes:
     """The bytes of a file; Unusable where it cannot be read or holds more than 64 MiB."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        return door.read(path, MAX_BYTES)
     except OSError as error:
         raise Unusable(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
-    if len(data) > MAX_BYTES:
-        raise Unusable(f"{path}: more than {MAX_BYTES:,} bytes")
-    return data
 
 
 def parse(data: bytes) -> object:
     """The value of UTF-8 JSON; Refused says the place of what is wrong."""
+    values, members = sum(map(data.count, (b",", b"[", b"{"))), data.count(b":")
+    if values > MAX_VALUES or members > MAX_MEMBERS:
+        most = f"at most {MAX_VALUES:,} values and {MAX_MEMBERS:,} members"
+        raise Refused(f"more than this program reads: {most}, found up to {values:,} and {members:,}")
+    if len(data) > MAX_WIDE and not (data.isascii() and b"\\u" not in data):
+        raise Refused(f"past {MAX_WIDE:,} bytes only plain ASCII is read")
     try:
-        return json.loads(data, object_pairs_hook=_object, parse_constant=_constant)
+        value = json.loads(data, object_pairs_hook=_object, parse_constant=_constant)
+        refuse_beyond(value)
+        return value
+    except Beyond as beyond:
+        raise Refused(str(beyond)) from None
     except json.JSONDecodeError as error:
         raise Refused(f"not JSON at line {error.lineno}, column {error.colno}: {error.msg}") from None
     except UnicodeDecodeError as error:

@@ -85,6 +85,8 @@ def _falsified(tally: Tally) -> str:
 
 
 def _short(value: object) -> str:
+    if value is None:
+        return "nothing"
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 80 else f"{text[:79]}…"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Sweeper
 from model_contracts.converters import builtin, command
-from model_contracts.converters.interface import Progress, Written
+from model_contracts.converters.interface import ConversionRefused, Progress, Written
 from model_contracts.converters.staging import falsified, publish, refuse_existing, staged
 from model_contracts.definitions import load_converter, shipped_ids
 from model_contracts.engine.plan import CheckRequest
@@ -19,6 +19,7 @@ from model_contracts.engine.run import check as run_check
 from model_contracts.formats.opening import open_artifact
 from model_contracts.kernels.apart import ahead
 from model_contracts.outcome import FALSIFIED, Evidence, Run
+from model_contracts.placing import standing, taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ def run(request: ConvertRequest) -> Conversion:
     started = time.perf_counter()
     source = open_artifact(request.source)
     refuse_existing(request.source, request.target, force=request.force)
+    if request.keep and not request.force and (there := standing([falsified(request.target)])):
+        raise ConversionRefused(taken(there))
     with staged(request.target) as folder, _ready_to_check(request, source) as sweeper:
         written = _written(request, source, folder)
         seconds = time.perf_counter() - started
@@ -91,7 +94,7 @@ def run(request: ConvertRequest) -> Conversion:
         if record is not None and record.decision.exit_code == FALSIFIED:
             target = _set_aside(request, output) if request.keep else None
         else:
-            publish(folder, output, request.target)
+            publish(folder, output, request.target, force=request.force)
     return Conversion(request.source, target, written, seconds, evidence, record, files)
 
 
@@ -147,6 +150,8 @@ def _checked(request: ConvertRequest, output: Path, written: Written, sweeper: S
 
 def _set_aside(request: ConvertRequest, output: Path) -> Path:
     place = falsified(request.target)
-    if place.is_dir():
+    if not request.force and (there := standing([place])):
+        raise ConversionRefused(taken(there))
+    if place.is_dir() and not place.is_symlink():
         shutil.rmtree(place)
     return output.replace(place)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from model_contracts import resources
+from model_contracts import door, resources
 from model_contracts.engine import bounded_json
 from model_contracts.engine.bounded_json import Refused, cut, load, parse, read_bytes
 from model_contracts.engine.forms import Form, records_of
+from model_contracts.placing import place_all, standing, taken
 
 if TYPE_CHECKING:  # validating a file needs the schemas and neither pydantic nor our types
     from jsonschema import Draft202012Validator
@@ -38,10 +40,11 @@ class Violation:
         return f"{self.pointer or '/'}: {self.message}"
 
 
-def write(directory: Path, outcomes: Sequence[Outcome], run: Run) -> tuple[Path, Path]:
+def write(directory: Path, outcomes: Sequence[Outcome], run: Run, *, force: bool = False) -> tuple[Path, Path]:
     """Write evidence.json, then run.json; both are validated first, and each replaces an earlier one in one step.
 
-    Raises Unusable where the directory cannot be made or written (a file of that name, no permission, a full disk),
+    Raises Unusable where the directory holds what `refuse_existing` refuses, where it cannot be made or written (a file
+    of that name, no permission, a full disk),
     and where what is to be written is not what the schema says (the message names the first violation).
     """
     from model_contracts.outcome import written
@@ -50,20 +53,55 @@ def write(directory: Path, outcomes: Sequence[Outcome], run: Run) -> tuple[Path,
     for value, pointer in ((evidence, EVIDENCE), (record, RUN)):
         if found := next(iter(violations(value)), None):
             raise Unusable(f"{pointer} is not written: {found}")
+    playbook = run.playbook.id if run.playbook is not None else None
+    refuse_existing(directory, playbook, force=force)
+    again = bool(standing([directory / EVIDENCE, directory / RUN]))
     new: list[tuple[Path, Path]] = []
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for value, name in ((evidence, EVIDENCE), (record, RUN)):
             new.append((_beside(directory, name), directory / name))
             _fill(new[-1][0], value)
-        for filled, path in new:
-            filled.replace(path)
+        _place(new, again)
     except OSError as error:
-        for filled, _ in new:
-            filled.unlink(missing_ok=True)
+        _unlink(new)
         kind = "is a file, not a directory" if directory.is_file() else (error.strerror or str(error)).lower()
         raise Unusable(f"{directory}: evidence is not written: {kind}") from None
     return directory / EVIDENCE, directory / RUN
+
+
+def refuse_existing(directory: Path, playbook: str | None, *, force: bool) -> None:
+    """Raise Unusable where a directory holds evidence that a run of this kind may not replace unasked.
+
+    An earlier run of the same kind is replaced (a check by a check, a qualification by one of the same playbook); what
+    another program wrote, or one of the two files without the other, is not.
+    """
+    if force or not (there := standing([directory / EVIDENCE, directory / RUN])):
+        return
+    try:
+        run, records = load(directory / RUN), records_of(load(directory / EVIDENCE))
+    except Unusable:
+        run, records = None, None
+    if isinstance(run, dict) and run.get("tool") == "model-contracts" and records is not None:
+        book = run.get("playbook")
+        same = (book.get("id") if isinstance(book, dict) else None) == playbook
+        if same and records.form == "ours" and all(isinstance(one, dict) and "gate_id" in one for one in records.items):
+            return
+    raise Unusable(f"{taken(there)} (this is not the evidence of an earlier run of this kind)")
+
+
+def _place(new: Sequence[tuple[Path, Path]], again: bool) -> None:
+    try:
+        place_all(new, replace=again)
+    except FileExistsError as error:
+        _unlink(new)
+        raise Unusable(taken([Path(error.filename2 or new[0][1])])) from None
+
+
+def _unlink(new: Sequence[tuple[Path, Path]]) -> None:
+    for filled, _ in new:
+        with suppress(OSError):  # what could not be made cannot be taken away either
+            filled.unlink(missing_ok=True)
 
 
 def read(directory: Path) -> tuple[Evidence, Run]:
@@ -133,7 +171,9 @@ def _against(name: str, value: object, base: str) -> Iterator[Violation]:
 def _checked_by(name: str) -> Draft202012Validator:
     from jsonschema import Draft202012Validator
 
-    return Draft202012Validator(json.loads((resources.folder("schemas") / f"{name}.schema.json").read_bytes()))
+    return Draft202012Validator(
+        json.loads(door.read(resources.folder("schemas") / f"{name}.schema.json", bounded_json.MAX_BYTES))
+    )
 
 
 def _coherence(evidence: object, base: str) -> Iterator[Violation]:
@@ -205,7 +245,7 @@ def _beside(directory: Path, name: str) -> Path:
 
 
 def _fill(path: Path, value: object) -> None:
-    with path.open("x", encoding="utf-8") as file:
+    with path.open("x", encoding="utf-8", newline="\n") as file:
         json.dump(value, file, indent=2, ensure_ascii=False, allow_nan=False)
         file.write("\n")
         file.flush()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from model_contracts import door, placing
 from model_contracts.artifact import Artifact, Tokenizer
 from model_contracts.checks.interface import Skip, tokenizer_of
 from model_contracts.engine.environment import environment
@@ -128,42 +128,46 @@ def _weights_digest(artifact: Artifact) -> str:
     """As evidence names the artifact: the file's digest, or for a set the digest over its files' digests."""
     from blake3 import blake3
 
-    digests = [f"blake3:{blake3(max_threads=blake3.AUTO).update_mmap(path).hexdigest()}" for path in artifact.files]
+    from model_contracts.engine.record import file_digest
+
+    digests = [file_digest(path) for path in artifact.files]
     return digests[0] if len(digests) == 1 else f"blake3:{blake3(chr(10).join(digests).encode()).hexdigest()}"
 
 
 def _tokenizer_digest(tokenizer: Tokenizer) -> str:
     added = [(one.id, one.content, one.special) for _, one in sorted(tokenizer.added.items())]
-    return golden_answers.digest_of([list(tokenizer.tokens), list(tokenizer.merges or ()), added])
+    return golden_answers.digest_of([list(tokenizer.tokens[: tokenizer.used]), list(tokenizer.merges or ()), added])
 
 
-def write(path: Path, golden: Golden) -> None:
+def refuse_existing(path: Path, *, force: bool) -> None:
+    """Raises GoldenRefused where something stands at the path that nobody said to replace."""
+    if path.is_dir():
+        raise GoldenRefused(f"{path}: a golden file is one file, and this is a folder")
+    if not force and (there := placing.standing([path])):
+        raise GoldenRefused(placing.taken(there))
+
+
+def write(path: Path, golden: Golden, *, force: bool = False) -> None:
     """Write a golden file, read back as anybody would read it before it takes its name. Raises GoldenRefused."""
+    refuse_existing(path, force=force)
     data = golden.model_dump_json(indent=1).encode() + b"\n"
-    filled = path.parent / f".{path.name}.{os.urandom(6).hex()}"
+    _parsed(path, data)
     try:
-        if path.is_dir():
-            raise GoldenRefused(f"{path}: a golden file is one file, and this is a folder")
-        _parsed(path, data)
-        with filled.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        filled.replace(path)
+        placing.write(path, data, replace=force)
+    except FileExistsError:
+        raise GoldenRefused(placing.taken([path])) from None
     except OSError as error:
-        filled.unlink(missing_ok=True)
         raise GoldenRefused(f"{path}: not written: {(error.strerror or str(error)).lower()}") from None
 
 
 def read(path: Path) -> Golden:
     """A golden file whose parts fit each other and match their digests. Raises GoldenRefused, in one line."""
     try:
-        if not path.is_file():
-            raise GoldenRefused(f"{path}: {'not a plain file' if path.exists() else 'no such file'}")
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size > MAX_BYTES:
-                raise GoldenRefused(f"{path}: more than {MAX_BYTES:,} bytes")
-            data = file.read(MAX_BYTES + 1)
+        data = door.read(path, MAX_BYTES)
+    except FileNotFoundError:
+        raise GoldenRefused(f"{path}: no such file") from None
+    except door.NotRegular as error:
+        raise GoldenRefused(f"{path}: not a plain file: {error.strerror}") from None
     except OSError as error:
         raise GoldenRefused(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
     return _parsed(path, data)

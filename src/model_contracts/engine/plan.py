@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -86,23 +87,26 @@ class Plan:
 
 def plan(request: CheckRequest, target: Path) -> Plan:
     """The plan for one of the paths. Raises UsageError for a gate nobody defines, DefinitionError for a bad file."""
-    contracts, notes = _contracts(request, target)
-    steps = {step.gate.id: step for contract in contracts for step in _steps(contract)}
+    contracts, found, notes = _contracts(request, target)
+    held, said = _held(contracts, found)
+    notes = (*notes, *said)
+    steps = {step.gate.id: step for step in held}
+    named = ", ".join(c.id for c in (*contracts, *found))
     for pattern in (*request.only, *request.skip):
         if not any(fnmatchcase(gate, pattern) for gate in steps):
-            raise UsageError(f"{pattern}: no gate of {', '.join(c.id for c in contracts)} has that id (contracts list)")
+            raise UsageError(f"{pattern}: no gate of {named} has that id (contracts list)")
     left_out = dict(_left_out(request, steps))
-    chosen = tuple(step for gate, step in steps.items() if gate not in left_out)
+    chosen = tuple(step for step in held if step.gate.id not in left_out)
     if not chosen:
         notes = (
             *notes,
-            f"no clause of {', '.join(c.id for c in contracts)} was left to hold it to: nothing was compared",
+            f"no clause of {named} was left to hold it to: nothing was compared",
         )
     if request.bisect and not any(getattr(step.parameters, "departure", None) for step in chosen):
         raise UsageError("--bisect explains distributions that differ: give --against SOURCE --contract inference")
     if request.runtime is not None and not any(step.gate.check in _CONTINUED for step in chosen):
         raise UsageError("--runtime continues prompts of a pair: give --against SOURCE --contract inference")
-    definitions = {c.id: _digest(c) for c in contracts}
+    definitions = {c.id: _digest(c) for c in (*contracts, *found)}
     definitions |= {step.invariant.id: _digest(step.invariant) for step in chosen}
     return Plan(chosen, left_out, definitions, notes)
 
@@ -121,18 +125,44 @@ def step_of(contract: str, invariant: str, gate: str) -> Step:
     raise UsageError(f"{invariant} has no gate {gate} (contracts list)")
 
 
-def _contracts(request: CheckRequest, target: Path) -> tuple[list[Contract], tuple[str, ...]]:
+def _held(contracts: list[Contract], found: tuple[Contract, ...]) -> tuple[list[Step], tuple[str, ...]]:
+    """The steps of the contracts, a gate once; then those of what was found beside the artifact, which only add.
+
+    A gate that stands in both keeps its parameters, and is a `must` where either says so. Where the one that was found
+    has other parameters it is evaluated with those as well: both must hold.
+    """
+    steps = {step.gate.id: step for contract in contracts for step in _steps(contract)}
+    added: dict[str, Step] = {}
+    weaker: list[str] = []
+    for step in (step for contract in found for step in _steps(contract)):
+        own = steps.get(step.gate.id)
+        if own is None or step.parameters != own.parameters:
+            added[step.gate.id] = step
+        if own is None or step.force == own.force:
+            continue
+        if step.force == "must":
+            steps[step.gate.id] = replace(own, force="must")
+        else:
+            weaker.append(step.gate.id)
+    said = f"{', '.join(weaker)}: asked for as should by what was found beside the artifact, and kept as must"
+    return [*steps.values(), *added.values()], (said,) if weaker else ()
+
+
+def _contracts(request: CheckRequest, target: Path) -> tuple[list[Contract], tuple[Contract, ...], tuple[str, ...]]:
+    """The contracts that were asked for, those found beside the artifact, and what is said of it."""
     asked = [load_contract("golden")] if request.golden is not None else []
     if request.contract is not None:
-        return [load_contract(request.contract), *asked], ()
+        return [load_contract(request.contract), *asked], (), ()
     contracts = [load_contract("conversion" if request.against is not None else "default"), *asked]
     # A downloaded folder may hold a contracts.yaml of its own: what is found beside a model adds, it never takes away.
-    folder = target.resolve().parent
-    found = find_contract(folder)
+    found = find_contract(target if os.path.isdir(target) else target.parent)  # noqa: PTH112 -- raises for nothing
     if found is None:
-        return contracts, ()
-    contracts.append(load_contract(found))
-    return contracts, (f"{found} was found upward from the artifact; its clauses come on top of {contracts[0].id}",)
+        return contracts, (), ()
+    return (
+        contracts,
+        (load_contract(found),),
+        (f"{found} was found upward from the artifact; its clauses come on top of {contracts[0].id}",),
+    )
 
 
 def _steps(contract: Contract) -> Iterator[Step]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from model_contracts import door
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination
-from model_contracts.engine.decide import decide
+from model_contracts.decision import decide
 from model_contracts.engine.environment import environment, host
 from model_contracts.engine.plan import CheckRequest, Plan, Step
 from model_contracts.outcome import ArtifactRecord, FileRecord, Outcome, Run, Subject
@@ -55,12 +56,15 @@ def artifact_record(artifact: Artifact, examination: Examination, notes: tuple[s
         )
         for container in artifact.containers
     )
+    held = [tensor for container in artifact.containers for tensor in container.tensors if not tensor.placeholder]
     return ArtifactRecord(
         name=artifact.name,
         path=str(artifact.path),
         format=artifact.kind,
         layout=artifact.layout,
         files=files,
+        elements=sum(tensor.elements for tensor in held),
+        tensor_bytes=sum(tensor.nbytes for tensor in held),
         sidecars={role: sidecar.path.name for role, sidecar in artifact.sidecars.items()},
         notes=(*artifact.notes, *notes),
     )
@@ -70,7 +74,7 @@ def beside(examination: Examination) -> dict[str, str]:
     """Digests of the small files beside the weights of both sides, by their paths: what a replay stands on too."""
     sides = (examination.target, examination.source)
     files = {sidecar.path for side in sides if side is not None for sidecar in side.sidecars.values()}
-    return {str(path): file_digest(path) for path in sorted(files) if path.is_file()}
+    return {str(path): file_digest(path) for path in sorted(files) if door.is_regular(path)}
 
 
 def file_digest(path: Path) -> str:
@@ -78,9 +82,7 @@ def file_digest(path: Path) -> str:
     from blake3 import blake3
 
     digest = blake3(max_threads=blake3.AUTO)
-    with path.open("rb", buffering=0) as file:
-        while piece := file.read(1 << 24):
-            digest.update(piece)
+    door.fed(path, digest)
     return f"blake3:{digest.hexdigest()}"
 
 

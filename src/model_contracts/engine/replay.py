@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from model_contracts import door
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination, Skip
 from model_contracts.converters.gather import with_tokenizer
@@ -123,7 +124,9 @@ def _changed(outcome: Outcome, run: Run) -> Iterator[str]:
 def _digest(path: Path) -> str | None:
     from blake3 import blake3
 
+    digest = blake3(max_threads=blake3.AUTO)
     try:
-        return f"blake3:{blake3(max_threads=blake3.AUTO).update_mmap(path).hexdigest()}"
+        door.fed(path, digest)
     except OSError:
         return None
+    return f"blake3:{digest.hexdigest()}"

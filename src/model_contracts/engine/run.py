@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from model_contracts.anatomy.claims import UnknownRecipe, requested
 from model_contracts.artifact import Artifact
 from model_contracts.checks import AFTER_THE_PASS, KINDS, READS_VALUES
-from model_contracts.checks.interface import Examination, Skip
+from model_contracts.checks.interface import Examination, Skip, owed_to
 from model_contracts.definitions import load_corpus, load_families, load_recipes
 from model_contracts.engine.conclude import conclude
 from model_contracts.engine.environment import host
@@ -92,13 +92,13 @@ def examination_of(
 def examine(plan: Plan, examination: Examination, request: CheckRequest) -> list[Outcome]:
     """The outcomes in the order of the plan. Gates that read no value are evaluated while the bytes are read."""
     reads = any(step.gate.check in READS_VALUES for step in plan.steps) and bool(examination.target.containers)
-    seen: dict[str, Seen] = {}
+    seen: dict[int, Seen] = {}
     if reads:
         examination.begin()
     log = logger(artifact=str(examination.target.path))
-    for step in plan.steps:
+    for at, step in enumerate(plan.steps):
         if step.gate.check not in AFTER_THE_PASS:
-            seen[step.gate.id] = evaluate(step, examination, request)
+            seen[at] = evaluate(step, examination, request)
     if reads and (done := _finished(examination)) is not None:
         _take_problems(examination, done)
         log.info("bytes_read", values=done.values, seconds=round(done.seconds, 3), engine=done.engine)
@@ -106,8 +106,8 @@ def examine(plan: Plan, examination: Examination, request: CheckRequest) -> list
     # What a tokenizer file holds is a matter of its container too, whether a gate asked for it or not.
     _ = examination.target.tokenizer
     outcomes = []
-    for step in plan.steps:
-        found = seen.get(step.gate.id) or evaluate(step, examination, request)
+    for at, step in enumerate(plan.steps):
+        found = seen.get(at) or evaluate(step, examination, request)
         outcomes.append(outcome_of(step, examination, found))
         log.info("gate_evaluated", gate=step.gate.id, outcome=found.verdict.value, compared=found.tally.compared)
     return outcomes
@@ -146,6 +146,7 @@ def evaluate(step: Step, examination: Examination, request: CheckRequest) -> See
 
     def comparisons() -> Iterable[Comparison | Uncompared]:
         _refuse_unreadable(step, examination)
+        owed_to(examination, step.gate.check)
         return _comparisons(step, examination, trial)
 
     verdict, cause, reason = conclude(comparisons, tally, step.gate)

@@ -20,6 +20,8 @@ _OTHER = re.compile(
 )
 #: Suffixes of weights that this program names and does not read.
 _FOREIGN = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".h5", ".onnx", ".npz", ".msgpack", ".ot", ".tflite")
+#: Files by which a folder without weights may be a part of a model: a tokenizer, the pooling of a sentence model.
+WITHOUT_WEIGHTS = ("config.json", "tokenizer.json")
 #: Entries of one folder that are listed, and candidates that an error names.
 _LISTED, _NAMED = 100_000, 8
 
@@ -148,4 +150,19 @@ def _snapshot(path: Path) -> Found:
             raise AmbiguousArtifact(path, [f"snapshots/{name}" for name in snapshots])
         if snapshots:
             return _folder(path / "snapshots" / snapshots[0])
-    raise Unreadable(f"{printable(path)}: no model in this directory (.safetensors, .gguf or .apr)")
+    listing = _listing(path)
+    if "model_index.json" in listing:
+        raise AmbiguousArtifact(path, _components(path))
+    if any(name in listing for name in WITHOUT_WEIGHTS):
+        return Found(path, "directory", (), (), None, listing)
+    raise nothing_in(path)
+
+
+def _components(path: Path) -> list[str]:
+    """The folders of a diffusers pipeline: each is an artifact of its own."""
+    return sorted(entry.name for entry in os.scandir(path) if entry.is_dir() and not entry.name.startswith("."))
+
+
+def nothing_in(path: Path) -> Unreadable:
+    """What is said of a folder without a model."""
+    return Unreadable(f"{printable(path)}: no model in this directory (.safetensors, .gguf or .apr)")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from model_contracts.bounds import Beyond, refuse_beyond
 from model_contracts.formats.interface import Bytes, Unreadable
 from model_contracts.formats.source import FileBytes
 from model_contracts.ledger import Ledger
@@ -64,8 +65,11 @@ def parse(data: bytes, hook: Hook | None = None, bounds: Bounds = SIDECAR_BOUNDS
         text = data.decode("utf-8-sig" if data[:3] == b"\xef\xbb\xbf" else "utf-8")
         del data  # the text alone may take four times as much
         value = json.loads(text, object_pairs_hook=hook, parse_constant=_constant)
+        refuse_beyond(value)
         if surrogates:
             json.dumps(value, ensure_ascii=False).encode()
+    except Beyond as beyond:
+        raise NotJson(beyond.expected, beyond.observed) from None
     except UnicodeDecodeError as error:
         raise NotJson("UTF-8", f"{error.reason}: {error.object[error.start]:#04x}", error.start) from None
     except UnicodeEncodeError:

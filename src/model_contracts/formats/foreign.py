@@ -71,11 +71,20 @@ def recognise(first: bytes, size: int) -> str | None:
             return name
     if first[257:262] == b"ustar":
         return "a tar archive"
+    if _imatrix(first):
+        return "an importance matrix in llama.cpp's old form (.dat), not a model"
     if first[4:8] == b"TFL3":
         return "a TensorFlow Lite model"
     if not first.strip(b"\x00"):
         return "zeros, as a download leaves them that reserved its space and did not finish"
     return _text(first, size)
+
+
+def _imatrix(first: bytes) -> bool:
+    """A count of entries, then the length of a tensor's name and the name (all numbers of 4 bytes)."""
+    count, length = (int.from_bytes(first[at : at + 4], "little") for at in (0, 4))
+    name = first[8 : 8 + length] if length <= 512 else b""
+    return 0 < count < 1_000_000 and len(name) == length and name.isascii() and name.endswith(b".weight")
 
 
 def _zip(first: bytes) -> str:

@@ -183,9 +183,9 @@ class _Reader:
         return int(value)
 
     def _declared(self) -> None:
-        """Keys that the specification requires of a file with tensors; later parts of a split set carry none."""
-        part = self.metadata.get("split.no")
-        if not self.entries.entries or (isinstance(part, int) and part > 0):
+        """Keys that are required of a file with tensors; later parts of a split set carry none, nor does an imatrix."""
+        part, imatrix = self.metadata.get("split.no"), self.metadata.get("general.type") == "imatrix"
+        if not self.entries.entries or (isinstance(part, int) and part > 0) or imatrix:
             return
         key, compare = "general.architecture", self.tally.compare
         architecture = self.metadata.get(key)

@@ -8,17 +8,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from model_contracts.artifact import Format, Sidecar, Tokenizer
-from model_contracts.formats.documents import NotJson, read_object, read_whole
+from model_contracts import door
+from model_contracts.artifact import Format, SentencePiece, Sidecar, Tokenizer
+from model_contracts.formats.chat_templates import templates_beside
+from model_contracts.formats.documents import read_object
 from model_contracts.formats.interface import Unreadable
+from model_contracts.formats.sentencepiece import read_sentencepiece
 from model_contracts.formats.source import FileBytes
+from model_contracts.formats.tokenizer_folder import other_tokenizer, sentencepiece_beside
 from model_contracts.formats.tokenizer_json import read_tokenizer
 from model_contracts.ledger import Ledger
 from model_contracts.outcome import Place
-from model_contracts.paths import SIDECAR_FILES, Role, sidecars, stays_in
-
-#: The longest chat template that is read, in bytes.
-_TEMPLATE_BOUND = 8 << 20
+from model_contracts.paths import ADAPTER_CONFIG, SIDECAR_FILES, Role, sidecars, stays_in
 
 
 @dataclass(slots=True)
@@ -29,47 +30,57 @@ class Beside:
     config: Mapping[str, Any] | None = None
     generation_config: Mapping[str, Any] | None = None
     tokenizer_config: Mapping[str, Any] | None = None
+    quantization: Mapping[str, Any] | None = None
     read_tokenizer: Callable[[], Tokenizer | None] = lambda: None
+    read_sentencepiece: Callable[[], SentencePiece | None] = lambda: None
+    unread_tokenizers: Mapping[str, str] = field(default_factory=dict)
     chat_template: str | None = None
+    chat_templates: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
-#: Tokenizers in other forms: seen and said, not read.
-_OTHER_TOKENIZERS = ("tokenizer.model", "vocab.json", "spiece.model", "sentencepiece.bpe.model")
-
-
-def beside(folder: Path, weights: Path | None, format: Format, ledger: Ledger) -> Beside:
+def beside(folder: Path, weights: Path | None, format: Format, ledger: Ledger, adapter: bool = False) -> Beside:
     """Find and read the sidecars of a model. `weights` is the one file of a bare model, None for a set or a folder.
 
     GGUF and `.apr` carry their own tokenizer and configuration: they take a file only where it bears their name.
+    An adapter takes `adapter_config.json` for its config: a config.json beside it is the model's that it belongs to.
     """
     taken = Beside()
     for role in SIDECAR_FILES:
         if format != "safetensors" and role != "config":
             continue
-        sidecar = _find(folder, weights, role, format, ledger)
+        sidecar = _find(folder, weights, role, format, ledger, adapter)
         if sidecar is not None:
             taken.sidecars[role] = sidecar
     taken.config = _object(taken, "config", ledger)
     taken.generation_config = _object(taken, "generation_config", ledger)
     taken.tokenizer_config = _object(taken, "tokenizer_config", ledger)
+    taken.quantization = _object(taken, "quantization", ledger)
     if (sidecar := taken.sidecars.get("tokenizer")) is not None:
         taken.read_tokenizer = partial(_tokenizer, sidecar.path, taken.tokenizer_config, ledger)
+        if (model := sentencepiece_beside(folder)) is not None:
+            taken.read_sentencepiece = partial(read_sentencepiece, model, ledger)
     elif format == "safetensors":
-        for name in _OTHER_TOKENIZERS:
-            if (folder / name).is_file():
-                ledger.note(f"{name} lies beside the weights; of tokenizers only tokenizer.json is read")
-    taken.chat_template = _template(taken, ledger)
+        read, taken.unread_tokenizers = other_tokenizer(folder, taken.tokenizer_config or {}, ledger)
+        taken.read_tokenizer = read or taken.read_tokenizer
+        for name, why in taken.unread_tokenizers.items():
+            ledger.note(f"{name} lies beside the weights and is not read: {why}")
+    if format == "safetensors":
+        taken.chat_template, taken.chat_templates = templates_beside(
+            folder, taken.sidecars.get("chat_template"), taken.tokenizer_config, ledger
+        )
     return taken
 
 
-def _find(folder: Path, weights: Path | None, role: Role, format: Format, ledger: Ledger) -> Sidecar | None:
+def _find(
+    folder: Path, weights: Path | None, role: Role, format: Format, ledger: Ledger, adapter: bool
+) -> Sidecar | None:
     named = [(path, "bears the name of the weights") for path in sidecars(weights, role)] if weights else []
-    plain = [(folder / name, "lies beside the weights") for name in SIDECAR_FILES[role]]
+    names = SIDECAR_FILES[role]
+    if role == "config" and adapter:
+        names = (ADAPTER_CONFIG,)
+    plain = [(folder / name, "lies beside the weights") for name in names]
     for path, how in named + (plain if format == "safetensors" else []):
-        try:
-            there = path.is_file()
-        except (OSError, ValueError):
-            there = False
+        there = door.is_regular(path)
         if there and stays_in(folder, path):
             return Sidecar(role, path, how)
         if there:
@@ -112,48 +123,3 @@ def _tokenizer(path: Path, config: Mapping[str, Any] | None, ledger: Ledger) -> 
             place=Place(file=path.name),
         )
         return None
-
-
-def _template(taken: Beside, ledger: Ledger) -> str | None:
-    """The chat template: its own file before tokenizer_config.json, as transformers reads them."""
-    declared = _declared_template((taken.tokenizer_config or {}).get("chat_template"))
-    sidecar = taken.sidecars.get("chat_template")
-    if sidecar is None:
-        return declared
-    if sidecar.path.name.endswith(".json"):
-        document = read_object(sidecar.path, ledger)
-        own = _declared_template(document.get("chat_template")) if document else None
-    else:
-        own = _text(sidecar.path, ledger)
-    if own is not None and declared is not None and own != declared:
-        ledger.note(f"{sidecar.path.name} and tokenizer_config.json hold different chat templates: the first counts")
-    return own if own is not None else declared
-
-
-def _declared_template(value: object) -> str | None:
-    """A template as tokenizer_config.json holds it: a string, or a list of {name, template} with one named default."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        for item in value:
-            if isinstance(item, dict) and item.get("name") == "default" and isinstance(item.get("template"), str):
-                return str(item["template"])
-    return None
-
-
-def _text(path: Path, ledger: Ledger) -> str | None:
-    observed: object
-    try:
-        with FileBytes(path) as source:
-            text = read_whole(source, _TEMPLATE_BOUND).decode()
-        ledger.compare("format", "sidecar_text", True)
-        return text
-    except UnicodeDecodeError as error:
-        expected, observed, offset = "UTF-8", error.reason, error.start
-    except NotJson as refused:
-        expected, observed, offset = refused.expected, refused.observed, 0
-    except Unreadable as refused:
-        expected, observed, offset = "a file that can be read", str(refused), 0
-    place = Place(file=path.name, offset=offset)
-    ledger.compare("format", "sidecar_text", False, expected=expected, observed=observed, place=place)
-    return None

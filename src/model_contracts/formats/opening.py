@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from model_contracts.artifact import Artifact, Container, Format, Sidecar, Tokenizer
-from model_contracts.formats.discovery import Found, find
+from model_contracts.formats.discovery import Found, find, nothing_in
 from model_contracts.formats.foreign import LOOKED_AT, detect, recognise
 from model_contracts.formats.huggingface import Beside, beside
 from model_contracts.formats.interface import Bytes, Unreadable
+from model_contracts.formats.modules import read_modules
 from model_contracts.formats.safetensors import Header, read_header
 from model_contracts.formats.shards import (
     Index,
@@ -26,7 +27,7 @@ from model_contracts.formats.shards import (
 from model_contracts.formats.source import FileBytes
 from model_contracts.ledger import Ledger
 from model_contracts.outcome import Place
-from model_contracts.paths import model_name, suffix_format
+from model_contracts.paths import ADAPTER_WEIGHTS, model_name, suffix_format
 
 
 def _gguf(source: Bytes) -> Header:
@@ -86,7 +87,10 @@ def open_artifact(path: Path) -> Artifact:
     if format == "gguf":
         compare_splits(containers, ledger)
     one = found.layout == "file" and len(containers) == 1 and index is None
-    taken = beside(found.folder, path if one else None, format, ledger)
+    adapter = bool(containers) and all(file.path.name.startswith(ADAPTER_WEIGHTS) for file in containers)
+    taken = beside(found.folder, path if one else None, format, ledger, adapter)
+    if not containers and found.layout == "directory" and not ledger.violations and not _without_weights(taken):
+        raise nothing_in(path)
     sidecars = dict(taken.sidecars)
     if index is not None:
         sidecars["index"] = Sidecar("index", index.path, "names the shards")
@@ -102,6 +106,11 @@ def open_artifact(path: Path) -> Artifact:
         config=taken.config,
         generation_config=taken.generation_config,
         tokenizer_config=taken.tokenizer_config,
+        modules=read_modules(found.folder, open_container, ledger) if format == "safetensors" else (),
+        read_sentencepiece=taken.read_sentencepiece,
+        unread_tokenizers=taken.unread_tokenizers,
+        chat_templates=taken.chat_templates,
+        quantization=taken.quantization,
         **_carried(containers, taken),
     )
 
@@ -109,6 +118,13 @@ def open_artifact(path: Path) -> Artifact:
 def open_container(path: Path) -> Container:
     """One file as a container, by its content, whatever set it belongs to."""
     return _open(path).container
+
+
+def _without_weights(taken: Beside) -> bool:
+    """Whether what lies there is a part of a model that has no weights: a tokenizer alone, or a pooling."""
+    if taken.config is None:
+        return "tokenizer" in taken.sidecars
+    return any(key.startswith("pooling_mode") for key in taken.config)
 
 
 def _name(path: Path, found: Found) -> str:

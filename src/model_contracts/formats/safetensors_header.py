@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, NoReturn
 
+from model_contracts.bounds import Beyond, refuse_beyond
 from model_contracts.formats.interface import Bytes
 from model_contracts.ledger import Ledger, Topic
 from model_contracts.outcome import Place
@@ -164,7 +165,11 @@ def _next(text: str, at: int) -> int:
 
 def _scan(scan: Callable[[str, int], tuple[Any, int]], text: str, at: int) -> tuple[Any, int]:
     try:
-        return scan(text, at)
+        value, end = scan(text, at)
+        refuse_beyond(value)
+        return value, end
+    except Beyond as beyond:
+        raise _syntax(text, at, beyond.expected) from None
     except json.JSONDecodeError as error:
         raise _syntax(text, error.pos, error.msg) from None
     except RecursionError:

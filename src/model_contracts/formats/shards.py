@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,7 @@ def compare_index(index: Index, headers: Mapping[str, Header], listing: Iterable
     owed = [(shard, tensor) for tensor, shard in index.weight_map.items() if shard in readable]
     lacking = [(shard, tensor) for shard, tensor in owed if tensor not in readable[shard].names]
     _tell(ledger, "tensor_in_shard", len(owed), lacking, "in the header of the shard that the index names", "not there")
-    compare_tensors(readable, ledger)
+    compare_tensors(readable, ledger, index.weight_map)
     found = [(name, tensor) for name, header in readable.items() for tensor in header.names]
     unlisted = [(name, tensor) for name, tensor in found if tensor not in index.weight_map]
     _tell(ledger, "tensor_indexed", len(found), unlisted, f"an entry in {file}", "none")
@@ -132,23 +132,37 @@ def compare_index(index: Index, headers: Mapping[str, Header], listing: Iterable
     _total(index, readable, ledger)
 
 
-def compare_tensors(headers: Mapping[str, Header], ledger: Ledger) -> None:
-    """Every tensor stands in exactly one file of the set."""
+def compare_tensors(headers: Mapping[str, Header], ledger: Ledger, placed: Mapping[str, str] | None = None) -> None:
+    """Every tensor stands in exactly one file of the set; `placed`: in which, as an index says, else the first."""
     holder: dict[str, str] = {}
     found = [(name, tensor) for name, header in headers.items() for tensor in header.names]
-    again = [(name, tensor) for name, tensor in found if holder.setdefault(tensor, name) != name]
-    _tell(ledger, "tensor_once", len(found), again, "one file that holds it", "another holds it too")
+    for name, tensor in found:
+        if tensor not in holder or (placed or {}).get(tensor) == name:
+            holder[tensor] = name
+    again = [(name, tensor) for name, tensor in found if holder[tensor] != name]
+
+    def observed(tensor: str) -> str:
+        by_index = " (there the index places it)" if (placed or {}).get(tensor) == holder[tensor] else ""
+        return f"a copy of it: {holder[tensor]} holds it too{by_index}"
+
+    _tell(ledger, "tensor_once", len(found), again, "one file that holds it", observed)
 
 
 def _tell(
-    ledger: Ledger, measure: str, compared: int, broken: list[tuple[str, str]], expected: str, observed: str
+    ledger: Ledger,
+    measure: str,
+    compared: int,
+    broken: list[tuple[str, str]],
+    expected: str,
+    observed: str | Callable[[str], str],
 ) -> None:
     """Count what held at once, because a set has up to 100,000 tensors; `broken` are (file, tensor)."""
     if compared > len(broken):
         ledger.held["shards", measure] += compared - len(broken)
     for file, tensor in sorted(broken)[:KEPT]:
         place = Place(file=file, tensor=tensor[:400])
-        ledger.compare("shards", measure, False, expected=expected, observed=observed, place=place)
+        seen = observed if isinstance(observed, str) else observed(tensor)
+        ledger.compare("shards", measure, False, expected=expected, observed=seen, place=place)
     if len(broken) > KEPT:
         ledger.violated["shards", measure] += len(broken) - KEPT
 
@@ -179,14 +193,18 @@ def _total(index: Index, readable: Mapping[str, Header], ledger: Ledger) -> None
     if len(known) < len(sizes):
         ledger.note(f"total_size of {index.path.name} was not compared: a shard is missing or could not be read")
         return
+    # transformers writes the bytes of all tensors, mlx those of all files; no loader goes by the number.
+    if index.total_size == sum(readable[name].container.size for name in index.shards):
+        ledger.note(f"total_size of {index.path.name} is the sum of the files; transformers writes that of the tensors")
+        return
     ledger.compare(
-        "shards",
+        "portability",
         "total_size",
         type(index.total_size) in (int, float) and index.total_size == sum(known),
         expected=sum(known),
         observed=index.total_size,
         place=Place(file=index.path.name, key="metadata.total_size"),
-        note="expected is the sum over the tensors of all shards",
+        note="expected is the sum over the tensors of all shards; no loader goes by it",
     )
 
 

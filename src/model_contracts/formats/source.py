@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from model_contracts import door
 from model_contracts.formats.interface import Unreadable
+from model_contracts.system import files
 
 #: Causes in the words of the person who has to act on them; any other error keeps the system's words.
 _CAUSES = {
@@ -20,6 +21,7 @@ _CAUSES = {
     errno.ELOOP: "a link that points at itself",
     errno.ENAMETOOLONG: "the name is longer than the system allows",
     errno.ENXIO: "not a regular file",
+    errno.EISDIR: "a directory",
 }
 
 
@@ -48,15 +50,10 @@ class FileBytes:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        except (OSError, ValueError) as error:
+            self._descriptor = door.descriptor(path)
+        except OSError as error:
             raise refusal(path, error) from None
-        status = os.fstat(self._descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            self.close()
-            kind = "a directory" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-            raise Unreadable(f"{printable(path)}: {kind}")
-        self.size = status.st_size
+        self.size = os.fstat(self._descriptor).st_size
 
     def read(self, offset: int, length: int) -> bytes:
         """Up to `length` bytes from `offset`; fewer only where the file ends. Raises Unreadable on a failing disk."""
@@ -64,7 +61,7 @@ class FileBytes:
         end = min(offset + length, self.size)
         while offset < end:
             try:
-                piece = os.pread(self._descriptor, end - offset, offset)
+                piece = files.read_at(self._descriptor, end - offset, offset)
             except OSError as error:
                 raise refusal(self.path, error) from None
             if not piece:

@@ -7,13 +7,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from model_contracts.artifact import AddedToken, Container, Tokenizer
+from model_contracts.formats.padding import fillers
 from model_contracts.formats.tally import Tally
 
 #: What the containers' words for an algorithm mean; any other word stands for itself.
-ALGORITHMS = {"gpt2": "BPE", "bpe": "BPE", "llama": "SPM", "bert": "WordPiece", "t5": "Unigram"}
+ALGORITHMS = {
+    "gpt2": "BPE",
+    "bpe": "BPE",
+    "gemma4": "BPE",
+    "llama": "SPM",
+    "bert": "WordPiece",
+    "t5": "Unigram",
+}
+#: Keys of how text is treated before it is cut, and what the rest of the program calls them.
+_OPTIONS = {
+    "add_space_prefix": "add_space_prefix",
+    "remove_extra_whitespaces": "remove_extra_whitespaces",
+    "normalizer.lowercase": "lowercase",
+}
+_CHARSMAP = "precompiled_charsmap"
 #: llama.cpp's words for special tokens, as the rest of the field says them.
 _SPECIAL = {"unknown": "unk", "padding": "pad", "seperator": "sep", "separator": "sep"}
-_CONTROL, _USER_DEFINED = 3, 4
+_UNKNOWN, _CONTROL, _USER_DEFINED = 2, 3, 4
 #: Equal tokens kept; a hostile vocabulary can hold millions.
 _DUPLICATES_KEPT = 1_000
 
@@ -26,7 +41,7 @@ class Keys:
     tokens: str
     algorithm: tuple[str, ...]
     pre: str
-    #: A text that stands at every id without a token (.apr), all but its first occurrence.
+    #: The text that the container's own converter writes at an id without a token, beside the names that all take.
     hole: str | None = None
     #: What the container's own program takes for the algorithm where none is named.
     default: str | None = None
@@ -38,8 +53,12 @@ def tokenizer_of(container: Container, keys: Keys, specification: str) -> Tokeni
     tokens = parts.texts(keys.prefix + keys.tokens)
     if not tokens:
         return None
-    texts, duplicates = parts.distinct(tokens)
-    types = parts.numbers(keys.prefix + "token_type", len(tokens), int)
+    types, special_ids = parts.numbers(keys.prefix + "token_type", len(tokens), int), parts.special_ids()
+    padding = fillers(tokens, types, keys.hole, special_ids.get("unk", (None, ""))[0])
+    if padding:
+        first, text = next(iter(padding.items()))
+        parts.tally.ledger.note(f"{len(padding):,} ids without a token hold names of padding (id {first:,}: {text})")
+    texts, duplicates = parts.distinct(tokens, padding)
     return Tokenizer(
         origin=container.path,
         algorithm=parts.algorithm(),
@@ -48,11 +67,13 @@ def tokenizer_of(container: Container, keys: Keys, specification: str) -> Tokeni
         added=_added(tokens, types or ()),
         token_types=types,
         scores=parts.numbers(keys.prefix + "scores", len(tokens), float),
-        special_ids=parts.special_ids(),
+        special_ids=special_ids,
         add_bos=parts.flag("add_bos_token"),
         add_eos=parts.flag("add_eos_token"),
         pre=parts.text(keys.prefix + keys.pre),
         duplicates=duplicates,
+        fillers=padding,
+        options=parts.options(),
     )
 
 
@@ -95,25 +116,22 @@ class _Parts:
         self._holds("tokenizer_arrays", len(value) == count, f"{count:,} entries, one a token", len(value), key)
         return list(value)
 
-    def distinct(self, tokens: list[str]) -> tuple[Sequence[str | None], tuple[tuple[str, int, int], ...]]:
-        """The tokens with holes as None, and those that stand at two ids."""
-        if len(set(tokens)) == len(tokens):
-            return tokens, ()
-        first: dict[str, int] = {}
+    def distinct(
+        self, tokens: list[str], padding: Mapping[int, str]
+    ) -> tuple[Sequence[str | None], tuple[tuple[str, int, int], ...]]:
+        """The tokens with None where padding is, and those that stand at two ids."""
         texts: list[str | None] = list(tokens)
+        for at in padding:
+            texts[at] = None
+        if len(set(texts)) + max(len(padding) - 1, 0) == len(texts):
+            return texts, ()
+        first: dict[str, int] = {}
         duplicates: list[tuple[str, int, int]] = []
-        holes = 0
-        for index, token in enumerate(tokens):
-            seen = first.setdefault(token, index)
-            if seen == index:
-                continue
-            if token == self.keys.hole:
-                texts[index] = None
-                holes += 1
-            elif len(duplicates) < _DUPLICATES_KEPT:
+        for index, token in enumerate(texts):
+            if token is not None and (seen := first.setdefault(token, index)) != index:
                 duplicates.append((token, seen, index))
-        if holes:
-            self.tally.ledger.note(f"{holes:,} ids hold {self.keys.hole}, which fills the ids without a token")
+                if len(duplicates) == _DUPLICATES_KEPT:
+                    break
         return texts, tuple(duplicates)
 
     def algorithm(self) -> str:
@@ -159,6 +177,17 @@ class _Parts:
                 ids.setdefault(_SPECIAL.get(word, word), (value, key))
         return ids
 
+    def options(self) -> dict[str, Any]:
+        """What the container declares of how text is treated; `model` is the word for the algorithm as it stands."""
+        found: dict[str, Any] = {word: said for name, word in _OPTIONS.items() if (said := self.flag(name)) is not None}
+        numbers = self.metadata.get(self.keys.prefix + _CHARSMAP)
+        if isinstance(numbers, list) and set(map(type, numbers)) <= {int}:
+            found[_CHARSMAP] = bytes(number & 255 for number in numbers)
+        elif isinstance(numbers, bytes):
+            found[_CHARSMAP] = numbers
+        model = self.metadata.get(self.keys.prefix + self.keys.algorithm[0])
+        return found | ({"model": model} if isinstance(model, str) else {})
+
     def flag(self, name: str) -> bool | None:
         """A boolean; None where absent."""
         key = self.keys.prefix + name
@@ -169,10 +198,10 @@ class _Parts:
 
 
 def _added(tokens: Sequence[str], types: Sequence[int]) -> dict[int, AddedToken]:
-    """Control tokens are special; user-defined ones are added, and no more."""
-    indices = [index for index, kind in enumerate(types) if kind in (_CONTROL, _USER_DEFINED)]
+    """Control tokens are special, the unknown one too; user-defined ones are added, and no more."""
+    indices = [index for index, kind in enumerate(types) if kind in (_UNKNOWN, _CONTROL, _USER_DEFINED)]
     return {
-        index: AddedToken(index, tokens[index], special=types[index] == _CONTROL)
+        index: AddedToken(index, tokens[index], special=types[index] != _USER_DEFINED)
         for index in indices
         if index < len(tokens)
     }

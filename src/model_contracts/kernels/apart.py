@@ -7,7 +7,6 @@ written, that process is there early: it loads kernels and digests the source on
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
@@ -24,6 +23,7 @@ from model_contracts.artifact import Tensor
 from model_contracts.kernels.interface import Pairing, Sweep, SweepRequest
 from model_contracts.kernels.reads import File, ReadFailed
 from model_contracts.kernels.sweep import Progress, sweep
+from model_contracts.system.cores import cores
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -75,7 +75,10 @@ def _bytes(tensors: Sequence[Tensor]) -> int:
 
 
 def _may_fork() -> bool:
-    """A fork copies one thread only: it is safe where there is one, and elsewhere nothing is gained."""
+    """A fork copies one thread only: it is safe where there is one, and elsewhere nothing is gained.
+
+    On macOS a forked process may not use the system's own libraries, and Windows has none: a thread does it there.
+    """
     return sys.platform.startswith("linux") and threading.active_count() == 1
 
 
@@ -174,7 +177,7 @@ def _ready(source: Sequence[Tensor], files: Sequence[Path]) -> dict[Path, tuple[
         from model_contracts.kernels.engines import choose
 
         pairings = {tensor.name: Pairing(tensor, tensor) for tensor in source}
-        choose(SweepRequest(source, pairings), "auto", len(os.sched_getaffinity(0)))
+        choose(SweepRequest(source, pairings), "auto", cores())
     known = {}
     for path in files:
         try:

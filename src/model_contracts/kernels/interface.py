@@ -141,6 +141,8 @@ class Pairing:
     target: Tensor
     source: Tensor
     transform: RowPermutation | None = None
+    #: Whether something declares that the two hold the same values in that order: equal names, or a family.
+    declared: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,6 +208,8 @@ def incomparable(pairing: Pairing, engine: Decoders) -> str | None:
     This is the only place that leaves a pair out before its bytes are read; what fails later is told by the pass.
     """
     for whose, tensor in (("", pairing.target), ("the source's ", pairing.source)):
+        if tensor.packed is not None:
+            return f"not evaluated: {whose}values of layout {tensor.packed.layout}"
         if tensor.placeholder:
             return f"{whose}entry has no bytes" if whose else "the entry has no bytes"
         if not tensor.readable:

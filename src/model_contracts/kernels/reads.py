@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
@@ -11,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from model_contracts import door
 from model_contracts.artifact import Tensor
 from model_contracts.kernels.interface import Problem
 from model_contracts.kernels.totals import Bytes
+from model_contracts.system import files
 
 _PIECE = 1024 * 1024
 
@@ -36,13 +37,12 @@ class File:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        except (OSError, ValueError) as error:
+            self._descriptor = door.descriptor(path)
+        except door.NotRegular:
+            raise ReadFailed(path, 0, 0, 0, "is no regular file") from None
+        except OSError as error:
             raise ReadFailed(path, 0, 0, 0, f"cannot be opened: {_words(error)}") from None
         status = os.fstat(self._descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            self.close()
-            raise ReadFailed(path, 0, 0, 0, "is no regular file")
         self.size = status.st_size
         self._written = status.st_mtime_ns
 
@@ -52,7 +52,7 @@ class File:
         done, wanted = 0, len(view)
         while done < wanted:
             try:
-                count = os.preadv(self._descriptor, [view[done:]], offset + done)
+                count = files.read_into(self._descriptor, view[done:], offset + done)
             except OSError as error:
                 raise ReadFailed(self.path, offset, wanted, done, f"read failed: {_words(error)}") from None
             if not count:
@@ -116,6 +116,18 @@ def same_bytes(first: Tensor, second: Tensor) -> bool:
         return False
     finally:
         files.close()
+
+
+def small_bytes(tensor: Tensor, most: int, files: Files) -> bytes | None:
+    """The bytes of a small tensor; None where it is larger than `most`, or cannot be read whole."""
+    if not tensor.readable or tensor.nbytes > most:
+        return None
+    buffer = np.empty(tensor.nbytes, np.uint8)
+    try:
+        files.get(tensor.file).read(buffer, tensor.offset)
+    except ReadFailed:
+        return None
+    return buffer.tobytes()
 
 
 def _side_by_side(files: Files, first: Tensor, second: Tensor) -> Iterator[tuple[Bytes, Bytes]]:

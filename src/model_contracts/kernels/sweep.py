@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -16,6 +15,7 @@ from model_contracts.kernels.interface import Moments, Sweep, SweepRequest
 from model_contracts.kernels.plan import Chunk, Plan, Work
 from model_contracts.kernels.reads import Files, ReadFailed
 from model_contracts.kernels.reduce import Bench
+from model_contracts.system.cores import cores
 
 #: More threads than this gain nothing (memory is what limits) and cost buffers.
 _MOST_THREADS = 16
@@ -38,7 +38,7 @@ def sweep(
     done and bytes in all. Memory: a few MB a thread, whatever the size of the files.
     """
     started = time.perf_counter()
-    count = threads or min(len(os.sched_getaffinity(0)), _MOST_THREADS)
+    count = threads or min(cores(), _MOST_THREADS)
     chosen = choose(request, engine, count)
     seen = Sweep(engine=chosen.name)
     files = Files()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from model_contracts.artifact import Artifact
+from model_contracts.paths import component, model_parts
 from model_contracts.qualification.interface import Chain
 from model_contracts.qualification.programs import converter_name, converter_of, runtime_of
 
@@ -21,9 +22,8 @@ _LETTER = {"safetensors": "S", "gguf": "G", "apr": "A"}
 
 def artifact_name(settled: Settled, chain: Chain, again: int = 0) -> str:
     """What the artifact of a chain is called: `name.S-A-G.gguf`; a folder for safetensors."""
-    name = settled.model.id.split("/")[1]
     letters = "-".join(_LETTER[format] for format in chain) + (f"-{again}" if again else "")
-    return f"{name}.{letters}{_SUFFIX[chain[-1]]}"
+    return component(model_parts(settled.model.id)[1], f".{letters}{_SUFFIX[chain[-1]]}")
 
 
 def conversion(settled: Settled, source: Artifact, named: str, chain: Chain, tokenizer: Path | None = None) -> str:
@@ -83,9 +83,10 @@ def looked_at(settled: Settled, named: str) -> str:
     known = converter_of(settled.system)
     if not settled.system.inspects or known is None:
         return ""
-    folder = settled.model.id
+    organisation, name = map(component, model_parts(settled.model.id))
+    folder = f"{organisation}/{name}"
     words = [word.format_map({"folder": folder}) for word in settled.system.inspects]
-    made = shlex.join(["mkdir", "-p", folder.split("/")[0]]), shlex.join(["cp", "-r", named, folder])
+    made = shlex.join(["mkdir", "-p", organisation]), shlex.join(["cp", "-r", named, folder])
     return " && ".join((*made, shlex.join([known.program, *words])))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_contracts.checks.interface import Where
 from model_contracts.invariant import Gate, Invariant
-from model_contracts.outcome import Comparison, Force, Outcome, Record, Scenario
+from model_contracts.outcome import Comparison, Force, Outcome, Record, Scenario, Uncompared
 from model_contracts.playbook import ContainerFormat
 
 if TYPE_CHECKING:
@@ -57,6 +57,6 @@ class GateKind:
     """A kind of gate: its parameters, the scenarios it is evaluated in, and the comparisons."""
 
     parameters: type[Record]
-    run: Callable[[Workshop, Step, Any, Seeing], Iterator[Comparison]]
+    run: Callable[[Workshop, Step, Any, Seeing], Iterator[Comparison | Uncompared]]
     #: Scenarios with the chains of artifacts that each looks at.
     scenarios: Callable[[Settled, Any], Iterator[tuple[Scenario, tuple[Chain, ...]]]]

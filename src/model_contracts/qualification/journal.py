@@ -9,12 +9,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from model_contracts.engine.evidence import Unusable
+from model_contracts import door
+from model_contracts.engine.bounded_json import Refused, Unusable, parse
 from model_contracts.engine.plan import UsageError
 from model_contracts.log import logger
 from model_contracts.outcome import ArtifactRecord, Outcome, Verdict
 
 NAME = "journal.jsonl"
+#: The longest journal that is gone on with, in bytes: one of 117 gates takes some 400 KB.
+_MOST = 256 << 20
 
 
 class Journal:
@@ -59,7 +62,7 @@ class Journal:
 
     def _read(self, stands_on: dict[str, str]) -> None:
         try:
-            text = self.path.read_text("ascii", "replace")
+            text = door.read(self.path, _MOST).decode("ascii", "replace")
         except OSError as error:
             raise Unusable(f"{self.path}: {(error.strerror or 'cannot be read').lower()}") from None
         lines = text.split("\n")
@@ -67,15 +70,15 @@ class Journal:
         for number, line in enumerate(whole, 1):
             expected = "an outcome of an earlier run" if number > 1 else "what an earlier run stands on"
             try:
-                self._take(json.loads(line), stands_on, first=number == 1)
-            except (ValueError, ValidationError, KeyError, TypeError, AttributeError, RecursionError):
+                self._take(parse(line.encode()), stands_on, first=number == 1)
+            except (ValueError, Refused, ValidationError, KeyError, TypeError, AttributeError, RecursionError):
                 raise Unusable(f"{self.path}:{number}: expected {expected}, found something else") from None
         if lines[-1]:
             self._cut(len(text) - len(lines[-1]))
         if not whole:
             self._append({"stands_on": stands_on})
 
-    def _take(self, entry: dict[str, Any], stands_on: dict[str, str], *, first: bool) -> None:
+    def _take(self, entry: Any, stands_on: dict[str, str], *, first: bool) -> None:
         if ("stands_on" in entry) is not first:
             raise ValueError("outcomes stand on the first line alone")
         if first:

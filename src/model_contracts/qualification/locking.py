@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Literal
 
+from model_contracts import door, placing
 from model_contracts.definitions.founding_playbook import any_playbook
-from model_contracts.engine.evidence import Unusable
+from model_contracts.engine.bounded_json import Refused, Unusable, parse
 from model_contracts.playbook import Playbook
 
 Lock = Literal["locked", "changed", "unlocked"]
@@ -23,12 +23,9 @@ def lock(name: str) -> str:
     entries = _entries(place)
     before = entries.get(path.name)
     text = json.dumps(dict(sorted((entries | {path.name: digest}).items())), indent=2) + "\n"
-    new = place.with_name(f".{NAME}.{os.urandom(6).hex()}")
     try:
-        new.write_text(text, encoding="utf-8")
-        new.replace(place)
+        placing.write(place, text.encode(), replace=True)  # what it held is in what is written
     except OSError as error:
-        new.unlink(missing_ok=True)
         raise Unusable(f"{place}: {(error.strerror or 'cannot be written').lower()}") from None
     said = "locked" if before is None else "locked as before" if before == digest else f"locked anew, it was {before}"
     return f"{place}: {path.name} {digest}, {said}"
@@ -42,12 +39,12 @@ def state(path: Path, playbook: Playbook) -> Lock:
 
 def _entries(place: Path) -> dict[str, str]:
     try:
-        with place.open("rb") as file:
-            value = json.loads(file.read(_MOST))
+        value = parse(door.read(place, _MOST))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise Unusable(f"{place}: expected the digests of playbooks, found what cannot be read: {error}") from None
+    except (OSError, Refused) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise Unusable(f"{place}: expected the digests of playbooks, found what cannot be read: {why}") from None
     if not isinstance(value, dict) or not all(isinstance(digest, str) for digest in value.values()):
         raise Unusable(f"{place}: expected an object of playbook names and digests, found another form")
     return value

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from model_contracts.definitions import load
+from model_contracts.definitions import DefinitionError, load, shipped_ids
+from model_contracts.paths import stays_in
 from model_contracts.playbook import (
     Backend,
     ContainerFormat,
@@ -21,6 +22,7 @@ from model_contracts.playbook import (
     System,
     Tier,
 )
+from model_contracts.qualification import quantisations
 from model_contracts.qualification.interface import Chain
 from model_contracts.qualification.programs import beside
 
@@ -48,6 +50,8 @@ class Settled:
     measured: Measured
     failure: OnFailure
     gates: tuple[GateChoice, ...]
+    #: Quantisations of the playbook that are not made, and why.
+    not_made: dict[str, str] = field(default_factory=dict)
     #: A GGUF without its tokenizer, where the playbook has one.
     weights_only: Path | None = None
     #: Whether the machine's GPU, if it has one, may be asked.
@@ -81,20 +85,43 @@ def settle(
         own = getattr(playbook, key)
         chosen[key] = getattr(tier, key) if own is None else own
     chosen |= {key: value for key, value in over.items() if value is not None}
-    named = system or playbook.system
+    under_test = _system(system) if system is not None else _shipped_system(playbook)
+    chosen["quantisations"], not_made = quantisations.sorted_out(chosen["quantisations"], under_test)
     return Settled(
         playbook=playbook,
         tier=tier,
-        system=_system(named),
+        system=under_test,
+        not_made=not_made,
         source=source,
         model=playbook.model,
         dtype=playbook.dtype,
         # A playbook's own choices come after its tier's: the last that names a gate decides.
         gates=(*(tier.gates or ()), *(playbook.gates or ())),
         gpu=gpu,
-        weights_only=folder / playbook.weights_only if playbook.weights_only is not None else None,
+        weights_only=_below(playbook, folder),
         **chosen,
     )
+
+
+def _below(playbook: Playbook, folder: Path) -> Path | None:
+    """The weights without a tokenizer that a playbook names: a file of its own folder, links followed."""
+    named = playbook.weights_only
+    if named is None:
+        return None
+    if "\0" in named or not stays_in(folder, folder / named):
+        raise DefinitionError(
+            playbook.where("weights_only"), None, None, "a file in the playbook's folder", repr(named)
+        )
+    return folder / named
+
+
+def _shipped_system(playbook: Playbook) -> System:
+    """The system that a playbook names: a shipped one. A system names programs, and only a person does that here."""
+    name = _known(playbook.system)
+    if name not in (shipped := shipped_ids("system")):
+        expected = f"a shipped system ({', '.join(shipped)}); one of yours is given by --system FILE"
+        raise DefinitionError(playbook.where("system"), None, None, expected, repr(playbook.system))
+    return load(System, name)
 
 
 def _system(named: str) -> System:

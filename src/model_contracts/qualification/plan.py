@@ -35,7 +35,7 @@ def plan(settled: Settled, only: tuple[str, ...] = (), skip: tuple[str, ...] = (
     _refuse_unknown(settled, only, skip, tuple(known))
     oracles.refuse_unknown(settled)
     steps: list[Step] = []
-    left_out: dict[str, str] = {}
+    left_out = dict(settled.not_made)
     for gate_id, (invariant, at) in known.items():
         choice = _choice(settled, gate_id)
         if choice is None:

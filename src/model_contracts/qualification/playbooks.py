@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from model_contracts import door
 from model_contracts.definitions import load, shipped_ids
 from model_contracts.definitions.founding_playbook import any_playbook
 from model_contracts.playbook import Playbook
@@ -26,7 +27,7 @@ def opened(name: str) -> Opened:
         return Opened(load(Playbook, name), "unlocked")
     if f"qualification/{name}" in shipped_ids("playbook"):
         return Opened(load(Playbook, f"qualification/{name}"), "unlocked")
-    if "/" not in name and not Path(name).is_file():
+    if "/" not in name and not door.is_regular(name):
         return Opened(load(Playbook, name), "unlocked")
     playbook, not_evaluated = any_playbook(Path(name))
     return Opened(playbook, state(Path(name), playbook), not_evaluated)

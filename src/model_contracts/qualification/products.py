@@ -21,7 +21,7 @@ from model_contracts.engine.run import examination_of, examine
 from model_contracts.formats.opening import open_artifact
 from model_contracts.log import logger
 from model_contracts.outcome import Cause, Component, Evidence, SkipCause, Verdict
-from model_contracts.paths import workspace
+from model_contracts.paths import model_parts, workspace
 from model_contracts.qualification import causes, commands
 from model_contracts.qualification.interface import Chain
 from model_contracts.qualification.programs import converter_name
@@ -57,7 +57,7 @@ class Product:
 
 def place(root: Path, settled: Settled, chain: Chain, again: int = 0) -> Path:
     """Where the artifact of a chain is kept: `root/org/name/format/name.S-A-G.gguf`; a folder for safetensors."""
-    organisation, name = settled.model.id.split("/")
+    organisation, name = model_parts(settled.model.id)
     return workspace(root, organisation, name, chain[-1], commands.artifact_name(settled, chain, again))
 
 

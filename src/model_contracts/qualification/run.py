@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from model_contracts.artifact import Artifact
+from model_contracts.decision import decide
 from model_contracts.engine.conclude import conclude
-from model_contracts.engine.decide import decide
 from model_contracts.engine.environment import environment, host
 from model_contracts.engine.record import artifact_record, digest_of, named
 from model_contracts.engine.seen import Tally

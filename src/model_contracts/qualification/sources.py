@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from model_contracts import door
 from model_contracts.engine.plan import UsageError
 from model_contracts.paths import plain
 
@@ -16,14 +17,13 @@ _FILES = ("*.safetensors", "*.json", "*.jinja", "*.gguf")
 def locate(model_path: Path | None, model_id: str, *, pull: bool) -> Path:
     """The source of a playbook.
 
-    Raises UsageError where it is nowhere, for what cannot be downloaded, and for an id that no folder can have.
+    Raises UsageError where it is nowhere, for what cannot be downloaded, and for an id that the hub cannot have.
     """
-    repository = _repository(model_id)
     if model_path is not None:
         if not model_path.exists():
             raise UsageError(f"{model_path}: no such file or directory")
         return _snapshot(model_path) or model_path
-    found = _snapshot(repository)
+    found = _snapshot(_repository(model_id))
     if pull:
         return _pulled(model_id)
     if found is None:
@@ -49,7 +49,7 @@ def _cache() -> Path:
 def _repository(model_id: str) -> Path:
     parts = model_id.split("/")
     if not all(plain(part) for part in parts):
-        raise UsageError(f"{model_id!r} cannot be the name of a model")
+        raise UsageError(f"{model_id!r} cannot be the name of a model on the hub: give --model-path PATH")
     return _cache() / f"models--{'--'.join(parts)}"
 
 
@@ -58,7 +58,10 @@ def _snapshot(repository: Path) -> Path | None:
     if not repository.name.startswith("models--") or not (repository / "snapshots").is_dir():
         return None
     main = repository / "refs" / "main"
-    commit = main.read_text("utf-8", "replace").strip()[:200] if main.is_file() else ""
+    try:
+        commit = door.read(main, 4096).decode("utf-8", "replace").strip()[:200]
+    except OSError:
+        commit = ""
     if plain(commit) and (repository / "snapshots" / commit).is_dir():
         return repository / "snapshots" / commit
     return max(_snapshots(repository), key=lambda path: path.stat().st_mtime, default=None)

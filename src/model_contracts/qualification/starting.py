@@ -9,6 +9,7 @@ from model_contracts.anatomy.view import View
 from model_contracts.definitions import load_families
 from model_contracts.engine.plan import UsageError
 from model_contracts.formats.opening import open_artifact
+from model_contracts.terminal import safe
 
 #: Hyper-parameters that tell one model from another, in the order they are written.
 _EXPECTED = (
@@ -27,14 +28,14 @@ def playbook_of(path: Path, tier: str) -> str:
     if not artifact.readable:
         raise UsageError(f"{path}: no model that can be read; contracts check says why")
     view = View(artifact, load_families())
-    organisation = path.resolve().parent.name or "local"
-    called = json.dumps(artifact.name, ensure_ascii=True)
+    organisation = path.resolve().parent.name.strip() or "local"
+    called = json.dumps(safe(artifact.name), ensure_ascii=False)
     lines = [
         f"# What {called} is qualified for; contracts list playbooks shows others.",
-        f"id: {json.dumps(_id(artifact.name))}",
+        f"id: {json.dumps(_printed(artifact.name), ensure_ascii=False)}",
         f'title: {called[:-1]} in three formats"',
         "model:",
-        f"  id: {json.dumps(f'{_word(organisation)}/{_word(artifact.name)}')}",
+        f"  id: {json.dumps(f'{_printed(organisation)}/{_printed(artifact.name)}', ensure_ascii=False)}",
     ]
     if view.family is not None:
         lines.append(f"  family: {view.family.id.split('/')[-1]}")
@@ -45,12 +46,6 @@ def playbook_of(path: Path, tier: str) -> str:
     return "\n".join([*lines, f"tier: {tier}", ""])
 
 
-def _id(name: str) -> str:
-    """A name as the id of a definition: what an id has no place for becomes a dash."""
-    kept = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "-" for letter in name)
-    return kept.lstrip("._-")[:100] or "model"
-
-
-def _word(name: str) -> str:
-    """A name as a part of a model's id: no separator, no space."""
-    return "-".join(name.replace("/", " ").replace("\\", " ").split()) or "model"
+def _printed(name: str) -> str:
+    """A name as it is, what no terminal shows escaped."""
+    return safe(name).strip("/")[:200] or "model"

@@ -13,6 +13,13 @@ def _people(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
     return report(outcomes, run, width=width, color=color)
 
 
+def verdicts(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
+    """The verdict lines only, of any run: what `-q` prints."""
+    if run.playbook is None:
+        return text.verdicts(outcomes, run, width=width, color=color)
+    return qualification.report(outcomes, run, width=width, color=color).splitlines()[-1] + "\n"
+
+
 REPORTERS: dict[str, Reporter] = {
     "text": _people,
     "json": json.report,

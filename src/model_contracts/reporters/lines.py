@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from model_contracts.outcome import ArtifactRecord, Comparison, Evidence, Outcome, Run, Verdict
+from model_contracts.outcome import ArtifactRecord, Comparison, Decision, Evidence, Outcome, Run, Verdict
 from model_contracts.terminal import Colour, Pen, number, plural, safe, wrap
 
 _COLOURS: dict[int, Colour] = {0: "green", 1: "red", 3: "yellow", 4: "red", 2: "yellow"}
@@ -17,8 +17,12 @@ CHAIN = 21
 
 def word(run: Run, pen: Pen) -> str:
     """The decision in one word: KEPT, FALSIFIED …"""
-    decision = run.decision
-    return pen("bold", pen(_COLOURS[decision.exit_code], decision.word.upper()))
+    return coloured(run.decision, run.decision.word.upper(), pen)
+
+
+def coloured(decision: Decision, text: str, pen: Pen) -> str:
+    """A text in the colour of a decision."""
+    return pen("bold", pen(_COLOURS[decision.exit_code], text))
 
 
 def mark(outcome: Outcome) -> tuple[str, Colour]:
@@ -81,9 +85,18 @@ def severity(comparison: Comparison) -> float:
     return -(passing / tolerance) if passing is not None and tolerance else 0.0
 
 
+def told(comparison: Comparison) -> str:
+    """What was expected and what was observed; `missing` where there is nothing to observe."""
+    expected, observed = comparison.expected, comparison.observed
+    present = comparison.measure.endswith("_present") and expected in (True, 1)
+    if present and not observed:
+        return "missing"
+    return f"expected {number(expected)}, {'missing' if observed is None else f'observed {number(observed)}'}"
+
+
 def numbers(comparison: Comparison) -> str:
     """Expected against observed, with the bound and where it came from."""
-    text = f"{safe(comparison.measure)}: expected {number(comparison.expected)}, observed {number(comparison.observed)}"
+    text = f"{safe(comparison.measure)}: {told(comparison)}"
     if comparison.tolerance is not None:
         text += f", tolerance {number(comparison.tolerance)}"
     if comparison.smallest_passing_tolerance is not None:

@@ -1,31 +1,63 @@
-"""Owns the report for people: the verdict first and last, one line a gate, the worst comparisons with their numbers."""
+"""Owns the report for people: verdicts first and last, likely causes, one line a gate, then numbers worst first."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
+from model_contracts.decision import decide
 from model_contracts.outcome import Comparison, Evidence, Outcome, Run, Subject, Verdict
-from model_contracts.reporters.lines import BAD, artifact, directory, last, mark, notes, numbers, severity, word
+from model_contracts.reporters.files_table import file_name, table
+from model_contracts.reporters.gaps import gaps, share
+from model_contracts.reporters.likely import likely, order
+from model_contracts.reporters.lines import (
+    BAD,
+    artifact,
+    coloured,
+    directory,
+    last,
+    mark,
+    notes,
+    numbers,
+    severity,
+    word,
+)
 from model_contracts.terminal import Pen, plural, safe, wrap
 
-WORST = 5
+#: Comparisons of a gate, and causes of a file, that are told; the rest is counted.
+WORST, CAUSES = 5, 3
 
 
 def report(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
     """The report, at most `width` columns wide except where a name is longer."""
-    pen = Pen(color)
-    lines = [_verdict(outcomes, run, pen), ""]
-    for group in _by_subject(outcomes):
-        lines += [*_artifacts(group, run, pen, width), ""]
+    pen, groups = Pen(color), list(by_subject(outcomes))
+    lines = [_verdict(outcomes, run, pen)]
+    if len(groups) == 1:
+        lines += _likely(groups[0], pen, width)
+    elif groups:
+        lines += ["", *table(groups, run, pen, width)]
+    lines.append("")
+    for group in groups:
+        lines += [*_artifacts(group, run, pen, width), *(_verdict_of(group, pen, width) if len(groups) > 1 else ()), ""]
         column = max(len(outcome.gate_id) for outcome in group)
         for outcome in group:
             lines += _gate(outcome, column, pen, width)
-        lines.append("")
+        lines += ["", *_numbers(group, pen, width)]
     for record in () if outcomes else run.artifacts:
         lines += [*artifact(record, "", pen, width), ""]
     lines += [*_left_out(run, pen, width), *notes(run, pen, width), *_more(outcomes, run, pen)]
     lines += last(outcomes, run, pen, width)
     return "\n".join(lines) + "\n"
+
+
+def verdicts(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
+    """The verdict lines only: one a file where there are several, and the run's."""
+    pen, groups = Pen(color), list(by_subject(outcomes))
+    lines = [
+        f"{coloured(decision, decision.word.upper(), pen)}  {file_name(group[0].subject.path, group[0].subject.name)}"
+        for group in (groups if len(groups) > 1 else ())
+        for decision in (decide(group),)
+    ]
+    return "\n".join([*lines, _verdict(outcomes, run, pen)]) + "\n"
 
 
 def _verdict(outcomes: Evidence, run: Run, pen: Pen) -> str:
@@ -41,12 +73,35 @@ def _verdict(outcomes: Evidence, run: Run, pen: Pen) -> str:
     return f"{word(run, pen)}  {plural(len(outcomes), 'gate')}{': ' if counted else ''}{counted}"
 
 
-def _by_subject(outcomes: Evidence) -> Iterable[list[Outcome]]:
+def by_subject(outcomes: Evidence) -> Iterable[list[Outcome]]:
     """Outcomes by artifact; those of a pair stand with their target."""
     groups: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         groups.setdefault(outcome.subject.path, []).append(outcome)
     return groups.values()
+
+
+def _verdict_of(group: Sequence[Outcome], pen: Pen, width: int) -> Iterator[str]:
+    """The verdict of one of several files, with its causes."""
+    decision = decide(group)
+    by = f"  by {', '.join(decision.decided_by)}" if decision.exit_code and decision.decided_by else ""
+    first, *rest = wrap(f"{decision.word.upper()}{safe(by)}", width, "  ")
+    yield first.replace(decision.word.upper(), coloured(decision, decision.word.upper(), pen), 1)
+    yield from rest
+    yield from _likely(group, pen, width, "  ")
+
+
+def _likely(group: Sequence[Outcome], pen: Pen, width: int, indent: str = "") -> Iterator[str]:
+    """What most likely went wrong, the gravest first, each with the gates that it closes."""
+    causes = likely(group)
+    if not causes:
+        return
+    yield indent + pen("bold", "Likely cause" if len(causes) == 1 else "Likely causes")
+    for cause in causes[:CAUSES]:
+        gates = ", ".join(cause.gates)
+        yield from wrap(f"{cause.statement}  ({safe(gates)})", width, f"{indent}  → ")
+    if len(causes) > CAUSES:
+        yield f"{indent}  and {len(causes) - CAUSES} more, below"
 
 
 def _artifacts(group: list[Outcome], run: Run, pen: Pen, width: int) -> Iterator[str]:
@@ -70,24 +125,39 @@ def _gate(outcome: Outcome, column: int, pen: Pen, width: int) -> Iterator[str]:
     head = f"  {sign} {outcome.gate_id:<{column}}  "
     for index, line in enumerate(wrap(_said(outcome), width, head)):
         yield line.replace(f" {sign} ", f" {pen(colour, sign)} ", 1) if index == 0 else line
-    if outcome.outcome in BAD:
-        yield from _worst(outcome, pen, width)
+
+
+def _numbers(group: Sequence[Outcome], pen: Pen, width: int) -> Iterator[str]:
+    """What does not hold and what was not compared, with the numbers; what explains stands before what it explains."""
+    for outcome in order(group):
+        lines = [*(_worst(outcome, pen, width) if outcome.outcome in BAD else ()), *gaps(outcome, pen, width)]
+        if not lines:
+            continue
+        sign, colour = mark(outcome)
+        head = f"  {sign} {outcome.gate_id}  "
+        for index, line in enumerate(wrap(safe(outcome.title), width, head)):
+            yield line.replace(f" {sign} ", f" {pen(colour, sign)} ", 1) if index == 0 else line
+        yield from lines
+        yield ""
 
 
 def _said(outcome: Outcome) -> str:
     reason = safe(outcome.reason)
     if outcome.outcome is Verdict.CORROBORATED:
         return reason
+    if outcome.skip_cause == "incomplete":
+        return f"not proven: {safe(outcome.title)}: {share(outcome)}"
     if outcome.outcome is Verdict.SKIPPED:
         return f"not owed: {reason}" if outcome.skip_cause == "not_owed" else f"not proven: {reason}"
     if outcome.outcome is Verdict.ERROR:
         return f"the checker failed: {reason}"
     listed = [comparison for comparison in outcome.comparisons if not comparison.holds]
     word = "warning" if outcome.force == "should" else outcome.outcome.value.lower()
+    missed = "; incomplete" if outcome.owed > outcome.compared else ""
     if not listed:
-        return f"{word}: {reason}"
+        return f"{word}: {reason}{missed}"
     count = f"{plural(outcome.violated, 'comparison')} {'does' if outcome.violated == 1 else 'do'} not hold"
-    return f"{word}: {safe(outcome.title)}: {count} ({outcome.compared:,} compared)"
+    return f"{word}: {safe(outcome.title)}: {count} ({share(outcome)}{missed})"
 
 
 def _worst(outcome: Outcome, pen: Pen, width: int) -> Iterator[str]:

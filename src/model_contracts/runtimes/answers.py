@@ -24,7 +24,7 @@ def read(program: str, reads: Reads, output: str) -> dict[str, Any]:
         return pointed(program, reads, None) | {"text": text.strip("\r\n")}
     try:
         answer = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WrongAnswer(f"{program} printed no JSON where it was expected: {error}", output[-2000:]) from None
     return pointed(program, reads, answer)
 

@@ -14,7 +14,6 @@ import weakref
 from collections.abc import Iterator
 from typing import Any
 
-from model_contracts.runtimes import processes
 from model_contracts.runtimes.frames import BrokenMessage, Message, pack, unpack
 from model_contracts.runtimes.interface import (
     Crashed,
@@ -25,6 +24,7 @@ from model_contracts.runtimes.interface import (
     TimedOut,
     WrongAnswer,
 )
+from model_contracts.system import processes
 
 #: What a child may say went wrong.
 FAILURES: dict[str, type[RuntimeFailure]] = {
@@ -58,6 +58,8 @@ class Child:
     """
 
     def __init__(self, module: str, name: str, limits: Limits) -> None:
+        if sys.platform == "win32":  # pipes cannot be waited for there
+            raise NotInstalled(f"{name} runs on Linux and macOS only: its process is watched through pipes")
         self.name, self._limits = name, limits
         self._failure: RuntimeFailure | None = None
         self._said, self._watched = bytearray(), 0.0

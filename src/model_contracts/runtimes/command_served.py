@@ -20,8 +20,8 @@ from model_contracts.runtime import PLACE, CommandRuntime, Way
 from model_contracts.runtimes.answers import pointed, read
 from model_contracts.runtimes.interface import Crashed, NotInstalled, Refused, TimedOut, WrongAnswer
 from model_contracts.runtimes.loopback import post
-from model_contracts.runtimes.processes import signal_name
 from model_contracts.runtimes.program import Program
+from model_contracts.system.processes import signal_name
 
 #: Seconds between two looks at a server that starts, and that one look may take at the most.
 _POLL, _MOST_SILENT = 0.02, 600.0

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from model_contracts import door
 from model_contracts.artifact import Artifact
+from model_contracts.formats.documents import NotJson, parse
 from model_contracts.formats.opening import open_artifact
-from model_contracts.formats.tokenizer_json import tokenizer_of
+from model_contracts.formats.tokenizer_json import DOCUMENT_BOUNDS, FILE_BOUND, tokenizer_of
 from model_contracts.ledger import Ledger
 from model_contracts.runtimes import templates
 from model_contracts.runtimes.interface import Refused
@@ -37,7 +38,11 @@ def serve(path: str, tokenizer: str | None, purpose: str, pre: str | None) -> Se
 
 
 def _with(artifact: Artifact, path: Path) -> Artifact:
-    given = tokenizer_of(json.loads(path.read_bytes()), path, Ledger(), artifact.tokenizer_config)
+    try:
+        document = parse(door.read(path, FILE_BOUND), bounds=DOCUMENT_BOUNDS)
+    except (OSError, NotJson) as error:
+        raise Refused(f"{path.name} cannot be read: {error}") from None
+    given = tokenizer_of(document, path, Ledger(), artifact.tokenizer_config)
     if given is None:
         raise Refused(f"{path.name} is no tokenizer.json that can be read")
     return replace(artifact, format="safetensors", read_tokenizer=lambda: given)

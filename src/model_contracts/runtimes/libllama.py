@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from model_contracts.runtimes.interface import Refused
+from model_contracts.system.cores import cores
 
 _I32, _U32, _F32, _PTR, _BOOL, _TEXT = (
     ctypes.c_int32,
@@ -195,6 +196,6 @@ class Model:
         took = (native.llama_n_ctx(self._state), native.llama_n_batch(self._state), native.llama_n_ubatch(self._state))
         if took[0] < self._positions or took[1:] != (batch, batch):
             raise Refused(f"llama.cpp took {took} for a context of {self._positions:,} in batches of {batch}")
-        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        threads = cores()
         native.llama_set_n_threads(self._state, threads, threads)
         self._batch = native.llama_batch_init(batch, 0, 1)

@@ -37,7 +37,7 @@ def post(url: str, body: bytes | None, seconds: float = 600.0, *, expect_json: b
         return None
     try:
         return json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise WrongAnswer(f"the server answers {_route(url)} with what is no JSON: {data[:80]!r}") from None
 
 

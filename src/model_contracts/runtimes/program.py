@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import os
-import signal
 import subprocess
-import sys
 import threading
 from typing import Any
 
-from model_contracts.runtimes import processes
 from model_contracts.runtimes.interface import NotInstalled
+from model_contracts.system import processes
 
 #: Bytes of what a program prints that are kept; one that goes on is ended.
 _MOST_OUTPUT, _TAIL_LINES = 64 << 20, 20
-_PRCTL = getattr(ctypes.CDLL(None), "prctl", None) if sys.platform == "linux" else None
 
 
 class Program:
@@ -29,7 +23,7 @@ class Program:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                preexec_fn=_ends_with_us,  # noqa: PLW1509
+                **processes.apart(group=False),
             )
         except OSError as error:
             raise NotInstalled(f"{argv[0]} cannot be run: {error.strerror}") from None
@@ -60,9 +54,8 @@ class Program:
 
     def end(self) -> None:
         """Kill it and all that it started."""
-        for process in list(processes.descendants(self._process.pid)) if self.poll() is None else ():
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(process, signal.SIGKILL)
+        if self.poll() is None:
+            processes.end_each(self._process.pid)
         self.wait()
 
     @property
@@ -76,8 +69,3 @@ class Program:
         last = (bytes(self._kept[name][-16_384:]).decode("utf-8", "replace") for name in ("out", "err"))
         lines = [line for text in last for line in text.splitlines() if line.strip()]
         return "\n".join(lines[-_TAIL_LINES:])
-
-
-def _ends_with_us() -> None:
-    if _PRCTL is not None:
-        _PRCTL(1, signal.SIGKILL, 0, 0, 0)

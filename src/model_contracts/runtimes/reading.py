@@ -31,10 +31,17 @@ class Reading:
         added = list(tokenizer.added.values())
         self._raw = _Matcher((token, token.content) for token in added if not token.normalized)
         self._normalised = _Matcher((token, self._normalise(token.content)) for token in added if token.normalized)
-        #: A space that a tokenizer puts before words may stand, or not, at the start and beside added tokens.
-        self.spaced = _says_space(engine)
-        self._beside = (
-            re.compile(" ?(" + "|".join(re.escape(token.content) for token in added) + ") ?") if added else None
+        said = _said(engine)
+        #: Whether the tokenizer puts a space of its own before a text, or before each part of it.
+        self.spaced = any(word in said for word in ('"Metaspace"', '"Prepend"', '"add_prefix_space": true'))
+        #: Whether white space is written as a mark, which reads back as a space wherever it came from.
+        self._marked = _MARK in said
+        #: Whether runs of white space are one, as words alone are cut.
+        self._collapsed = '"WhitespaceSplit"' in said
+        self._added = (
+            re.compile("(" + "|".join(re.escape(token.content) for token in sorted(added, key=_longest)) + ")")
+            if added
+            else None
         )
         unknown = tokenizer.special_ids.get("unk", (None, ""))[0]
         self._unknown = unknown
@@ -55,14 +62,52 @@ class Reading:
         return [self._owed(*each) for each in zip(texts, many, decoded, strict=True)]
 
     def _owed(self, text: str, ids: list[int], decoded: str) -> tuple[list[int], str, str | None]:
-        if self._unknown in ids and (self._unknown_text or "") not in text:
+        spelt = text.count(self._unknown_text) if self._unknown_text else 0
+        if self._unknown is not None and ids.count(self._unknown) > spelt:
             return ids, decoded, None
-        owed = "".join(self.parts(text))
-        return (ids, self._plain(decoded), self._plain(owed)) if self.spaced else (ids, decoded, owed)
+        owed, told = self._plain("".join(self.parts(text))), self._plain(decoded)
+        return ids, told, told if self._reads_back(owed, told) else owed
 
     def _plain(self, text: str) -> str:
-        text = text.replace(_MARK, " ")
-        return (self._beside.sub(r"\1", text) if self._beside else text).removeprefix(" ")
+        text = text.replace(_MARK, " ") if self._marked else text
+        return " ".join(text.split()) if self._collapsed else text
+
+    def _reads_back(self, owed: str, told: str) -> bool:
+        """Whether a text is what is owed: part by part around added tokens, each one space nearer or further."""
+        if owed == told or not self.spaced:
+            return owed == told
+        if self._collapsed:
+            return owed.replace(" ", "") == told.replace(" ", "")
+        ours, theirs = (self._added.split(text) if self._added else [text] for text in (told, owed))
+        return len(ours) == len(theirs) and all(
+            one == other or (at % 2 == 0 and _one_space_apart(one, other, at > 0, at + 1 < len(ours)))
+            for at, (one, other) in enumerate(zip(ours, theirs, strict=True))
+        )
+
+
+def _longest(token: AddedToken) -> int:
+    return -len(token.content)
+
+
+def _one_space_apart(one: str, other: str, after: bool, before: bool) -> bool:
+    """Whether two parts differ by one space at their start, or at their end where an added token follows."""
+    longer, shorter = (one, other) if len(one) > len(other) else (other, one)
+    if longer == f" {shorter}" or (before and longer == f"{shorter} "):
+        return True
+    both = after or before
+    return (
+        both
+        and longer.strip(" ") == shorter.strip(" ")
+        and abs(_leading(one) - _leading(other)) <= 1 >= abs(_trailing(one) - _trailing(other))
+    )
+
+
+def _leading(text: str) -> int:
+    return len(text) - len(text.lstrip(" "))
+
+
+def _trailing(text: str) -> int:
+    return len(text) - len(text.rstrip(" "))
 
 
 class _Matcher:
@@ -92,12 +137,7 @@ def _pattern(name: str, token: AddedToken, text: str) -> str:
     return f"(?P<{name}>{left}{before}{re.escape(text)}{after}{right})"
 
 
-def _says_space(engine: Any) -> bool:
-    """Whether words are marked by a space before them, which a text may gain or lose at its start."""
-    for part in (engine.normalizer, engine.pre_tokenizer):
-        if part is None:
-            continue
-        state = json.dumps(json.loads(part.__getstate__()))
-        if '"Metaspace"' in state or '"Prepend"' in state or '"add_prefix_space": true' in state:
-            return True
-    return False
+def _said(engine: Any) -> str:
+    """How text is changed and cut before it is encoded, as the library writes it."""
+    parts = (part for part in (engine.normalizer, engine.pre_tokenizer) if part is not None)
+    return "\n".join(json.dumps(json.loads(part.__getstate__()), ensure_ascii=False) for part in parts)

@@ -8,12 +8,9 @@ One that started something (a server) has `close`, which ends it before another 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import os
 import queue
-import resource
-import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -22,8 +19,8 @@ from typing import Any
 
 from model_contracts.runtimes.frames import Message, pack, unpack
 from model_contracts.runtimes.interface import Crashed, Refused, RuntimeFailure
+from model_contracts.system import processes
 
-_PR_SET_PDEATHSIG = 1
 #: Gives one part of a long answer.
 Emit = Callable[..., None]
 
@@ -72,32 +69,17 @@ class Line:
 
 def leave() -> None:
     """End this process and its group at once, whatever it is doing."""
-    if os.getpgid(0) == os.getpid():
-        os.killpg(0, signal.SIGKILL)
+    processes.end_own_group()
     os._exit(1)
-
-
-def die_with_parent() -> None:
-    """Ask the kernel to end this process when its parent ends (Linux)."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
-def _limit(memory_mb: int) -> None:
-    """No core files; and a hard bound above the watched one, for memory that is taken faster than it is watched."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    bound = (memory_mb * 3 // 2 + 1024) << 20
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_DATA, (bound, bound))
 
 
 def main(words: list[str]) -> None:
     """Serve until the parent goes; `words`: module, memory limit in MB, bound or free."""
     module, memory_mb, bound = words
     if bound == "bound":
-        die_with_parent()
-    _limit(int(memory_mb))
+        processes.ends_with_parent()
+    # A hard bound above the watched one, for memory that is taken faster than it is watched.
+    processes.bound_memory((int(memory_mb) * 3 // 2 + 1024) << 20)
     line = Line()
     served: Any = None
     while True:

@@ -15,7 +15,9 @@ FAMILIES = [family for family in load_families() if not family.abstract]
 ARCHITECTURES = {
     "families/llama": MODEL_ARCH.LLAMA,
     "families/mistral": MODEL_ARCH.LLAMA,
+    "families/olmo2": MODEL_ARCH.OLMO2,
     "families/qwen2": MODEL_ARCH.QWEN2,
+    "families/qwen3": MODEL_ARCH.QWEN3,
 }
 
 
@@ -34,7 +36,7 @@ def test_every_hugging_face_name_is_mapped_as_llama_cpp_maps_it(family) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.id)
 def test_names_of_every_container_lead_to_one_canonical_name(family) -> None:
-    find = canonical(family, None, None)
+    find = canonical(family, (), 0)
     for gguf_name, tensor in family.tensors.items():
         expected = gguf_name.replace("{n}", "17")
         hugging_face = tensor.huggingface.replace("{n}", "17")
@@ -43,9 +45,15 @@ def test_names_of_every_container_lead_to_one_canonical_name(family) -> None:
 
 
 def test_an_architecture_without_a_family_is_mapped_by_the_gguf_package() -> None:
-    find = canonical(None, "gemma2", 2)
+    find = canonical(None, ("gemma2",), 2)
     assert find("model.layers.1.self_attn.q_proj.weight") == "blk.1.attn_q.weight"
     assert find("nonsense.weight") is None
+    assert (
+        canonical(None, ("NoSuchForCausalLM", "GPTNeoXForCausalLM"), 2)("gpt_neox.embed_in.weight")
+        == "token_embd.weight"
+    )
+    assert canonical(None, ("NoSuchForCausalLM",), 2)("model.embed_tokens.weight") is None
+    assert canonical(None, (), 2, gguf_names=True)("blk.1.anything.weight") == "blk.1.anything.weight"
 
 
 def test_a_layer_number_is_taken_out_of_a_name_and_roles_have_none() -> None:

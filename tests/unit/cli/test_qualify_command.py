@@ -81,21 +81,37 @@ def test_what_there_is_not_is_named(words: list[str], says: str, tmp_path: Path,
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("name", ["one", "one/two/three", "a b/c", "/name", "org/", "a\\b/c", ""])
-def test_a_models_id_of_another_form_is_told_by_file_and_line(name: str, tmp_path: Path, capsys) -> None:
+@pytest.mark.parametrize("name", ["/name", "org/", "", "a\nb", "\x1b[2J/x"])
+def test_a_models_id_that_is_no_name_is_told_by_file_and_line(name: str, tmp_path: Path, capsys) -> None:
     book = playbook(tmp_path / "book", model={"id": name})
     said = refused([book, "--model-path", QWEN2], capsys)
     assert said.startswith(f"contracts: {book}:") and "model" in said
 
 
-@pytest.mark.parametrize("name", ["../..", "a/..", "CON/x"])
-def test_a_models_id_that_is_no_path_is_one_line_and_nothing_is_written(name: str, tmp_path: Path, capsys) -> None:
+@pytest.mark.parametrize("name", ["one", "one/two/three", "a b/c", "a\\b/c", "../..", "a/..", "CON/x", "C:/x"])
+def test_a_models_id_of_any_form_is_planned_and_nothing_is_written(name: str, tmp_path: Path, capsys) -> None:
     book = playbook(tmp_path / "book", model={"id": name})
-    said = refused([book, "--model-path", QWEN2, "-o", tmp_path / "out"], capsys)
-    assert "cannot be the name of a model" in said and not (tmp_path / "out").exists()
+    words = ["qualify", book, "--model-path", QWEN2, "-o", tmp_path / "out", "--plan"]
+    assert main([str(word) for word in words]) == 0
+    assert " gates, " in capsys.readouterr().out and not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("name", ["Qwen2.5-Coder-0.5B-Instruct", "a/b.c", "v1.0"])
+@pytest.mark.parametrize("name", ["../..", "CON/x", "one", "a b/c: (d)"])
+def test_a_models_id_of_any_form_has_a_folder_of_its_own(name: str, tmp_path: Path, capsys) -> None:
+    book = playbook(tmp_path / "book", model={"id": name})
+    words = ["qualify", book, "--model-path", QWEN2, "-o", tmp_path / "out", "--only", "F-PATH-001,G0-FORMAT-GGUF-001"]
+    assert main([str(word) for word in words]) == 0
+    below = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*")}
+    assert "2 of 2 hold" in capsys.readouterr().out and below == {"book", "out"}
+
+
+@pytest.mark.parametrize("name", ["../..", "a/..", "CON/x"])
+def test_what_the_hub_cannot_call_a_model_is_not_looked_for_there(name: str, tmp_path: Path, capsys) -> None:
+    book = playbook(tmp_path / "book", model={"id": name})
+    assert "cannot be the name of a model on the hub" in refused([book, "-o", tmp_path / "out"], capsys)
+
+
+@pytest.mark.parametrize("name", ["Qwen2.5-Coder-0.5B-Instruct", "a/b.c", "v1.0", "(final) v2 + @ü"])
 def test_a_playbooks_own_id_keeps_its_dots(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     book = playbook(tmp_path / "book", id=name)
     assert main(["qualify", str(book), "--model-path", str(QWEN2), "--plan"]) == 0

@@ -10,6 +10,7 @@ from model_contracts.inference.oracles import ORACLES
 from support.founding_playbooks import FULL, MVP, PROMPTS
 
 LEAST = 'name: a\nversion: "1.0.0"\nmodel: {hf_repo: Org/Name-0.5B}\ntest_matrix: {}\n'
+NOTHING = "nothing here reads it"
 
 
 @pytest.fixture
@@ -25,8 +26,8 @@ def read(tmp_path):
 
 def test_the_mvp_playbook_is_mapped_whole(read):
     playbook, left = read(MVP)
-    assert playbook.model.id == "Qwen/Qwen2.5-Coder-0.5B-Instruct" and playbook.id == "qwen2-5-coder-0-5b-mvp"
-    assert playbook.formats == ("safetensors", "apr", "gguf") and playbook.quantisations == ("Q4_K_M",)
+    assert playbook.model.id == "Qwen/Qwen2.5-Coder-0.5B-Instruct" and playbook.id == "qwen2.5-coder-0.5b-mvp"
+    assert playbook.formats == ("safetensors", "apr", "gguf") and playbook.quantisations == ("q4_k_m",)
     assert playbook.modalities == ("run", "chat", "serve") and playbook.backends == ("cpu", "gpu")
     assert playbook.prompts == PROMPTS and playbook.seed == 42 and playbook.failure == "collect-all"
     assert playbook.limits is not None and playbook.limits.answer_seconds == 60
@@ -52,6 +53,14 @@ def test_oracles_are_told_which_prompts_are_theirs_and_take_quoted_numbers(read)
     assert oracles[1].prompts == () and oracles[1].parameters == {"max_repetition": 0.3, "min_unique_characters": 5}
 
 
+def test_parameters_of_an_oracle_may_stand_under_config_as_in_older_playbooks(read):
+    config = "{type: garbage, config: {max_repetition_ratio: 0.3, min_unique_chars: 10}}"
+    playbook, left = read(LEAST + f"oracles: [{config}, {{type: garbage, config: {{min_unique_chars: -1, x: 1}}}}]")
+    assert playbook.oracles is not None
+    assert playbook.oracles[0].parameters == {"max_repetition": 0.3, "min_unique_characters": 10}
+    assert left == {"oracles[1].config.min_unique_chars": "0 or more is held", "oracles[1].config.x": NOTHING}
+
+
 def test_every_parameter_of_an_oracle_is_one_that_our_oracle_takes(read):
     for choice in read(FULL)[0].oracles:
         ORACLES[choice.oracle].parameters.model_validate(choice.parameters)
@@ -69,12 +78,11 @@ def test_of_a_playbook_with_every_key_what_is_not_evaluated_is_said_by_name(read
         "intermediate_size": 18944,
     }
     assert (playbook.model.family, playbook.model.size) == ("qwen2", "7b")
-    assert len(playbook.quantisations) == 10 and playbook.formats == ("safetensors", "apr", "gguf")
+    assert len(playbook.quantisations) == 11 and playbook.formats == ("safetensors", "apr", "gguf")
     assert playbook.limits.answer_seconds == 600 and playbook.measured.min_tokens_per_second == 5.0
     assert left.keys() == {
         "description",
         "model.formats[3]",
-        "model.quantizations[10]",
         "model.size_category",
         "test_matrix.modalities[3]",
         "test_matrix.scenario_count",
@@ -161,8 +169,9 @@ def test_oracles_without_a_prompt_of_theirs_are_left(read):
     [
         ("[]", "a mapping"),
         ("name: a\nversion: 1\nmodel: {hf_repo: a/b}\n", "the key 'test_matrix'"),
-        (LEAST.replace("Org/Name-0.5B", "Name"), "yaml:3:18: expected `organisation/name`, found 'Name'"),
-        (LEAST.replace("name: a", "name: A B"), "1:7"),
+        (LEAST.replace("Org/Name-0.5B", "[Name]"), "yaml:3:18: expected `organisation/name`, found a list of 1"),
+        (LEAST.replace("Org/Name-0.5B", "/"), "yaml:3:18: expected `organisation/name`, found '/'"),
+        (LEAST.replace("name: a", "name: {a: b}"), "1:7"),
         (LEAST.replace("model: {hf_repo: Org/Name-0.5B}", "model: text"), "`organisation/name`"),
         (LEAST + "a: &x [1]\nb: *x\n", "no anchors"),
         (LEAST + "name: b\n", "each key once"),

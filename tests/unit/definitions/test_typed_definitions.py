@@ -110,7 +110,7 @@ def test_a_file_that_is_not_there_is_one_line(tmp_path):
     ("load", "name", "near"),
     [
         (definitions.load_contract, "defualt", "default"),
-        (definitions.load_family, "families/qwen", "families/qwen2"),
+        (definitions.load_family, "families/qwn2", "families/qwen2"),
         (definitions.load_invariant, "I-2-tensor-name-bijektion", "I-2-tensor-name-bijection"),
     ],
 )

@@ -55,7 +55,7 @@ def test_a_cause_has_its_statement_component_gates_evidence_and_command():
                 F-CONV-G-S safetensors, F-CONV-RT-001 gguf
    seen by      F-A1-001 gguf run/cpu
                 tiny-qwen2.gguf · tokenizer.ggml.tokens
-                key_present: expected true, observed nothing
+                key_present: missing
                 → llama.cpp refuses to load this
    reproduce    contracts check work/tests/tiny-qwen2/gguf/tiny-qwen2.gguf --only G0-TOKENIZER-001
 """

@@ -105,7 +105,7 @@ def test_a_gate_is_one_line_with_its_mark(shown, line):
 
 def test_the_worst_five_comparisons_stand_with_their_numbers_and_the_rest_is_counted():
     shown = text([worst(8)])
-    rows = [int(row) for row in re.findall(r"attn_k\.weight · row (\d)", shown)]
+    rows = [int(row) for row in re.findall(r"^      blk\.\d\.attn_k\.weight · row (\d)", shown, re.MULTILINE)]
     assert rows == [7, 6, 5, 4, 3]
     assert "row_cosine: expected 1, observed 1.5, tolerance 0.02, would pass at 0.17" in shown
     assert "      and 3 more" in shown

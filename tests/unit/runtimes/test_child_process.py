@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from model_contracts.runtimes import processes
 from model_contracts.runtimes.interface import Crashed, Limits, Refused, RuntimeFailure, TimedOut, WrongAnswer
 from model_contracts.runtimes.session import ChildSession
+from model_contracts.system import processes
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc to count processes by")
 

@@ -13,7 +13,7 @@ import pytest
 from model_contracts.definitions.errors import DefinitionError
 from model_contracts.definitions.loading import load
 from model_contracts.runtime import CommandRuntime, Exits, Reads, Server, Way
-from model_contracts.runtimes import names, processes, runtime
+from model_contracts.runtimes import names, runtime
 from model_contracts.runtimes.command import Command
 from model_contracts.runtimes.interface import (
     Crashed,
@@ -24,6 +24,7 @@ from model_contracts.runtimes.interface import (
     TimedOut,
     WrongAnswer,
 )
+from model_contracts.system import processes
 from support.qualifying import ends
 from support.shared_models import DATA
 

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from model_contracts.artifact import AddedToken, Artifact
 from model_contracts.checks.interface import Examination, Skip, Where, missing_input, not_owed, tokenizer_of
 from model_contracts.engine.properties.interface import Property
-from model_contracts.engine.properties.tokenizer_texts import TextParameters, beside_source, code_points, session
+from model_contracts.engine.properties.text_judges import TextParameters, beside_source, code_points, session
 from model_contracts.engine.trial import Trial
 from model_contracts.ledger import KEPT
 from model_contracts.outcome import Comparison, Counterexample, Place, jsonable

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median, pstdev
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from model_contracts.playbook import Measured
 from model_contracts.qualification.interface import Chain, GateKind, Seeing, Step
 from model_contracts.qualification.matrix import Settled
 from model_contracts.qualification.workshop import Workshop
+from model_contracts.system import processes
 
 if TYPE_CHECKING:
     from model_contracts.runtimes.session import ChildSession
@@ -111,21 +111,12 @@ def peak_memory(workshop: Workshop, step: Step, parameters: NoParameters, seeing
     session = workshop.session(chain)
     if "program" in session.about:
         raise missing_input(f"{session.name} runs in processes of its own, which end with each answer")
-    peak = _peak(session.pid)
+    peak = processes.peak(session.pid)
     if peak is None:
         raise missing_input("this system does not say what a process took at its most")
     seeing.metrics["peak_memory_mb"] = peak
     bound = workshop.settled.measured.max_memory_mb or workshop.settled.limits.memory_mb
     yield _held("peak_memory_mb", peak, float(bound), peak <= bound, workshop.settled.measured)
-
-
-def _peak(pid: int) -> float | None:
-    try:
-        status = Path(f"/proc/{pid}/status").read_text("ascii", "replace")
-    except OSError:
-        return None
-    line = next((line for line in status.splitlines() if line.startswith("VmHWM:")), None)
-    return int(line.split()[1]) / 1024 if line is not None else None
 
 
 def _spread(name: str, values: tuple[float, ...]) -> dict[str, float]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from model_contracts import door
 from model_contracts.anatomy.view import View
 from model_contracts.checks.interface import NoParameters
 from model_contracts.definitions import load_families
@@ -78,8 +79,9 @@ def _of_hub(path: Path) -> str | None:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    door.fed(path, digest)
+    return digest.hexdigest()
 
 
 SOURCE_PRESENT = GateKind(NoParameters, source_present, once)

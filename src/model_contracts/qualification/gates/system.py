@@ -12,6 +12,7 @@ from model_contracts.checks.interface import NoParameters, Skip, missing_input
 from model_contracts.converter import CommandConverter
 from model_contracts.formats.opening import open_artifact
 from model_contracts.outcome import Comparison, Place, Record, Scenario, Verdict
+from model_contracts.paths import component, model_parts
 from model_contracts.playbook import ContainerFormat
 from model_contracts.qualification import products
 from model_contracts.qualification.interface import Chain, GateKind, Seeing, Step
@@ -37,7 +38,7 @@ def _asked(settled: Settled, parameters: NoParameters) -> Iterator[tuple[Scenari
 
 def dotted_folder(workshop: Workshop, step: Step, parameters: NoParameters, seeing: Seeing) -> Iterator[Comparison]:
     """Have the system look at a folder that is named like the model, and compare what it ends with."""
-    organisation, name = workshop.settled.model.id.split("/")
+    organisation, name = map(component, model_parts(workshop.settled.model.id))
     place = workshop.root / _NAMED / organisation / name
     _stand_in(place, workshop.source)
     inspects = workshop.settled.system.inspects

@@ -12,7 +12,7 @@ from model_contracts.anatomy.names import huggingface_name
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import missing_input, not_owed
 from model_contracts.kernels.reads import same_bytes
-from model_contracts.outcome import Comparison, Place, Record, Scenario
+from model_contracts.outcome import Comparison, Place, Record, Scenario, Uncompared
 from model_contracts.playbook import ContainerFormat
 from model_contracts.qualification import products
 from model_contracts.qualification.gates.products import made
@@ -128,7 +128,9 @@ def two_paths(workshop: Workshop, step: Step, parameters: Paths, seeing: Seeing)
         yield from compare_tensors(artifact, workshop.artifact(direct), f"{'>'.join(round_about)}, {'>'.join(direct)}")
 
 
-def cardinality(workshop: Workshop, step: Step, parameters: Chains, seeing: Seeing) -> Iterator[Comparison]:
+def cardinality(
+    workshop: Workshop, step: Step, parameters: Chains, seeing: Seeing
+) -> Iterator[Comparison | Uncompared]:
     """Compare how many tensors and values the source has with how many of them have a counterpart, and no others."""
     for chain in step.chains:
         seeing.subject, seeing.against = chain, chain[:-1]
@@ -137,7 +139,11 @@ def cardinality(workshop: Workshop, step: Step, parameters: Chains, seeing: Seei
         assert examination is not None and examination.source is not None
         match, place = examination.match, Place(key=">".join(chain))
         paired = len(match.pairings) + len(match.explained_missing)
-        owed = len(examination.source.tensors)
+        theirs = {id(tensor) for tensor in examination.source.tensors.values()}
+        doubt = [tensor for tensor in match.undecided if id(tensor) in theirs]
+        for tensor in doubt:
+            yield Uncompared(place=Place(tensor=tensor.name), reason=match.unknown or "no name answers to it")
+        owed = len(examination.source.tensors) - len(doubt)
         yield Comparison(
             measure="tensors", place=place, expected=owed, observed=paired, holds=owed == paired, count=owed
         )

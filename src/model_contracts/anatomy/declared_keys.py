@@ -1,0 +1,183 @@
+"""Owns all that one artifact declares: its keys, the values of the table they stand for, and what no line knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cached_property
+from math import isnan
+from typing import Any, Literal
+
+from model_contracts.anatomy.hyperparameters import Number, default
+from model_contracts.anatomy.view import View
+from model_contracts.keys import Keys, Value
+from model_contracts.outcome import Place
+
+Scalar = int | float | bool | str
+Plain = Scalar | tuple[Any, ...]
+#: Where a text model keeps its keys in the config.json of a model with more parts.
+_PARTS = ("text_config", "llm_config", "language_config")
+#: Nested objects and keys that are followed; a config.json of people has a few hundred keys.
+_DEPTH, _KEYS = 8, 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One declared value and where it stands; `enabled` is False where a flag beside it switches it off."""
+
+    value: Plain
+    place: Place
+    enabled: bool = True
+
+
+@dataclass(frozen=True)
+class Side:
+    """One artifact of a pair, read through the table of keys."""
+
+    view: View
+    keys: Keys
+    table: Mapping[str, Value]
+    #: The document of safetensors that is looked at.
+    document: Literal["config", "generation_config"] = "config"
+    _claimed: set[str] = field(default_factory=set)
+    #: Further spellings of a value that was taken, where they say the same.
+    _again: set[str] = field(default_factory=set)
+
+    @property
+    def kind(self) -> Literal["config", "gguf", "apr"]:
+        """The kind of keys."""
+        return "config" if self.view.artifact.format == "safetensors" else self.view.artifact.format
+
+    @cached_property
+    def architecture(self) -> str:
+        """What a GGUF or .apr calls its architecture, by which its readers build it (empty for config.json)."""
+        key = {"gguf": "general.architecture", "apr": "architecture"}.get(self.kind, "")
+        return str(self.view.artifact.metadata.get(key, "")) if key else ""
+
+    @cached_property
+    def all(self) -> dict[str, Plain | None]:
+        """Every key and its value; those of config.json dotted, the text model's own without its part's name."""
+        artifact = self.view.artifact
+        if self.kind != "config":
+            return {key: _plain(value) for key, value in list(artifact.metadata.items())[:_KEYS]}
+        document = artifact.config if self.document == "config" else artifact.generation_config
+        found = dict(list(_leaves(document or {}, "", 0))[:_KEYS])
+        parts = [part for part in _PARTS if isinstance((document or {}).get(part), Mapping)]
+        for part in parts:
+            for key in [key for key in found if key.startswith(f"{part}.")]:
+                found.setdefault(key.removeprefix(f"{part}."), found[key])
+                del found[key]
+        return found
+
+    def place(self, key: str) -> Place:
+        """Where a key stands."""
+        artifact = self.view.artifact
+        sidecar = artifact.sidecars.get(self.document) if self.kind == "config" else None
+        name = sidecar.path.name if sidecar else f"{self.document}.json" if self.kind == "config" else None
+        return Place(file=name or (artifact.files[0].name if artifact.files else artifact.path.name), key=key)
+
+    def spelled(self, value: Value) -> tuple[str, ...]:
+        """The keys of this container that hold a value."""
+        if self.kind == "gguf":
+            arch = self.architecture
+            general = () if arch in value.differs else [key for key in value.gguf if "{arch}" in key]
+            own = [key for key in value.gguf if key.startswith(f"{arch}.")]
+            return (*(key.replace("{arch}", arch) for key in general), *own)
+        return value.config if self.kind == "config" else value.apr
+
+    @cached_property
+    def said(self) -> dict[str, Said]:
+        """Name of the table to what this artifact declares; its first key that has a value counts."""
+        found: dict[str, Said] = {}
+        for name, value in self.table.items():
+            for key in self.spelled(value):
+                there = self.all.get(key)
+                if there is None:
+                    continue
+                there = normal(there, value)
+                if name in found:
+                    if there == found[name].value:
+                        self._again.add(key)
+                    continue
+                self._claimed.add(key)
+                if there is not None:
+                    flag = self.all.get(value.enabled_by) if value.enabled_by else None
+                    found[name] = Said(there, self.place(key), enabled=flag is not False)
+        return found
+
+    @cached_property
+    def numbers(self) -> dict[str, Number]:
+        """Declared scalars, completed by what readers assume."""
+        numbers: dict[str, Number] = {}
+        for name, said in self.said.items():
+            if said.enabled and not isinstance(said.value, tuple):
+                numbers[name] = said.value
+        for _ in range(3):  # a default may rest on a default
+            for name, value in self.table.items():
+                if name not in numbers and (assumed := default(value, numbers)) is not None:
+                    numbers[name] = assumed
+        return numbers
+
+    def rest(self, across: bool) -> dict[str, Plain | None]:
+        """Keys that no line of the table took and that are not known to change nothing."""
+        patterns = [pattern for idle in self.keys.idle if across or not idle.across for pattern in self._patterns(idle)]
+        self.said  # noqa: B018 - takes its keys
+        return {
+            key: value
+            for key, value in self.all.items()
+            if key not in self._claimed
+            and not (across and key in self._again)
+            and not any(fnmatchcase(self.neutral(key), pattern) for pattern in patterns)
+        }
+
+    def _patterns(self, idle: Any) -> tuple[str, ...]:
+        found: tuple[str, ...] = getattr(idle, self.document if self.kind == "config" else self.kind)
+        return found
+
+    def neutral(self, key: str) -> str:
+        """A key with the architecture taken out."""
+        prefix = f"{self.architecture}."
+        return "{arch}." + key.removeprefix(prefix) if self.kind == "gguf" and key.startswith(prefix) else key
+
+
+def normal(value: Plain, line: Value) -> Plain | None:
+    """A value in the words of the table; None where it says the same as no declaration."""
+    if isinstance(value, tuple):
+        parts = tuple(_word(part, line) for part in value)
+        if not parts or all(_silent(part, line) for part in parts):
+            return None
+        return parts
+    value = _word(value, line)
+    return None if _silent(value, line) else value
+
+
+def _word(value: Any, line: Value) -> Any:
+    if isinstance(value, str):
+        return line.words.get(value.lower(), value.lower())
+    if line.words and not isinstance(value, bool) and (word := line.words.get(str(value))) is not None:
+        return word
+    return value
+
+
+def _silent(value: Any, line: Value) -> bool:
+    return any(value == none and isinstance(value, bool) == isinstance(none, bool) for none in line.none)
+
+
+def _leaves(document: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, Plain | None]]:
+    for key, value in document.items():
+        if isinstance(value, Mapping) and value and depth < _DEPTH and not all(str(k).isdigit() for k in value):
+            yield from _leaves(value, f"{prefix}{key}.", depth + 1)
+        else:
+            yield f"{prefix}{key}", _plain(value)
+
+
+def _plain(value: Any) -> Plain | None:
+    """A value as it is compared: lists as tuples, objects as their text, NaN and null as nothing."""
+    if isinstance(value, float):
+        return None if isnan(value) else value
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, list | tuple):
+        return tuple(part if isinstance(part, bool | int | float | str) else str(part)[:200] for part in value[:_KEYS])
+    return str(value)[:2000]

@@ -1,0 +1,99 @@
+"""Owns a pair of tokenizers as checks hold it: both sides in one form, and what is known of their kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from model_contracts.anatomy.tokenizer_kinds import kind_of, known, options_of, tokens_of
+from model_contracts.artifact import Artifact, SentencePiece, Tokenizer
+from model_contracts.checks.interface import Examination, tokenizers_of
+from model_contracts.definitions import load_tokenizers
+from model_contracts.tokenization import TokenizerKind
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Target and source. Where one of them is a GGUF, the other's tokens are told as that would keep them."""
+
+    target_artifact: Artifact
+    source_artifact: Artifact
+    target: Tokenizer
+    source: Tokenizer
+
+    @property
+    def published(self) -> tuple[Tokenizer, SentencePiece | None] | None:
+        """The side that Hugging Face's files keep, with its SentencePiece model, where the other is a container."""
+        if self.source_artifact.format == "safetensors" != self.target_artifact.format:
+            return self.source, self.source_artifact.sentencepiece
+        if self.target_artifact.format == "safetensors" != self.source_artifact.format:
+            return self.target, self.target_artifact.sentencepiece
+        return None
+
+    @property
+    def stored(self) -> Tokenizer | None:
+        """The side that a container keeps, where the other is published."""
+        if self.published is None:
+            return None
+        return self.source if self.published[0] is self.target else self.target
+
+    @property
+    def in_gguf(self) -> bool:
+        """Whether the container of such a pair is GGUF, whose ways are declared."""
+        return self.published is not None and "gguf" in (self.target_artifact.format, self.source_artifact.format)
+
+    @property
+    def both_published(self) -> bool:
+        """Whether both sides are Hugging Face's files."""
+        return self.target_artifact.format == self.source_artifact.format == "safetensors"
+
+    @cached_property
+    def kinds(self) -> tuple[str | None, str | None]:
+        """The kind of the target and of the source."""
+        return kind_of(self.target), kind_of(self.source)
+
+    @cached_property
+    def kind(self) -> TokenizerKind | None:
+        """What is known of the kind: the container's, for it says which of two ways its converter took."""
+        ours, theirs = self.kinds
+        stored = self.stored
+        return known(theirs if stored is None or stored is self.source else ours)
+
+    def options(self, artifact: Artifact, tokenizer: Tokenizer) -> dict[str, Any]:
+        """How text is treated, as this side declares it, and as readers of GGUF assume where it declares nothing."""
+        kind = kind_of(tokenizer)
+        declared = options_of(tokenizer, artifact.sentencepiece, kind)
+        if artifact.format != "gguf" or (about := known(kind)) is None:
+            return declared
+        assumed = about.assumed.model_dump(exclude={"add_bos", "add_eos"}, exclude_none=True)
+        return assumed | declared
+
+    def adds(self, artifact: Artifact, tokenizer: Tokenizer, flag: str) -> bool | None:
+        """Whether a text gets a BOS or an EOS, with what readers of GGUF assume; None: nothing says so."""
+        said: bool | None = getattr(tokenizer, flag)
+        about = known(kind_of(tokenizer)) if said is None and artifact.format == "gguf" else None
+        if about is not None:
+            return bool(getattr(about.assumed, flag))
+        if said is None and tokenizer.sections is None and artifact.format == "safetensors":
+            name = str((artifact.tokenizer_config or {}).get("tokenizer_class")).removesuffix("Fast")
+            known_class = load_tokenizers().classes.get(name)
+            return bool(getattr(known_class, flag)) if known_class is not None else None
+        return said if said is not None or tokenizer.sections is None else False
+
+
+def sides_of(examination: Examination) -> Sides:
+    """Both tokenizers; raises Skip where either has none."""
+    target, source = tokenizers_of(examination)
+    pair = Sides(examination.target, examination.source_view.artifact, target, source)
+    if pair.in_gguf and pair.published is not None:
+        tokens = tokens_of(pair.published[0], pair.kind)
+        if pair.published[0] is source:
+            return replace(pair, source=_with(source, tokens))
+        return replace(pair, target=_with(target, tokens))
+    return pair
+
+
+def _with(tokenizer: Tokenizer, tokens: Sequence[str | None]) -> Tokenizer:
+    return tokenizer if tokens is tokenizer.tokens else replace(tokenizer, tokens=tokens)

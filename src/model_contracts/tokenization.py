@@ -1,0 +1,74 @@
+"""Owns what is known of kinds of tokenizers, as data: what a conversion keeps of each, and what readers assume."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from model_contracts.invariant import Definition
+from model_contracts.outcome import Record
+
+
+class Assumed(Record):
+    """What a reader of the container takes where it declares nothing; null: the question does not arise."""
+
+    add_bos: bool = Field(description="A beginning of sequence is put before a text.")
+    add_eos: bool = Field(description="An end of sequence is put behind a text.")
+    add_space_prefix: bool | None = Field(None, description="A space is put before a text.")
+    remove_extra_whitespaces: bool | None = Field(None, description="Runs of spaces become one.")
+    lowercase: bool | None = Field(None, description="Letters become small.")
+
+
+class TokenizerKind(Record):
+    """One kind of tokenizer, and what its conversion does to tokens, merges and scores."""
+
+    gguf: tuple[str, ...] = Field(description="`tokenizer.ggml.model`.")
+    tokens: Literal["as_they_are", "marked_words"] = Field(
+        "as_they_are", description="marked_words: `##x` becomes `x`, and `x` becomes `▁x`; added tokens stay."
+    )
+    continuing: str | None = Field(None, description="What a piece that continues a word begins with.")
+    merges: Literal["kept", "from_scores", "none"] = Field(
+        "none", description="from_scores: the scores of tokens order what merges list."
+    )
+    scores: Literal["kept", "none"] = "none"
+    assumed: Assumed
+    normalizers: tuple[str, ...] = Field(description="Normalizers that a conversion of this kind may leave unsaid.")
+
+
+class PreTokenizer(Record):
+    """One way of cutting text before it is merged, and the names that llama.cpp gives it."""
+
+    names: tuple[str, ...] = Field(min_length=1, description="`tokenizer.ggml.pre`; the first is the usual one.")
+    patterns: tuple[str, ...] = Field(min_length=1, description="Expressions that cut, one after another.")
+    nfc: bool = Field(False, description="Its publishers compose text first.")
+    whole_words: bool = Field(False, description="A word that is a token is taken unmerged (ignore_merges).")
+
+
+class Ignored(Record):
+    """An option (or, where it is null, a whole part) of tokenizer.json that changes nothing, and why."""
+
+    section: str
+    type: str
+    option: str | None
+    reason: str = Field(min_length=1)
+
+
+class Filled(Record):
+    """Special ids that the converter of an architecture writes of itself, and why they decide nothing."""
+
+    architectures: tuple[str, ...] = Field(min_length=1, description="`general.architecture`.")
+    ids: tuple[str, ...] = Field(min_length=1, description="bos, unk, pad …")
+    reason: str = Field(min_length=1)
+
+
+class Tokenizers(Definition):
+    """Every kind of tokenizer that is understood, the pre-tokenizers by name, and what tokenizer.json leaves unsaid."""
+
+    title: str
+    kinds: dict[str, TokenizerKind]
+    pretokenizers: tuple[PreTokenizer, ...]
+    classes: dict[str, Assumed] = Field(default_factory=dict, description="Class of tokenizer_config.json to its ways.")
+    filled: tuple[Filled, ...] = ()
+    defaults: dict[str, dict[str, JsonValue]] = Field(description="Type of a part to its options and what they are.")
+    ignored: tuple[Ignored, ...]
