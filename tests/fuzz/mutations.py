@@ -1,4 +1,4 @@
-"""Owns how the fuzz targets spoil a file: by what its format is made of, from one seed, so that each finding replays."""
+"""Owns how the fuzz targets spoil a file: by what its format is made of, from one seed, so that findings replay."""
 
 import json
 import struct
@@ -8,9 +8,11 @@ from typing import Any
 #: What a reader may meet in the place of any value; text is put in as it stands, JSON or not.
 HOSTILE = (
     "1" + "0" * 400, "-1" + "0" * 400, "1e999", "-1e999", "NaN", "Infinity", "-1", "0", "1.5", "4294967296", "1e308",
-    "18446744073709551616", "true", "null", '""', '"x"', '"2"', "[]", "{}", "[[48]]", "[null]", '{"a":{"b":[]}}', '[1e999]',
+    "18446744073709551616", "true", "null", '""', '"x"', '"2"', "[]", "{}", "[[48]]", "[null]", '{"a":{"b":[]}}',
+    "[1e999]",
     "[" * 300 + "]" * 300, "[" * 5000 + "]" * 5000, '{"a":' * 300 + "1" + "}" * 300, '"\\u001b[31m\\u202e\\u0000"',
-    '"\\ud800"', '"' + "a" * 5000 + '"', "[" + "1," * 5000 + "1]", "9" * 5000, '{"a":1,"a":2}', '["' + "\\n" * 50 + '"]',
+    '"\\ud800"', '"' + "a" * 5000 + '"', "[" + "1," * 5000 + "1]", "9" * 5000, '{"a":1,"a":2}',
+    '["' + "\\n" * 50 + '"]',
 )  # fmt: skip
 _WORDS = (
     b"\x00" * 8,
@@ -111,5 +113,5 @@ def yaml_text(seed: str, random: Random) -> bytes:
         elif what == 4:
             lines[at] = " " * random.randrange(80) + lines[at]
         else:
-            lines[at] += random.choice(("\x1b[31m", "‮", "\x00", "\t", " #", ":", "'", '"', "[" * 200, "\ud7ff"))
+            lines[at] += random.choice(("\x1b[31m", "\u202e", "\x00", "\t", " #", ":", "'", '"', "[" * 200, "\ud7ff"))
     return "\n".join(lines).encode("utf-8", "surrogatepass")
