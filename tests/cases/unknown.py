@@ -119,6 +119,7 @@ VARIANTS: tuple[Variant, ...] = (
     broken(
         "a-layer-dropped-and-not-declared-on-the-way-to-gguf",
         foreign_gguf(QWEN2, lambda model: (_no_layer_2(model), model.__setitem__("stablelm.block_count", 2))[0]),
+        seen(DECLARED, "num_hidden_layers", key="stablelm.block_count", expected=4, observed=2),
         seen(BIJECTION, "layer_missing", tensor="layer 2", observed=None),
         seen(DECLARED, "num_hidden_layers", key="stablelm.block_count", expected=4, observed=2),
     ),
