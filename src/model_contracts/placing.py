@@ -32,7 +32,7 @@ def place(written: Path, target: Path, *, replace: bool = False) -> None:
         os.link(written, target, follow_symlinks=False)
     except FileExistsError:
         raise
-    except (OSError, NotImplementedError) as error:
+    except (OSError, NotImplementedError, AttributeError) as error:  # no second names, or no such call
         if isinstance(error, OSError) and error.errno not in _NO_LINKS:
             raise
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))  # ours from here on

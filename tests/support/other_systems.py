@@ -21,7 +21,18 @@ WINDOWS = [
     *("pread", "pwrite", "readv", "writev", "sendfile", "O_NONBLOCK", "O_CLOEXEC", "O_NOFOLLOW", "O_DIRECTORY"),
     *("O_SYNC", "statvfs", "fstatvfs", "killpg", "getpgid", "setpgid", "setsid", "getsid", "fork", "forkpty"),
     *("fchmod", "fchown", "chown", "lchown", "geteuid", "getgid", "getegid", "sysconf", "getloadavg", "mkfifo"),
-    *("mknod", "wait3", "wait4", "WIFSIGNALED", "posix_spawn", "posix_spawnp", "register_at_fork", "nice", "sync"),
+    *(
+        "mknod",
+        "wait3",
+        "wait4",
+        "WIFSIGNALED",
+        "posix_spawn",
+        "posix_spawnp",
+        "register_at_fork",
+        "nice",
+        "sync",
+        "link",
+    ),
 ]
 MODULES = {"macos": ("nothing",), "windows": ("fcntl", "resource", "termios", "tty", "pty", "pwd", "grp", "syslog")}
 SIGNALS = {"macos": (), "windows": ("SIGKILL", "SIGHUP", "SIGQUIT", "SIGALRM", "SIGCHLD", "SIGUSR1", "SIGPIPE")}

@@ -40,7 +40,9 @@ def outcome(verdict: str = "Corroborated", gate: str = "G0-TEST-001", **changes:
         "timestamp": "2025-01-01T00:00:00Z",
         "host": HOST,
     }
-    return Outcome(**{**fields, **changes})
+    fields |= changes
+    missed = sum(gap.count for gap in fields.get("uncompared", ()))
+    return Outcome(**{**fields, "owed": changes.get("owed", fields["compared"] + missed)})
 
 
 def record(outcomes: tuple[Outcome, ...], **changes: Any) -> Run:

@@ -31,12 +31,15 @@ def hyperparameters(examination: Examination, parameters: NoParameters, where: W
 def _sizes(view: View) -> Comparisons:
     if view.family is None:
         yield from _without_family(view)
+        yield from declared_parts(view)
         return
     for name, parameter in view.family.hyperparameters.items():
         if parameter.owed and name not in view.declared:
             yield _comparison(view, name, "declared", None, False, note=_undeclared(view, name, parameter))
     yield from _counts(view)
     yield from _layers(view)
+    if view.by_canonical.get("token_embd.weight") is None:
+        yield Uncompared(count=2, reason="there is no token embedding to hold vocab_size and hidden_size to")
     yield from _against_embedding(view)
     yield from _against_each_other(view)
 

@@ -1,4 +1,4 @@
-"""Owns `contracts explain`: what a gate, invariant, contract or sign holds, where that is written, what it catches."""
+"""Owns `contracts explain`: what a gate, invariant, contract or sign holds and where that stands; what a word means."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from model_contracts.cli.output import colour, width
 from model_contracts.cli.signs import explained
+from model_contracts.cli.words import WORDS, find
 from model_contracts.definitions.errors import DefinitionError, nearest
 from model_contracts.definitions.outline import Outline, outlines
 from model_contracts.definitions.shipped import shipped_ids
@@ -31,7 +32,8 @@ _SUBJECTS = {
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("name", metavar="GATE|ID", help="a gate, the start of one, an invariant, a contract or a sign")
+    named = "a gate, the start of one, an invariant, a contract, a sign, or a word of a report (words: all of them)"
+    parser.add_argument("name", metavar="GATE|ID|WORD", help=named)
     parser.add_argument("--no-color", action="store_true", help="no colours")
 
 
@@ -52,6 +54,9 @@ def _explained(name: str, pen: Pen, columns: int) -> Iterator[str]:
     if lines := list(explained(name, pen, columns)):
         yield from lines
         return
+    if lines := list(_words(name, pen, columns)):
+        yield from lines
+        return
     chosen = list(_chosen(name))
     for at, (invariant, gates) in enumerate(chosen):
         if at:
@@ -60,6 +65,21 @@ def _explained(name: str, pen: Pen, columns: int) -> Iterator[str]:
     if chosen:
         yield ""
         yield from wrap(_EXIT, columns)
+
+
+def _words(name: str, pen: Pen, columns: int) -> Iterator[str]:
+    """A word of a report with what it means; all words beside those of the evidence where `words` is asked for."""
+    if name == "words":
+        yield from aligned([["report", "evidence"], *([word.word, word.evidence] for word in WORDS)])
+        return
+    if (word := find(name)) is None:
+        return
+    yield from wrap(word.means, columns, f"{word.word}  ", "  ")
+    yield from wrap(f"in the evidence: {word.evidence}", columns, "  ", "    ")
+    if word.act:
+        yield from wrap(word.act, columns, "  → ")
+    if word.also:
+        yield from wrap(f"also found as: {', '.join(word.also)}", columns, "  ", "    ")
 
 
 def _chosen(name: str) -> Iterator[tuple[Outline, list[int]]]:
@@ -170,6 +190,7 @@ def _contract(name: str, pen: Pen, columns: int) -> Iterator[str]:
 
 def _unknown(name: str) -> DefinitionError:
     known = [gate["id"] for invariant in outlines("invariant") for gate in invariant.get("gates")]
+    known += [word.word for word in WORDS]
     known += [*shipped_ids("invariant"), *shipped_ids("contract"), *shipped_ids("audit")]
-    expected = "a gate, an invariant, a contract or a sign of an audit (contracts list)"
+    expected = "a gate, an invariant, a contract, a sign (contracts list) or a word (contracts explain words)"
     return DefinitionError("explain", None, None, expected, f"{name!r}{nearest(name, known)}")

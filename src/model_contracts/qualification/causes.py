@@ -9,7 +9,7 @@ from typing import NamedTuple
 from model_contracts.artifact import Artifact
 from model_contracts.dtypes import DTYPES
 from model_contracts.outcome import Cause, Comparison, Component, Evidence, Outcome, Verdict, jsonable
-from model_contracts.qualification import statements
+from model_contracts.qualification import rivals, statements
 
 _BAD = (Verdict.FALSIFIED, Verdict.CRASHED, Verdict.TIMEOUT)
 _Seen = list[tuple[Outcome, Comparison]]
@@ -83,9 +83,10 @@ def of_conversion(
             (outcome for outcome in outcomes if _speaks(each, outcome)),
             key=lambda outcome: _rank(each, outcome),
         )
-        if not closed or each.key in explained:
+        if not closed or each.key in inherited:
             continue
-        for kind, seen in _kinds(each.key, closed, no_tokenizer=_no_tokenizer(outcomes)):
+        kinds = dict(_kinds(each.key, closed, no_tokenizer=_no_tokenizer(outcomes)))
+        for kind, seen in (rivals.causes(kinds, each.key in explained) if each.key == "values" else kinds).items():
             path = f"{each.key}/{kind}" if kind else each.key
             explained |= {"values"} if path in _OF_VALUES else set()
             lost = all(comparison.observed is None for _, comparison in seen)
@@ -135,6 +136,8 @@ def _kinds(key: str, closed: list[Outcome], *, no_tokenizer: bool) -> Iterator[t
 def _kind(key: str, comparison: Comparison) -> str:
     if key == "types":
         return _change(comparison)
+    if key == "values":
+        return rivals.kind(comparison)
     if key == "configuration" and comparison.observed is None:
         return "lost"
     return "chat_template" if key == "tokenizer" and comparison.measure == "chat_template" else ""
@@ -157,9 +160,9 @@ def _told(key: str, seen: _Seen, artifact: Artifact | None) -> str:
     if key == "container":
         return statements.of_values(statements.sharing(artifact, comparison) for _, comparison in seen)
     every = [comparison for _, comparison in seen]
-    # A rival explanation that fits says more than what it explains.
-    explained = [comparison for comparison in every if comparison.note] if key == "values" else []
-    return statements.of_values(explained[:1] or every)
+    if key == "values" and every[0].note and every[0].place.tensor:
+        return rivals.told(every)
+    return statements.of_values(every)
 
 
 def closing(outcome: Outcome, known: tuple[Cause, ...]) -> tuple[Cause, ...]:
@@ -175,7 +178,12 @@ def closing(outcome: Outcome, known: tuple[Cause, ...]) -> tuple[Cause, ...]:
         if paths is None:
             return known
         spoken |= set(paths)
-    return tuple(cause for cause in known if (_path(cause) or "") in {"", *spoken})
+    return tuple(cause for cause in known if _is_of(_path(cause) or "", spoken))
+
+
+def _is_of(path: str, spoken: set[str]) -> bool:
+    """Whether a cause is one of those that are spoken of; an explanation of values is one of values."""
+    return path in {"", *spoken} or ("values" in spoken and rivals.is_one(path))
 
 
 def _path(cause: Cause) -> str | None:

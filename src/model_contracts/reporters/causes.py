@@ -84,7 +84,7 @@ def violations(outcome: Outcome) -> tuple[Comparison, ...]:
 
 
 def causes(outcomes: Iterable[Outcome]) -> tuple[CauseGroup, ...]:
-    """Causes of what does not hold: those that a `must` followed from first, then those with more gates.
+    """Causes of what does not hold: those that a `must` followed from, what makes a model useless first, then by gates.
 
     An outcome with two causes stands under both; one without any under its own gate.
     """
@@ -103,7 +103,12 @@ def causes(outcomes: Iterable[Outcome]) -> tuple[CauseGroup, ...]:
             if first.reproduction is None and cause.reproduction is not None:
                 named[cause.key] = first.model_copy(update={"reproduction": cause.reproduction})
     groups = [_group(key, group, named.get(key), followed.get(key, [])) for key, group in under.items()]
-    return tuple(sorted(groups, key=lambda group: (not group.must, -len(group.outcomes))))
+    return tuple(sorted(groups, key=lambda group: (not group.must, not _useless(group), -len(group.outcomes))))
+
+
+def _useless(group: CauseGroup) -> bool:
+    """Whether it makes a model useless whatever else holds: values that are others, or stand in other places."""
+    return "/values" in group.key
 
 
 def _group(key: str, outcomes: list[Outcome], cause: Cause | None, followed: list[Outcome]) -> CauseGroup:

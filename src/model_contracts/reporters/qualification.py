@@ -20,6 +20,8 @@ from model_contracts.reporters.lines import (
 )
 from model_contracts.terminal import Colour, Pen, columns, items, plural, safe, wrap
 
+#: Causes that the headline names.
+HEADS = 6
 _HEADLINE: dict[int, Colour] = {0: "green", 3: "yellow"}
 #: Columns of a label in a cause: `   suspected    `.
 _LABEL = 16
@@ -53,6 +55,10 @@ def _headline(outcomes: Evidence, groups: tuple[CauseGroup, ...], run: Run, pen:
         yield from items(said, width, between=" · ")
         if book.lock == "changed":
             yield pen("yellow", "The playbook is not the one that was locked.")
+    if len(groups) > 1:
+        # All of them in one look: none is found only by who reads on.
+        heads = dict.fromkeys(safe(group.statement.partition(":")[0]) for group in groups[:HEADS] if group.must)
+        yield from wrap("; ".join(heads), width, "causes: ", "  ")
 
 
 def _cause(index: int, group: CauseGroup, run: Run, pen: Pen, width: int) -> Iterator[str]:

@@ -81,6 +81,29 @@ def test_types_that_were_widened_explain_no_value():
     ]
 
 
+def test_types_that_were_narrowed_do_not_swallow_rows_in_another_order():
+    said = found(
+        types("F-CONTRACT-I3-004", "F32", "Q4_K", 3),
+        values("rows not permuted explains it: relative RMSE 1.43 as declared, 0.0766 so"),
+    )
+    assert list(said) == ["converter/x/types/quantised", "converter/x/values"]
+    assert "rows not permuted explains it: relative RMSE 1.43" in said["converter/x/values"]
+
+
+def test_two_explanations_of_different_tensors_are_two_causes():
+    rows, norm = "rows not permuted (Q/K) explains it: 1.4 as declared", "a norm that was given +1 explains it: 1.0 so"
+    seen = tuple(
+        comparison(False, measure="relative_rmse", place=Place(tensor=name), note=note)
+        for name, note in (("q", rows), ("k", rows), ("n", norm))
+    )
+    said = found(outcome("Falsified", "F-CONTRACT-I4-002", comparisons=seen, violated=3))
+    assert list(said) == ["converter/x/values/as-rows-not-permuted", "converter/x/values/as-a-norm-that-was-given"]
+    assert said["converter/x/values/as-rows-not-permuted"].endswith("; and so at 1 place more")
+    differ = comparison(False, measure="greedy_tokens", expected=[1], observed=[2])
+    known = ("values/as-rows-not-permuted", "tokenizer")
+    assert closes(known, differ) == ["values/as-rows-not-permuted"]
+
+
 def test_a_rival_explanation_is_in_the_statement():
     assert "transposed explains it" in found(values(None, "transposed explains it"))["converter/x/values"]
 

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from model_contracts.outcome import ArtifactRecord, FileRecord, Place, Subject
-from model_contracts.reporters import REPORTERS
+from model_contracts.outcome import ArtifactRecord, FileRecord, Place, Subject, Uncompared
+from model_contracts.reporters import REPORTERS, verdicts
 from support.outcomes import comparison, outcome, record
 
 SOURCE = Subject(name="Qwen2.5-0.5B-src", path="/m/src", format="safetensors")
@@ -170,3 +170,115 @@ def test_lines_fit_the_width_unless_a_name_is_longer(width):
     long = outcome("Skipped", reason="there is no tokenizer beside the weights and none inside, " * 5)
     shown = text([long, worst(6)], width=width, artifacts=(ARTIFACT,))
     assert [line for line in shown.splitlines() if len(line) > width and " " in line.strip()] == []
+
+
+MATRIX = "blk.0.attn_q.weight"
+
+
+def values(note=None, measure="relative_rmse", tensor=MATRIX, gate="F-CONTRACT-I4-002", **changes):
+    """A gate of values with one comparison that does not hold."""
+    one = comparison(
+        False,
+        measure=measure,
+        place=Place(file="q.gguf", tensor=tensor),
+        tolerance=0.1,
+        smallest_passing_tolerance=1.43,
+        note=note,
+    )
+    return outcome("Falsified", gate, comparisons=(one,), **changes)
+
+
+def test_moments_stand_after_the_explanation_of_the_same_tensors_and_are_no_cause():
+    rival = "rows not permuted (Q/K) explains it: relative RMSE 1.43 as declared, 0.0766 so"
+    shown = text([values(measure="mean", gate="F-CONTRACT-I4-001"), values(rival)])
+    lines = shown.splitlines()
+    assert lines[1] == "Likely cause"
+    assert lines[2].startswith(f"  → rows not permuted (Q/K) explains {MATRIX}: relative RMSE 1.43 as declared, 0.0766")
+    assert shown.index(rival) < shown.index("mean: expected 1")
+    assert shown.index("✗ F-CONTRACT-I4-001  falsified") < shown.index("✗ F-CONTRACT-I4-002  falsified")
+
+
+def test_a_cause_never_swallows_another_and_the_one_that_makes_a_model_useless_is_first():
+    narrowed = outcome("Falsified", "F-CONTRACT-I3-004", comparisons=(comparison(False, measure="tensor_type"),))
+    lines = text([narrowed, values("rows not permuted explains it: 1.43 as declared, 0.08 so")]).splitlines()
+    assert lines[1] == "Likely causes"
+    assert lines[2].startswith("  → rows not permuted explains") and "(F-CONTRACT-I4-002)" in " ".join(lines[2:4])
+    assert any(line.startswith("  → tensor_type at a.weight") for line in lines[:6])
+
+
+def test_where_all_holds_no_cause_is_spoken_of():
+    assert "Likely" not in text([outcome()]) + text([values(force="should")])
+
+
+def test_what_is_not_there_is_missing():
+    lost = comparison(False, measure="tensor_missing", expected="a tensor in the target", observed=None)
+    flag = comparison(False, measure="tokenizer_present", expected=1, observed=0)
+    shown = text([outcome("Falsified", comparisons=(lost,)), outcome("Falsified", "G-A-2", comparisons=(flag,))])
+    assert "tensor_missing: expected a tensor in the target, missing" in shown
+    assert "tokenizer_present: missing" in shown and "observed 0" not in shown
+
+
+def gap(count, reason="the source's bytes are not there", **place):
+    return Uncompared(place=Place(**place), count=count, reason=reason)
+
+
+def test_what_was_not_compared_is_counted_on_the_line_of_the_gate_and_its_places_stand_beneath():
+    missed = (gap(60, tensor="a"), gap(30, tensor="b"), gap(10, "no decoder", tensor="c"))
+    shown = text([outcome("Skipped", "G-A-1", skip_cause="incomplete", owed=1150, compared=1000, uncompared=missed)])
+    assert "  – G-A-1  not proven: what the test holds: 1,000 of 1,150 compared\n" in shown
+    assert "      not compared: the source's bytes are not there\n        a  60 values\n        b  30 values\n" in shown
+    assert "      not compared: no decoder\n        c  10 values\n      and 50 values more that were not" in shown
+
+
+def test_a_gate_that_is_falsified_and_incomplete_says_both():
+    shown = text([outcome("Falsified", "G-A-1", owed=40, compared=10, uncompared=(gap(30, tensor="a"),))])
+    assert "1 comparison does not hold (10 of 40 compared; incomplete)" in " ".join(shown.split())
+    assert "        a  30 values" in shown
+
+
+def several():
+    other = Subject(name="other", path="/m/other-Q4_K_M.gguf", format="gguf")
+    close = comparison(place=Place(tensor="b"), measure="gain", tolerance=0.1, smallest_passing_tolerance=0.05)
+    return [outcome(comparisons=(close,)), values(subject=other), outcome("Falsified", "G-A-9", subject=other)]
+
+
+def test_the_verdict_of_each_of_several_files_stands_first_in_one_table():
+    record_of = ArtifactRecord(
+        name="other",
+        path="/m/other-Q4_K_M.gguf",
+        format="gguf",
+        layout="file",
+        files=(FileRecord(name="other-Q4_K_M.gguf", size=5_000_000),),
+        elements=8_000_000,
+        tensor_bytes=4_900_000,
+    )
+    lines = text(several(), width=140, artifacts=(record_of,)).splitlines()
+    assert lines[2].split() == ["file", "size", "bits/weight", "verdict", "decided", "by", "worst"]
+    assert lines[3].split() == ["Qwen2.5-0.5B", "kept", *["gain", "0.05", "of", "0.1", "·", "b"]]
+    row = [
+        "other-Q4_K_M.gguf",
+        "5",
+        "MB",
+        "4.90",
+        "falsified",
+        "F-CONTRACT-I4-002",
+        "+1",
+        "relative_rmse",
+        "1.43",
+        "of",
+        "0.1",
+        "·",
+    ]
+    assert lines[4].split() == [*row, "relative_rmse", "1.43", "of", "0.1", "·", MATRIX]
+    narrow = text(several(), width=80, artifacts=(record_of,)).splitlines()
+    assert f"  relative_rmse 1.43 of 0.1 · {MATRIX}" in narrow[:8]
+
+
+def test_quiet_prints_the_verdict_lines_only():
+    seen = tuple(several())
+    assert verdicts(seen, record(seen), width=80, color=False).splitlines() == [
+        "KEPT  Qwen2.5-0.5B",
+        "FALSIFIED  other-Q4_K_M.gguf",
+        "FALSIFIED  3 gates: 1 kept, 2 falsified",
+    ]
+    assert verdicts(seen[:1], record(seen[:1]), width=80, color=False) == "KEPT  1 gate: 1 kept\n"

@@ -1,0 +1,135 @@
+"""Owns the words of the reports: what each means, what to do about it, and how evidence.json and run.json say it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word for one thing."""
+
+    #: As a report says it.
+    word: str
+    #: As the evidence says it: keys and values of evidence.json and run.json.
+    evidence: str
+    means: str
+    #: What a person can do about it; empty where there is nothing to be done.
+    act: str = ""
+    #: Other names that a person may look it up by.
+    also: tuple[str, ...] = ()
+
+
+WORDS: tuple[Word, ...] = (
+    Word(
+        "kept",
+        "outcome Corroborated; of a run: decision kept, exit_code 0",
+        "All that the gate is about was compared, and all of it holds. A run is kept where every must is.",
+        also=("corroborated", "holds", "pass"),
+    ),
+    Word(
+        "falsified",
+        "outcome Falsified, force must; of a run: decision falsified, exit_code 1",
+        "A comparison does not hold at a gate that must: something is known of this file that is violated.",
+        "Read the likely cause under the verdict, then the numbers of its gate: place, expected, observed, tolerance.",
+        also=("fail", "failed"),
+    ),
+    Word(
+        "warning",
+        "outcome Falsified, Crashed or Timeout, force should",
+        "A comparison does not hold at a gate that should: it is said, and decides nothing.",
+        also=("warned",),
+    ),
+    Word(
+        "not proven",
+        "outcome Skipped with any skip_cause but not_owed; of a run: decision not proven, exit_code 3",
+        "Nothing is violated, and what the gate is about was not compared, or not all of it. It is not green.",
+        "The reason says what is needed: a source, a file that is whole, an extra that is installed.",
+        also=("skipped", "refused"),
+    ),
+    Word(
+        "incomplete",
+        "skip_cause incomplete, or owed above compared; the places stand in uncompared",
+        "A part of what was owed was compared, and holds; the rest was not compared, for the reasons listed.",
+        "Make what is listed comparable: fetch the source whole, name the family, use a type that is decoded.",
+        also=("uncompared", "not compared"),
+    ),
+    Word(
+        "not owed",
+        "outcome Skipped, skip_cause not_owed",
+        "An artifact of this kind owes nothing here: one without experts cannot have a dead one. It decides nothing.",
+    ),
+    Word(
+        "nothing was compared",
+        "skip_cause nothing_compared",
+        "The gate was evaluated and met nothing to compare: that proves nothing, and is not proven.",
+        also=("nothing compared",),
+    ),
+    Word(
+        "missing input",
+        "skip_cause missing_input",
+        "Something that the gate needs is not there: a config.json, a runtime, a family that is known.",
+        "Give what the reason names, or install the extra that it names.",
+    ),
+    Word(
+        "not readable",
+        "skip_cause unreadable",
+        "The container could not be parsed, so nothing in it could be compared. Its own gates say where and why.",
+        also=("unreadable",),
+    ),
+    Word(
+        "no input was found",
+        "skip_cause unsatisfiable",
+        "A property found no input that it could be tried with.",
+        "A larger --max-examples or --time-budget tries more of them.",
+        also=("unsatisfiable",),
+    ),
+    Word("crashed", "outcome Crashed", "What ran the model died while the gate was evaluated: a signal, or an exit."),
+    Word("timeout", "outcome Timeout", "What ran the model gave no answer in its time, and was ended."),
+    Word(
+        "the checker failed",
+        "outcome Error; of a run: decision checker broken, exit_code 4",
+        "The fault is ours: nothing is said of the file at that gate.",
+        "Run it with --traceback and tell us.",
+        also=("error", "in error", "checker broken"),
+    ),
+    Word(
+        "not evaluated",
+        "run.json: not_evaluated",
+        "The gate was left out of the plan: by --only or --skip, or because there is no source. It decides nothing.",
+        also=("left out",),
+    ),
+    Word(
+        "missing",
+        "observed null",
+        "What was expected is not there at all; it is not there with another value.",
+        also=("nothing",),
+    ),
+    Word(
+        "compared",
+        "compared, owed, violated",
+        "Values that were compared; `938,624 of 2,875,648 compared` where more were owed.",
+        also=("owed", "of"),
+    ),
+    Word("must", "force must", "What does not hold here makes the file falsified, and what is not proven exits 3."),
+    Word("should", "force should", "What does not hold here is a warning, and decides nothing."),
+    Word("tolerance", "tolerance, bound_from", "The bound that was applied, and the file and line that it came from."),
+    Word(
+        "would pass at",
+        "smallest_passing_tolerance",
+        "The smallest tolerance under which the comparison would have held.",
+    ),
+    Word(
+        "likely cause",
+        "of a qualification: causes; of a check: drawn from the comparisons, nothing else",
+        "What most likely went wrong, what makes a model useless first: a rival explanation that fits, a prefix "
+        "of every name, another architecture, a file that ends early. It decides nothing: comparisons do.",
+        also=("cause", "causes", "likely causes"),
+    ),
+)
+
+
+def find(name: str) -> Word | None:
+    """The word of that name, however it is written: `not-owed`, `NOT_OWED`, `Corroborated`."""
+    wanted = " ".join(name.replace("-", " ").replace("_", " ").lower().split())
+    return next((word for word in WORDS if wanted in (word.word, *word.also)), None)
