@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 MODEL ?= tests/data/tiny-qwen2-Q4_K_M.gguf
 AGAINST ?= $(if $(filter tests/data/tiny-qwen2-Q4_K_M.gguf,$(MODEL)),tests/data/tiny-qwen2)
 
-.PHONY: demo test bench clean
+.PHONY: demo test bench fuzz clean
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -32,6 +32,9 @@ bench:  ## Ratios against the tool a user would otherwise run, side by side; the
 	$(VENV)-bench/bin/python -m pip install --quiet 'torch==2.13.0' safetensors
 	$(VENV)-bench/bin/python -m pip install --quiet --force-reinstall --no-deps . && $(VENV)-bench/bin/python -m pip install --quiet '.[transformers,llamacpp]'
 	$(VENV)-bench/bin/python tests/benchmarks/bench.py
+
+fuzz: $(VENV)/tested  ## Spoil files of every format for SECONDS, and say what was found: executions and findings a reader
+	PYTHONPATH=tests $(BIN)/python -m fuzz $(or $(SECONDS),600)
 
 clean:
 	rm -rf $(VENV) $(VENV)-bench evidence bench-data

@@ -34,9 +34,9 @@ class PlaybookModel(Record):
 class Limits(Record):
     """What one step may take."""
 
-    start_seconds: float = Field(300, gt=0, description="A runtime loads an artifact, a server becomes ready.")
-    answer_seconds: float = Field(120, gt=0, description="One answer of a runtime.")
-    memory_mb: int = Field(6000, gt=0, description="One runtime.")
+    start_seconds: float = Field(300, gt=0, le=604_800, description="A runtime loads a model, a server becomes ready.")
+    answer_seconds: float = Field(120, gt=0, le=604_800, description="One answer of a runtime.")
+    memory_mb: int = Field(6000, gt=0, le=1 << 30, description="One runtime.")
 
 
 class Measured(Record):
@@ -83,7 +83,7 @@ class Matrix(Definition):
     prompts: tuple[str, ...] | None = Field(None, min_length=1)
     tokens: int | None = Field(None, ge=1, le=4096, description="The most that an answer is made of.")
     oracles: tuple[OracleChoice, ...] | None = None
-    seed: int | None = None
+    seed: int | None = Field(None, ge=0, le=2**32 - 1)
     limits: Limits | None = None
     measured: Measured | None = None
     failure: OnFailure | None = None

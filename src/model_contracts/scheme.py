@@ -41,6 +41,7 @@ class Setting(Record):
 
     keys: tuple[str, ...] = Field(description="Dotted paths in the configuration; the first that is set counts.")
     default: Value = None
+    only: tuple[Value, ...] = Field((), description="Values that the layout can have at all (none: any).")
     choices: tuple[Value, ...] = Field((), description="Values that are tried to explain shapes that do not fit.")
 
 

@@ -170,5 +170,5 @@ def test_values_that_no_kernel_decodes_leave_the_gate_unproven(tmp_path: Path) -
     path = tmp_path / "complex.safetensors"
     path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(32))
     outcome = check(tmp_path / "out", path).gate("G0-VALIDATE-001")
-    assert (outcome["outcome"], outcome["skip_cause"]) == ("Skipped", "missing_input")
-    assert "1 of C64" in outcome["reason"]
+    assert (outcome["outcome"], outcome["skip_cause"]) == ("Skipped", "incomplete")
+    assert "0 of 4 compared; not compared: nothing decodes type C64 (4: " in outcome["reason"]

@@ -36,7 +36,7 @@ PATTERN = (
 
 
 def shapes(layers: int, vocabulary: int) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Names and row-major shapes, in the order transformers saves them."""
+    """Names and row-major shapes; safetensors writes tensors of one type by name."""
     yield "model.embed_tokens.weight", (vocabulary, HIDDEN)
     for n in range(layers):
         layer = f"model.layers.{n}"
@@ -64,7 +64,7 @@ def write_weights(path: Path, layers: int, vocabulary: int, seed: int) -> None:
     pool = bfloat16(random.standard_t(6, 1 << 24) * 0.02)
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     offset = 0
-    for name, shape in shapes(layers, vocabulary):
+    for name, shape in sorted(shapes(layers, vocabulary)):
         size = 2 * int(np.prod(shape))
         header[name] = {"dtype": "BF16", "shape": list(shape), "data_offsets": [offset, offset + size]}
         offset += size
@@ -72,7 +72,7 @@ def write_weights(path: Path, layers: int, vocabulary: int, seed: int) -> None:
     text += b" " * (-len(text) % 8)
     with path.open("wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
-        for name, shape in shapes(layers, vocabulary):
+        for name, shape in sorted(shapes(layers, vocabulary)):
             count = int(np.prod(shape))
             if "norm" in name:
                 file.write(bfloat16(1.0 + 0.1 * random.standard_normal(count)).tobytes())
@@ -147,7 +147,9 @@ def write(folder: Path, layers: int = 24, tokens: int = TOKENS, rows: int = ROWS
         ("tokenizer_config.json", tokenizer_config),
         ("tokenizer.json", made),
     ):
-        (folder / name).write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+        # As transformers and tokenizers write them: the one ends a file with a new line, the other does not.
+        end = "" if name == "tokenizer.json" else "\n"
+        (folder / name).write_text(json.dumps(content, ensure_ascii=False, indent=2) + end, encoding="utf-8")
     weights = folder / "model.safetensors"
     write_weights(weights, layers, rows, seed)
     return weights

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from cases.beside import HONEST as BESIDE
+from cases.declared import HONEST as DECLARED
 from cases.interface import LLAMA, QWEN2, CheckArguments, Make
 from cases.padding import HONEST as PADDED
 from cases.pair_hyperparameters import llama3_factors, with_llama3
@@ -90,4 +91,5 @@ HONEST: dict[str, Make] = {
     "llama-older-config": _older_config,
     "llama3-rope-factors": with_llama3(llama3_factors()),
     "qwen2-name-with-dots": _names_with_dots,
+    **DECLARED,
 }

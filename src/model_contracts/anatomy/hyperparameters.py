@@ -62,7 +62,7 @@ def default(parameter: HyperParameter, numbers: Mapping[str, Number]) -> Number 
     if fallback.product is not None or fallback.total is not None:
         parts = [numbers.get(name) for name in fallback.product or fallback.total or ()]
         if all(isinstance(part, int | float) and not isinstance(part, bool) for part in parts):
-            return int(prod(parts)) if fallback.product else sum(parts)  # type: ignore[type-var, arg-type, return-value]
+            return int(prod(parts)) if fallback.product else sum(parts)  # type: ignore[arg-type]
         return None
     return fallback.value
 

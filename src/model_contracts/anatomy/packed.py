@@ -35,6 +35,8 @@ class PackedWeight:
     #: Settings that the weight's own state gives (`quant_state` of bitsandbytes).
     state: Mapping[str, Value]
     shape: tuple[int, ...] | None
+    #: Whether the layout is beyond doubt: declared, or no other has such parts. Else the parts owe nothing.
+    certain: bool = True
 
     @property
     def name(self) -> str:
@@ -57,12 +59,14 @@ class PackedWeight:
         return next((self.parts[end] for end in part.names if end in self.parts), None)
 
     def owed(self, part: WeightPart) -> bool:
-        """Whether the weight is incomplete without the part."""
+        """Whether the weight is incomplete without the part; what depends on settings that nothing says is not owed."""
+        if self.block is None and not part.unless.keys() <= self.state.keys():
+            return False
         return not part.optional and not (part.unless and meets(part.unless, self.settings))
 
     def shapes(self, part: WeightPart, shape: tuple[int, ...], **other: Value) -> list[tuple[int, ...]] | None:
         """Shapes that a part of a weight of that shape may have; None: any, or what they depend on is not known."""
-        if len(shape) < 2:
+        if len(shape) < 2 or (self.block is None and any(one.when for one in part.shapes)):
             return None
         settings = {**self.settings, **other}
         return allowed(part.shapes, {**settings, **self._derived(shape, settings)}, self._lead(shape))
@@ -73,6 +77,7 @@ class PackedWeight:
 
     @property
     def _flat(self) -> bool:
+        """Whether the values are counted and not laid out: any part of the matrix may lie in any row."""
         return any("N" in axis for one in self.layout.parts[0].shapes for axis in one.axes)
 
     def _derived(self, shape: tuple[int, ...], settings: Mapping[str, Value]) -> dict[str, Value]:
@@ -81,7 +86,7 @@ class PackedWeight:
         derived["width"] = int(values.type.bits // 8) if values is not None else 1
         derived["codes"] = values.shape[-1] if values is not None and values.shape else None
         if isinstance(bits, int) and 0 < bits <= 32:
-            derived["fields"] = 32 // bits
+            derived["fields"], derived["entries"] = 32 // bits, 1 << bits
         if isinstance(group, int) and group != 0:
             derived["words"] = _words(shape[-1], group)
         return derived
@@ -99,13 +104,17 @@ def packed_weight(
     layout: StorageLayout,
     block: Quantisation | None,
     files: Files,
+    certain: bool,
 ) -> PackedWeight:
     """The weight of a module in a layout; parts that the layout does not know stay outside of it."""
     entry = block.of(module) if block is not None else None
     mapping = entry.settings if entry is not None else block.block if block is not None else {}
-    settings = settings_of(layout, mapping)
+    # What nothing declares is not known: defaults are those of a configuration that is there.
+    settings = settings_of(layout, mapping) if block is not None else dict.fromkeys(layout.settings)
     ordered = {end: parts[end] for part in layout.parts for end in part.names if end in parts}
-    weight = PackedWeight(module, scheme, layout, block, entry, settings, ordered, {}, None)
+    weight = PackedWeight(module, scheme, layout, block, entry, settings, ordered, {}, None, certain)
+    if not certain:
+        return weight
     if layout.shape is None:
         return replace(weight, shape=_from_values(weight))
     state = _state(weight, files)

@@ -182,7 +182,7 @@ def _may_be_dropped(key: str, target: View, source: View) -> str | None:
     if key == "rope_freqs.weight" and scaling is not None and scaling.value == "llama3":
         return f"{scaling.place} declares the scaling that it was made from"
     role = source.role(key)
-    if role is not None and role.presence == "optional" and not _required(role.required_by, source):
+    if role is not None and role.presence == "optional" and not _owed(role.required_by, source):
         return "optional in its family"
     if key == "output.weight" and source.tied:
         return "output head of a tied model: readers take the embedding"
@@ -191,7 +191,7 @@ def _may_be_dropped(key: str, target: View, source: View) -> str | None:
     return None
 
 
-def _required(flag: str | None, source: View) -> bool:
+def _owed(flag: str | None, source: View) -> bool:
     return flag is not None and source.flag(flag)
 
 

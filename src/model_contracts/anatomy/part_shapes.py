@@ -28,7 +28,7 @@ def allowed(shapes: tuple[PartShape, ...], symbols: Symbols, lead: tuple[int, ..
         axes = [value_of(axis, symbols) for axis in shape.axes]
         if all(axis is not None for axis in axes):
             found.append((*lead, *(axis for axis in axes if axis is not None)))
-    return found or None
+    return list(dict.fromkeys(found)) or None
 
 
 def value_of(axis: str, symbols: Symbols) -> int | None:

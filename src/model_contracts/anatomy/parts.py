@@ -39,20 +39,20 @@ LORA = re.compile(r"^(?P<module>.+?)[._]lora[._](?P<embedding>embedding_)?(?P<ha
 #: Parts that hold no tensor.
 WEIGHTLESS: tuple[PartName, ...] = ("vocabulary", "tokenizer", "pooling")
 _IMATRIX = (".in_sum2", ".counts")
-_TOKENIZER_GATES = ("tokenizer_present", "vocabulary", "merges", "special_ids")
+_TOKENIZER_GATES = ("tokenizer_present", "vocabulary", "merges", "special_ids", "marked_tokens", "one_template")
 _TOKENIZERS_OF_A_PAIR = ("same_vocabulary", "same_merges", "same_flags", "same_template", "tokenizer_texts")
 _TENSORS_OF_A_PAIR = ("bijection", "pair_shapes", "pair_types", "elementwise", "moments_preserved", "rope_frequencies")
-_SIZES = ("family_shapes", "hyperparameters", "tied_embeddings")
-_VALUES = ("values_finite", "values_alive", "claimed_types", "unknown_dtype_refused")
+_SIZES = ("family_shapes", "hyperparameters", "tied_embeddings", "layers_differ")
+_VALUES = ("values_finite", "values_alive", "layers_differ", "claimed_types", "unknown_dtype_refused")
 
 #: Kinds of check that a part owes nothing to; tokenizer gates are owed all the same where it carries a tokenizer.
 _NOT_OWED: dict[PartName, tuple[str, ...]] = {
     "whole": (),
-    "projector": ("tied_embeddings", *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR),
-    "adapter": ("tied_embeddings", *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR),
+    "projector": ("tied_embeddings", "layers_differ", *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR),
+    "adapter": ("tied_embeddings", "layers_differ", *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR),
     "imatrix": ("values_alive", *_SIZES, *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR),
-    "component": ("tied_embeddings", *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR),
-    "dense": ("tied_embeddings", *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR),
+    "component": ("tied_embeddings", "layers_differ", *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR),
+    "dense": ("tied_embeddings", "layers_differ", *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR),
     "pooling": (
         "family_tensors", "family_shapes", "tied_embeddings", *_VALUES, *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR,
     ),

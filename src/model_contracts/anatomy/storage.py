@@ -62,7 +62,10 @@ def _hints(artifact: Artifact) -> bool:
         return True
     if any(isinstance(value, dict) and "quantization_config" in value for value in config.values()):
         return True
-    return any(tensor.dtype not in _PLAIN for tensor in artifact.tensors.values())
+    return any(
+        tensor.dtype not in _PLAIN or (tensor.dtype == "I64" and len(tensor.shape) > 1 and tensor.shape[0] > 1)
+        for tensor in artifact.tensors.values()
+    )
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ class _Choice:
     scheme: Scheme
     layout: StorageLayout
     block: Quantisation | None
-    score: tuple[int, int, int] = field(default=(0, 0, 0))
+    score: tuple[int, int] = field(default=(0, 0))
 
 
 def _weight(
@@ -123,10 +126,13 @@ def _weight(
     choices = [choice for choice in _choices(module, declared, schemes) if _shown(choice, parts)]
     if not choices:
         return None
+    # What is declared and may be meant stands; another layout is looked for only where it cannot be.
+    choices = [choice for choice in choices if choice.block is not None] or choices
     for choice in choices:
         choice.score = _score(choice, parts)
     best = max(choices, key=lambda choice: choice.score)
-    return packed_weight(module, parts, best.scheme, best.layout, best.block, files)
+    certain = best.block is not None or len(choices) == 1
+    return packed_weight(module, parts, best.scheme, best.layout, best.block, files, certain)
 
 
 def _choices(module: str, declared: Sequence[Quantisation], schemes: Sequence[Scheme]) -> Iterator[_Choice]:
@@ -150,7 +156,9 @@ def _shown(choice: _Choice, parts: Mapping[str, Tensor]) -> bool:
     typed = values is not None and (not layout.parts[0].types or values.dtype in layout.parts[0].types)
     signed = any(sign in parts for sign in layout.signs)
     if choice.block is None:
-        own = values is not None and not ({".weight", ""} & set(layout.parts[0].names))
+        ends = [part.names for part in layout.parts if not part.optional]
+        signed = signed or (len(ends) > 1 and all(any(end in parts for end in names) for names in ends))
+        own = not {".weight", ""} & set(layout.parts[0].names)
         return typed and signed and values is not None and (own or values.dtype not in _FLOATS)
     if values is not None and values.dtype not in _FLOATS:
         return typed or signed or any(end in parts for end in _companions(layout))
@@ -162,8 +170,8 @@ def _companions(layout: StorageLayout) -> set[str]:
     return {end for part in layout.parts[1:] if not part.optional for end in part.names}
 
 
-def _score(choice: _Choice, parts: Mapping[str, Tensor]) -> tuple[int, int, int]:
-    """How many parts the layout explains less those it does not, parts of its types, and whether it is declared."""
+def _score(choice: _Choice, parts: Mapping[str, Tensor]) -> tuple[int, int]:
+    """How many parts the layout explains less those it does not and those it misses, and how many have its types."""
     ends = {end: part for part in choice.layout.parts for end in part.names}
     known = [end for end in parts if end in ends]
     typed = sum(not ends[end].types or parts[end].dtype in ends[end].types for end in known)
@@ -171,7 +179,7 @@ def _score(choice: _Choice, parts: Mapping[str, Tensor]) -> tuple[int, int, int]
         not part.optional and not part.unless and not any(end in parts for end in part.names)
         for part in choice.layout.parts
     )
-    return 2 * len(known) - len(parts) - missing, typed, choice.block is not None
+    return 2 * len(known) - len(parts) - missing, typed
 
 
 def _logical(artifact: Artifact, weights: Sequence[PackedWeight], beside: Sequence[Tensor]) -> Artifact:

@@ -157,6 +157,8 @@ def _invented(name: str, ours: Said, pair: Pair) -> Iterator[Comparison | Uncomp
     if not holds and _published(ours.place.key, ours.value, source):
         holds, assumed = True, _scalar(ours.value)
     keys = source.spelled(line)
+    if not holds and not ours.enabled and not keys:
+        return  # switched off, and the source has no place for it
     certain = pair.known and (bool(keys) or line.default is not None)
     agreed = line.carried and not line.measured_only and pair.across
     certain |= agreed and bool(keys) and pair.measured(*pair.target.spelled(line))

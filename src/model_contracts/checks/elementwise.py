@@ -99,15 +99,15 @@ def _finite(pairing: Pairing, pair: PairMeasures, ours: Moments, theirs: Moments
         return
     differing = pair.nonfinite_differing
     rows = ours.first_nonfinite or theirs.first_nonfinite
-    told = f"NaN {ours.nan:,} and infinite {ours.infinite:,}; in the source {theirs.nan:,} and {theirs.infinite:,}"
+    here, there = (f"{side.nan:,} NaN and {side.infinite:,} infinite" for side in (ours, theirs))
     yield Comparison(
         measure="nonfinite_values",
         place=_place(pairing, pair, rows[0] if rows else None),
-        expected="the same NaN and infinities at the same places",
-        observed=f"{differing:,} of {pair.nonfinite:,} differ" if differing else "the same",
+        expected=0,
+        observed=differing,
         holds=differing == 0,
         count=pair.nonfinite,
-        note=told if differing else None,
+        note=f"{here}; {there} in the source; {differing:,} are not the same on both sides" if differing else None,
     )
 
 

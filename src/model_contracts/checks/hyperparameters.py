@@ -31,6 +31,7 @@ def hyperparameters(examination: Examination, parameters: NoParameters, where: W
 def _sizes(view: View) -> Comparisons:
     if view.family is None:
         yield from _without_family(view)
+        yield from declared_parts(view)
         return
     for name, parameter in view.family.hyperparameters.items():
         if parameter.owed and name not in view.declared:

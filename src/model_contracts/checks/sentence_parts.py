@@ -66,6 +66,10 @@ def parts_kept(target: View, source: View) -> Comparisons:
             yield from _dense(module, target.artifact, f"dense_{dense}.weight")
         elif module.kind not in ("Transformer", "Normalize"):
             yield Uncompared(place=place, reason=f"a part of kind {module.kind}: what a GGUF makes of it is not known")
+    for name in (name for name in target.artifact.tensors if name.startswith(("dense_2.", "dense_3."))):
+        if int(name[6]) > dense:
+            reason = "the source has no modules.json that declares this dense part"
+            yield Uncompared(place=Place(file=target.artifact.path.name, tensor=name), reason=reason)
 
 
 def _pooling(module: Module, target: Artifact, arch: str) -> Comparisons:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from model_contracts.anatomy.explained import family_shape, fits
 from model_contracts.anatomy.packed import PackedWeight
-from model_contracts.anatomy.quantization import Quantisation, declares, lookup
+from model_contracts.anatomy.quantization import Quantisation, lookup
+from model_contracts.anatomy.storage_claims import claims_of
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, not_owed
@@ -21,107 +21,18 @@ def storage(examination: Examination, parameters: NoParameters, where: Where) ->
     found = view.storage
     if not found.declared and not found.weights:
         raise not_owed("no configuration declares packed weights, and no tensor is part of one")
-    for block in found.declared:
-        yield from _block(view, block)
-    yield from _agree(found.declared)
-    yield from _undeclared(view)
+    yield from claims_of(view.stored, found)
     for weight in found.weights:
-        yield from _complete(view, weight)
-        yield from _shapes(view, weight)
+        if weight.certain:
+            yield from _complete(view, weight)
+            yield from _shapes(view, weight)
+        else:
+            reason = "which layout its parts are of is not known without a configuration"
+            yield Uncompared(place=Place(file=_file(weight), tensor=weight.name), reason=reason)
         yield from _state(weight)
         yield from _ignored(weight)
     for block in found.declared:
         yield from _covered(view, block)
-
-
-def _block(view: View, block: Quantisation) -> Comparisons:
-    """A block that declares packed weights has some, of a layout that it may mean."""
-    own = [weight for weight in view.storage.weights if weight.block is block]
-    if block.scheme is None:
-        yield Uncompared(place=block.place, reason=f"no scheme is shipped for the quantisation method {block.method!r}")
-        return
-    layouts = [
-        layout for layout in block.scheme.layouts.values() for e in block.entries if declares(layout, e.settings)
-    ]
-    if own:
-        titles = Counter(weight.title for weight in own)
-        observed = ", ".join(f"{count} of {title}" for title, count in titles.most_common(4))
-        yield _declared(block, f"packed weights ({block.method})", observed, True)
-    elif block.entries and not layouts:
-        yield Uncompared(place=block.place, reason=f"no layout is known that {block.method!r} declares there")
-    elif block.dense or view.artifact.refused or not view.artifact.tensors:
-        reason = "the block itself says that nothing is packed yet"
-        yield Uncompared(place=block.place, reason=reason if block.dense else "not all tensors could be read")
-    elif not block.entries:
-        yield _declared(block, "no packed weight (no group declares one)", "none", not view.storage.weights)
-    else:
-        types = Counter(t.dtype for t in view.stored.tensors.values() if len(t.shape) > 1)
-        observed = ", ".join(f"{count} matrices of {dtype}" for dtype, count in types.most_common(3)) or "no matrix"
-        note = f"{block.place.key or block.place.file} says {block.method}, and no tensor is packed in a layout of it"
-        yield _declared(
-            block, f"packed weights ({block.method}: {layouts[0].title.partition(' (')[0]})", observed, False, note
-        )
-
-
-def _declared(block: Quantisation, expected: str, observed: str, holds: bool, note: str | None = None) -> Comparison:
-    return Comparison(
-        measure="quantization_declared",
-        place=block.place,
-        expected=expected,
-        observed=observed,
-        holds=holds,
-        note=note,
-    )
-
-
-def _agree(blocks: tuple[Quantisation, ...]) -> Iterator[Comparison]:
-    """Two configurations of one artifact say the same."""
-    for block in blocks[1:]:
-        first, second = (lookup(b.block, "quant_algo") or b.method.lower() for b in (blocks[0], block))
-        if block.scheme is None or blocks[0].scheme is None:
-            continue
-        holds = first == second if block.scheme is blocks[0].scheme else False
-        yield Comparison(
-            measure="configurations_agree",
-            place=block.place,
-            expected=f"{first} (as {blocks[0].place} says)",
-            observed=str(second)[:80],
-            holds=holds,
-        )
-
-
-def _undeclared(view: View) -> Comparisons:
-    """Packed weights that no configuration declares, or that are of another layout than it declares."""
-    found = view.storage
-    lone = [weight for weight in found.weights if weight.block is None]
-    known = [block for block in found.declared if block.scheme is not None]
-    if not lone or len(known) < len(found.declared):
-        return
-    first = lone[0]
-    place = Place(file=_file(first), tensor=first.name)
-    if known:
-        yield Comparison(
-            measure="storage_layout",
-            place=place,
-            expected=f"a layout of {known[0].method}, as {known[0].place} says",
-            observed=first.title,
-            holds=False,
-            note=f"{len(lone):,} weights are packed in a layout that the configuration does not declare",
-        )
-    elif view.stored.config is None or first.scheme.self_described:
-        reason = f"layout {first.title}: no configuration is there that says how it is packed"
-        yield Uncompared(place=place, count=len(lone), reason=reason)
-    else:
-        key = "quantization" if first.scheme.methods == ("mlx",) else "quantization_config"
-        sidecar = view.stored.sidecars.get("config")
-        yield Comparison(
-            measure="quantization_declared",
-            place=Place(file=sidecar.path.name if sidecar else "config.json", key=key),
-            expected=f"how the {len(lone):,} packed weights are to be read ({first.title.partition(' (')[0]})",
-            observed="missing",
-            holds=False,
-            note=f"{first.name} and others are packed; without {key} readers take their parts for other tensors",
-        )
 
 
 def _complete(view: View, weight: PackedWeight) -> Iterator[Comparison]:
@@ -156,7 +67,8 @@ def _shapes(view: View, weight: PackedWeight) -> Comparisons:
     told = False
     for part in weight.layout.parts:
         tensor = weight.part(part)
-        if tensor is None or not (part.shapes or part is weight.layout.parts[0]):
+        holds_state = weight.layout.shape is not None and weight.layout.shape.part in part.names
+        if tensor is None or (not part.shapes and (part.optional or holds_state)):
             continue
         place = Place(file=tensor.file.name, tensor=tensor.name)
         expected = weight.shapes(part, shape) if shape is not None else None

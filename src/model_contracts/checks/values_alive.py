@@ -36,48 +36,33 @@ def values_alive(examination: Examination, parameters: Parameters, where: Where)
             continue
         canonical = view.canonical[name]
         role = view.role(canonical) if canonical is not None else None
-        for seen in _looked_at(tensor, moments, role, tokens, parameters, where):
-            doubt = _doubt(view, tensor, seen, parameters) if isinstance(seen, Comparison) and not seen.holds else None
-            yield seen if doubt is None else Uncompared(place=seen.place, count=doubt[0], reason=doubt[1])
-        if moments.dead_rows and (canonical == "token_embd.weight" or (role is not None and role.vocabulary_rows)):
-            yield from rows_in_use(tensor, view.artifact)
+        whole = _whole(tensor, moments, role)
+        doubt = None if whole.holds else _doubt(view, tensor)
+        yield whole if doubt is None else Uncompared(place=whole.place, count=whole.count, reason=doubt)
+        if not whole.holds:
+            continue
+        yield from _subnormal(tensor, moments, role)
+        if len(tensor.shape) > 1 and moments.rows > 1:
+            yield from _experts(tensor, moments)
+            yield from _rows(tensor, moments, role, tokens, parameters, where)
+            if moments.dead_rows and (canonical == "token_embd.weight" or (role is not None and role.vocabulary_rows)):
+                yield from rows_in_use(tensor, view.artifact)
     yield from unread(examination)
 
 
-def _looked_at(
-    tensor: Tensor,
-    moments: Moments,
-    role: FamilyTensor | None,
-    tokens: int | None,
-    parameters: Parameters,
-    where: Where,
-) -> Comparisons:
-    whole = _whole(tensor, moments, role)
-    yield whole
-    if not whole.holds:
-        return
-    yield from _subnormal(tensor, moments, role)
-    if len(tensor.shape) > 1 and moments.rows > 1:
-        yield from _experts(tensor, moments)
-        yield from _rows(tensor, moments, role, tokens, parameters, where)
+def _doubt(view: View, tensor: Tensor) -> str | None:
+    """Why a tensor of one value may be right where no family knows it (None: it is not).
 
-
-def _doubt(view: View, tensor: Tensor, seen: Comparison, parameters: Parameters) -> tuple[int, str] | None:
-    """Why a tensor without life may be right where no family knows it (None: it is not).
-
-    A matrix of a numbered layer is trained, so that one without life is dead whatever the architecture; a table beside
-    the layers (positions, a mask token), a few rows, a column, or the second half of a factor may be so by design.
+    A matrix of a numbered layer is trained, so that one of one value is dead whatever the architecture; a table beside
+    the layers (positions, a mask token), a column, or the second half of an untrained factor may be so by design.
     """
-    if view.family is not None:
+    if view.family is not None and view.part.whole:
         return None
-    rows = seen.measure == "dead_rows"
-    few = rows and isinstance(seen.observed, float) and seen.observed <= parameters.dead_vocabulary_rows
     column = len(tensor.shape) > 1 and tensor.columns == 1
     half = not view.part.whole and LORA.match(tensor.name) is not None
-    if template(view.bare[tensor.name])[1] is not None and not (few or column or half):
+    if template(view.bare[tensor.name])[1] is not None and not (column or half):
         return None
-    what = f"{seen.observed:.2%} of rows without life" if rows and isinstance(seen.observed, float) else "no life in it"
-    return seen.count, f"{view.unknown}: whether {what} is right is not known"
+    return f"{view.unknown or f'this is {view.part}'}: whether one value in every place is right is not known"
 
 
 def _subnormal(tensor: Tensor, moments: Moments, role: FamilyTensor | None) -> Comparisons:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model_contracts.cli.numbers import SEEDS, Between
 from model_contracts.cli.output import colour, width
 from model_contracts.cli.progress import progress
 from model_contracts.outcome import FALSIFIED, USAGE, Evidence, Run
@@ -16,6 +17,10 @@ from model_contracts.terminal import safe
 
 if TYPE_CHECKING:  # the engine is imported once the words of the command are understood
     from model_contracts.engine.plan import CheckRequest
+
+
+#: The longest time budget, in seconds: a week.
+_LONGEST = 604_800
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -36,8 +41,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict lines only")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="keep evidence.json and run.json there")
     parser.add_argument("--force", action="store_true", help="replace evidence in DIR, whoever wrote it")
-    parser.add_argument("--seed", type=int, metavar="N", help="seed of generated inputs")
-    parser.add_argument("--max-examples", type=_positive, metavar="N", help="generated inputs a property tries")
+    parser.add_argument("--seed", type=Between(0, SEEDS), metavar="N", help="seed of generated inputs")
+    parser.add_argument(
+        "--max-examples", type=Between(1, 1_000_000), metavar="N", help="generated inputs a property tries"
+    )
     parser.add_argument(
         "--time-budget",
         type=_seconds,
@@ -137,15 +144,8 @@ def split(values: list[str]) -> tuple[str, ...]:
     return tuple(gate for value in values for gate in value.split(",") if gate)
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value
-
-
 def _seconds(text: str) -> float:
     value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError("must be more than 0")
+    if not 0 < value <= _LONGEST:
+        raise argparse.ArgumentTypeError(f"must be more than 0 and at most {_LONGEST:,}")
     return value

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from model_contracts.cli.output import colour, width
 from model_contracts.engine.evidence import MAX_VIOLATIONS, Unusable, validated
-from model_contracts.terminal import safe
+from model_contracts.terminal import safe, safe_json
 
 _FORMS = {"ours": "", "founding": " (founding system's form)"}
 
@@ -84,7 +84,7 @@ def _audit(arguments: argparse.Namespace) -> int:
         else:
             sys.stdout.write(text(shown, found, width=width(), color=colour(arguments.no_color)))
     if arguments.format == "json":
-        print(json.dumps(told, indent=2, ensure_ascii=False))
+        print(safe_json(json.dumps(told, indent=2, ensure_ascii=False)))
     return worst
 
 

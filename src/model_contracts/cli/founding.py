@@ -30,11 +30,7 @@ def reported(arguments: argparse.Namespace) -> int | None:
     from model_contracts.founding import decided
 
     if arguments.format == "json":
-        print(
-            json.dumps(
-                [record.model_dump(mode="json", exclude_unset=True) for record in records], indent=2, ensure_ascii=False
-            )
-        )
+        print(json.dumps([record.model_dump(mode="json", exclude_unset=True) for record in records], indent=2))
     elif arguments.format == "text" and not getattr(arguments, "against", None):
         from model_contracts.reporters.founding import report
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from model_contracts.cli.numbers import SEEDS, Between
 from model_contracts.terminal import safe
 
 
@@ -18,9 +19,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", type=Path, help="a model file, a shard index or a folder")
     parser.add_argument("-o", "--output", metavar="FILE", type=Path, required=True, help="the golden file")
     parser.add_argument("--force", action="store_true", help="replace a golden file that exists")
-    parser.add_argument("--prompts", type=_between(1, 200), default=8, metavar="N", help="of each framing (8)")
-    parser.add_argument("--top", type=_between(1, 4096), default=64, metavar="K", help="tokens a position (64)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the prompts (0)")
+    parser.add_argument("--prompts", type=Between(1, 200), default=8, metavar="N", help="of each framing (8)")
+    parser.add_argument("--top", type=Between(1, 4096), default=64, metavar="K", help="tokens a position (64)")
+    parser.add_argument("--seed", type=Between(0, SEEDS), default=0, metavar="N", help="seed of the prompts (0)")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -36,16 +37,3 @@ def run(arguments: argparse.Namespace) -> int:
         f"{golden.top} of {golden.vocabulary:,} tokens each, on {golden.runtime}, seed {golden.seed}"
     )
     return 0
-
-
-class _between:
-    """A whole number between two others."""
-
-    def __init__(self, least: int, most: int) -> None:
-        self._least, self._most = least, most
-
-    def __call__(self, text: str) -> int:
-        value = int(text)
-        if not self._least <= value <= self._most:
-            raise argparse.ArgumentTypeError(f"must be between {self._least} and {self._most}")
-        return value

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 
 from model_contracts.definitions.outline import outlines
-from model_contracts.terminal import columns
+from model_contracts.terminal import columns, safe_json
 
 Rows = list[tuple[str, ...]]
 
@@ -25,7 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
         import json
 
         found = {name: [dict(zip(rows[0], row, strict=True)) for row in rows[1:]] for name, rows in lists.items()}
-        print(json.dumps(found, indent=2, ensure_ascii=False))
+        print(safe_json(json.dumps(found, indent=2, ensure_ascii=False)))
         return 0
     for at, (name, rows) in enumerate(lists.items()):
         if len(lists) > 1:

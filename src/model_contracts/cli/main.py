@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
 import os
 import sys
@@ -30,6 +31,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 EXIT_CODES = "exit codes: 0 kept, 1 falsified, 2 usage, 3 not proven, 4 the checker itself could not work"
 
 #: Exceptions that say in one line what the caller can put right. By name: their modules may not be loaded.
+#: What a disk answers that takes nothing: full, over its quota, read-only, failing.
+_OF_THE_DISK = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS, errno.EIO)
 _TOLD: tuple[tuple[str, str], ...] = (
     ("model_contracts.converters.interface", "ConversionRefused"),
     ("model_contracts.definitions.errors", "DefinitionError"),
@@ -129,6 +132,10 @@ def _failed(error: Exception, words: list[str]) -> int:
         if known is not None and isinstance(error, known):
             print(f"contracts: {safe(str(error))}", file=sys.stderr)
             return 2
+    if isinstance(error, OSError) and (error.filename is not None or error.errno in _OF_THE_DISK):
+        where = f"{error.filename}: " if error.filename is not None else ""
+        print(f"contracts: {safe(where + (error.strerror or str(error)).lower())}", file=sys.stderr)
+        return 2
     if "--traceback" in words:
         import traceback
 

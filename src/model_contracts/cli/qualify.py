@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model_contracts.cli.check import keep, split
+from model_contracts.cli.numbers import Between
 from model_contracts.cli.output import colour, width
 from model_contracts.reporters import REPORTERS, verdicts
 from model_contracts.terminal import safe
@@ -29,7 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--system", metavar="ID|FILE", help="the system under test, in place of the playbook's")
     parser.add_argument("--no-gpu", action="store_true", help="leave the GPU out: its gates are skipped")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="evidence and workspace (qualification/NAME)")
-    parser.add_argument("--workers", type=_positive, default=1, metavar="N", help="artifacts are made ahead by N - 1")
+    parser.add_argument(
+        "--workers", type=Between(1, 256), default=1, metavar="N", help="artifacts are made ahead by N - 1"
+    )
     parser.add_argument(
         "--only", metavar="GATE", action="append", default=[], help="only this gate (repeat; * matches)"
     )
@@ -134,10 +137,3 @@ def _planned(request: QualifyRequest) -> Iterator[str]:
         yield f"  {step.force:<6}  {safe(step.key)}  {step.gate.title}"
     for gate, reason in (*planned.not_evaluated.items(), *request.not_evaluated):
         yield f"  –       {safe(gate)}  {safe(reason)}"
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return value

@@ -6,7 +6,7 @@ import argparse
 
 from model_contracts.runtimes import names, runtime
 from model_contracts.runtimes.interface import Installed
-from model_contracts.terminal import columns
+from model_contracts.terminal import columns, safe_json
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +20,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.format == "json":
         import json
 
-        print(json.dumps([_plain(item) for item in found], indent=2, ensure_ascii=False))
+        print(safe_json(json.dumps([_plain(item) for item in found], indent=2, ensure_ascii=False)))
         return 0
     rows: list[tuple[str, ...]] = [("RUNTIME", "HERE", "READS", "CAN")]
     for item in found:

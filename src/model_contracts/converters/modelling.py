@@ -31,6 +31,10 @@ def model_of(
     view: View, documents: Documents, format: Format, dtype: str | None, recipes: Recipes, name: str
 ) -> tuple[Model, tuple[str, ...]]:
     """The model to write, and what people should know of it. Raises ConversionRefused."""
+    if view.storage.weights:
+        raise ConversionRefused(
+            f"{view.artifact.path}: values of layout {view.storage.weights[0].title} are not decoded"
+        )
     embedding, head = view.by_canonical.get(_EMBEDDING), view.by_canonical.get(_HEAD)
     if embedding is None or len(embedding.shape) != 2:
         raise ConversionRefused(f"{view.artifact.path}: it has no token embedding that is known by its name")

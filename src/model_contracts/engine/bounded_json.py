@@ -29,7 +29,7 @@ def cut(text: str) -> str:
     return text if len(text) <= 160 else f"{text[:159]}…"
 
 
-def read_bytes(path: Path) -> bytes:
+def bytes_of(path: Path) -> bytes:
     """The bytes of a file; Unusable where it cannot be read or holds more than 64 MiB."""
     try:
         return door.read(path, MAX_BYTES)
@@ -64,7 +64,7 @@ def parse(data: bytes) -> object:
 def load(path: Path) -> object:
     """The value of a file; Unusable where it cannot be read or is not JSON."""
     try:
-        return parse(read_bytes(path))
+        return parse(bytes_of(path))
     except Refused as refused:
         raise Unusable(f"{path}: {refused}") from None
 

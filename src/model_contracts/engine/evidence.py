@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from model_contracts import door, resources
 from model_contracts.engine import bounded_json
-from model_contracts.engine.bounded_json import Refused, cut, load, parse, read_bytes
+from model_contracts.engine.bounded_json import Refused, bytes_of, cut, load, parse
 from model_contracts.engine.forms import Form, records_of
 from model_contracts.placing import place_all, standing, taken
 
@@ -135,7 +135,7 @@ def validate_file(path: Path) -> list[Violation]:
 
 def validated(path: Path) -> tuple[Form, list[Violation]]:
     """Whose evidence a file is, by its form, and every violation of that form (at most 1,000)."""
-    data = read_bytes(path)
+    data = bytes_of(path)
     try:
         value = parse(data)
     except Refused as refused:

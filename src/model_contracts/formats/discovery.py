@@ -21,7 +21,17 @@ _OTHER = re.compile(
 #: Suffixes of weights that this program names and does not read.
 _FOREIGN = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".h5", ".onnx", ".npz", ".msgpack", ".ot", ".tflite")
 #: Files by which a folder without weights may be a part of a model: a tokenizer, the pooling of a sentence model.
-WITHOUT_WEIGHTS = ("config.json", "tokenizer.json")
+WITHOUT_WEIGHTS = (
+    "config.json",
+    "tokenizer.json",
+    "tokenizer.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "tekken.json",
+    "tiktoken.model",
+    "vocab.json",
+    "vocab.txt",
+)
 #: Entries of one folder that are listed, and candidates that an error names.
 _LISTED, _NAMED = 100_000, 8
 

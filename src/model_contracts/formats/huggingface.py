@@ -34,6 +34,8 @@ class Beside:
     read_tokenizer: Callable[[], Tokenizer | None] = lambda: None
     read_sentencepiece: Callable[[], SentencePiece | None] = lambda: None
     unread_tokenizers: Mapping[str, str] = field(default_factory=dict)
+    #: Whether a tokenizer lies there in another form than tokenizer.json, read or not.
+    other_tokenizer: bool = False
     chat_template: str | None = None
     chat_templates: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
@@ -62,6 +64,7 @@ def beside(folder: Path, weights: Path | None, format: Format, ledger: Ledger, a
     elif format == "safetensors":
         read, taken.unread_tokenizers = other_tokenizer(folder, taken.tokenizer_config or {}, ledger)
         taken.read_tokenizer = read or taken.read_tokenizer
+        taken.other_tokenizer = read is not None or bool(taken.unread_tokenizers)
         for name, why in taken.unread_tokenizers.items():
             ledger.note(f"{name} lies beside the weights and is not read: {why}")
     if format == "safetensors":

@@ -123,7 +123,7 @@ def open_container(path: Path) -> Container:
 def _without_weights(taken: Beside) -> bool:
     """Whether what lies there is a part of a model that has no weights: a tokenizer alone, or a pooling."""
     if taken.config is None:
-        return "tokenizer" in taken.sidecars
+        return "tokenizer" in taken.sidecars or taken.other_tokenizer
     return any(key.startswith("pooling_mode") for key in taken.config)
 
 

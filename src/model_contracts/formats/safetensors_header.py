@@ -17,7 +17,7 @@ SPECIFICATION = "safetensors format, Format"
 #: The format's own bound on a header, in bytes.
 HEADER_LIMIT = 100_000_000
 #: This reader's bounds: real headers hold at most some 100,000 entries of about 130 bytes in one file.
-HEADER_BOUND, ENTRY_BOUND = 32 << 20, 120_000
+HEADER_BOUND, ENTRY_BOUND = 32 << 20, 140_000
 #: Text past this size has to be plain ASCII: one wide character would make four bytes of each of the others.
 PLAIN_BOUND = 8 << 20
 #: Commas and colons that an entry takes at most, and that metadata may take besides.

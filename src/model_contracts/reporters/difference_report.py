@@ -12,7 +12,7 @@ from model_contracts.outcome import Outcome, Verdict
 from model_contracts.reporters.causes import fails
 from model_contracts.reporters.difference import Difference
 from model_contracts.reporters.lines import circumstances, mark, short_digest, word
-from model_contracts.terminal import Pen, columns, cut, plural, safe, wrap
+from model_contracts.terminal import Pen, columns, cut, plural, safe, safe_json, wrap
 
 #: Lines of one kind that the text shows; JSON has all of them.
 MOST = 20
@@ -156,7 +156,7 @@ def as_json(told: Difference, *, width: int, color: bool) -> str:
         "under": [{"kind": c.kind, "name": c.name, "old": c.old, "new": c.new} for c in told.under],
         "not_known": list(told.unknown),
     }
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return safe_json(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
 def _pair(old: Outcome, new: Outcome) -> dict[str, Any]:

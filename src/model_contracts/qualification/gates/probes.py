@@ -79,7 +79,10 @@ def same_framing(workshop: Workshop, before: Chain, after: Chain) -> Iterator[Co
 def _pairs(workshop: Workshop, before: Chain, after: Chain) -> Iterator[tuple[str, Answer, Answer]]:
     for chain in (before, after):
         workshop.available(chain)
-    ours, theirs = answers(workshop, after), answers(workshop, before)
+    # The one before is still open where its own gates came last, and the one after is asked by the gates that follow:
+    # in this order neither is loaded twice.
+    theirs = answers(workshop, before)
+    ours = answers(workshop, after)
     yield from ((probe, ours[probe], theirs[probe]) for probe in theirs if probe in ours)
 
 
