@@ -115,7 +115,11 @@ def _lost(name: str, theirs: Said, pair: Pair) -> Iterator[Comparison | Uncompar
     assumed = target.numbers.get(name, pair.target.keys.defaults.get(name) if target.kind == "config" else None)
     keys = target.spelled(line)
     holds = assumed is not None and same(assumed, theirs.value, pair.relative)[0]
-    if not holds and not keys and any(_published(key, theirs.value, target) for key in (theirs.place.key, *line.config)):
+    if (
+        not holds
+        and not keys
+        and any(_published(key, theirs.value, target) for key in (theirs.place.key, *line.config))
+    ):
         holds, assumed = True, _scalar(theirs.value)
     if not holds and not keys and (_made_of_others(name, pair) or _compared_elsewhere(name, theirs, pair)):
         return
