@@ -1,0 +1,276 @@
+"""Owns tensors of few values: many are read at once, and those of one type and size are reduced as rows of one array.
+
+A header of a few megabytes declares a hundred thousand tensors. What one tensor costs by itself (a read, a turn, some
+twenty calls of numpy) is paid here once for hundreds; sums and extremes are those of `reduce_numpy`, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from math import inf
+
+import numpy as np
+
+from model_contracts.artifact import Tensor
+from model_contracts.kernels.blocks import logical_columns
+from model_contracts.kernels.decode_numpy import value_type
+from model_contracts.kernels.interface import Moments, Pairing, PairMeasures
+from model_contracts.kernels.reads import File, Files
+from model_contracts.kernels.reduce_numpy import dots
+from model_contracts.kernels.sides import Decoders
+from model_contracts.kernels.totals import Bytes, Floats
+
+#: Values of a tensor of few values; bytes that are read at once, and values that are decoded at once.
+_FEW = 1024
+MOST_BYTES = 256 * 1024
+_MOST_VALUES = 64 * 1024
+#: Bytes between two tensors that are read although neither holds them.
+_NEAR = 4096
+_SIGN = np.uint64(1 << 63)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the pass saw of one tensor: its moments and, of a pair, the source's and the measures of both."""
+
+    moments: Moments
+    source: Moments | None = None
+    pair: PairMeasures | None = None
+
+
+@dataclass(slots=True)
+class Group:
+    """Neighbours of few values that are read at once, in the order of the file; `found` is theirs, in that order."""
+
+    members: list[tuple[Tensor, Pairing | None]] = field(default_factory=list)
+    start: int = 0
+    stop: int = 0
+    values: int = 0
+    found: list[Found | None] = field(default_factory=list)
+
+    def takes(self, tensor: Tensor) -> bool:
+        """Whether a tensor that follows in the file is near enough, and the group not yet full."""
+        stop = max(self.stop, tensor.offset + _nbytes(tensor))
+        room = stop - self.start <= MOST_BYTES and self.values + tensor.elements <= _MOST_VALUES
+        return not self.members or (room and tensor.offset - self.stop <= _NEAR)
+
+    def add(self, tensor: Tensor, pairing: Pairing | None) -> None:
+        """Take it in."""
+        if not self.members:
+            self.start = tensor.offset
+        self.stop = max(self.stop, tensor.offset + _nbytes(tensor))
+        self.values += tensor.elements
+        self.members.append((tensor, pairing))
+
+    def conclude(self, raw: Bytes, files: Files, engine: Decoders) -> int:
+        """Reduce every member; `raw` are the bytes from `start`. Gives the bytes read of sources; raises ReadFailed."""
+        found: list[Found | None] = [None] * len(self.members)
+        alike: dict[object, list[int]] = {}
+        for at, (tensor, pairing) in enumerate(self.members):
+            source = (pairing.source.dtype, pairing.source.file) if pairing is not None else None
+            alike.setdefault((tensor.dtype, tensor.elements, logical_columns(tensor), source), []).append(at)
+        read = 0
+        for places in alike.values():
+            tensors = [self.members[at][0] for at in places]
+            offsets = np.array([tensor.offset - self.start for tensor in tensors])
+            target = _decoded(_cut(raw, offsets, _nbytes(tensors[0])), tensors[0], engine)
+            rows = logical_columns(tensors[0]) > 0
+            pairings = [pairing for at in places if (pairing := self.members[at][1]) is not None]
+            if not pairings:
+                for at, moments in zip(places, moments_of(target, rows), strict=True):
+                    found[at] = Found(moments)
+                continue
+            stored, size = _gathered([pairing.source for pairing in pairings], files)
+            source_values = _decoded(stored, pairings[0].source, engine)
+            read += size
+            several = moments_of(target, rows), moments_of(source_values, rows), pairs_of(target, source_values, rows)
+            for at, *each in zip(places, *several, strict=True):
+                found[at] = Found(*each)
+        self.found = found
+        return read
+
+
+def is_few(tensor: Tensor, file: File) -> bool:
+    """Whether a tensor may be one of a group: few values in whole blocks that are there, in one row or in none."""
+    kind, elements = tensor.type, tensor.elements
+    if not 0 < elements <= _FEW or elements % kind.block or tensor.row_bytes is not None or tensor.dtype == "APR_Q8":
+        return False
+    columns, nbytes = logical_columns(tensor), _nbytes(tensor)
+    one_row = columns in (0, elements) and not (columns and len(tensor.shape) > 2)
+    return one_row and nbytes <= tensor.nbytes and 0 <= tensor.offset <= file.size - nbytes
+
+
+def _nbytes(tensor: Tensor) -> int:
+    return tensor.elements // tensor.type.block * tensor.type.block_bytes
+
+
+def _decoded(stored: Bytes, tensor: Tensor, engine: Decoders) -> Floats:
+    """Values [tensors, values] of stored bytes [tensors, bytes], as float64."""
+    if tensor.dtype == "F32":
+        return stored.view("<f4").astype(np.float64)
+    decode, kind = engine.decoder(tensor.dtype), tensor.type
+    assert decode is not None
+    out = np.empty((stored.size // kind.block_bytes, kind.block), value_type(tensor.dtype))
+    decode(stored.reshape(-1, kind.block_bytes), out)
+    return out.reshape(len(stored), -1).astype(np.float64)
+
+
+def _cut(raw: Bytes, offsets: np.ndarray[tuple[int], np.dtype[np.int64]], nbytes: int) -> Bytes:
+    """`nbytes` bytes at each offset, as rows."""
+    return raw[offsets[:, None] + np.arange(nbytes)]
+
+
+def _gathered(tensors: Sequence[Tensor], files: Files) -> tuple[Bytes, int]:
+    """Bytes [tensors, bytes] of tensors of one file and size, near ones in one read, and the bytes read."""
+    nbytes, file, read = _nbytes(tensors[0]), files.get(tensors[0].file), 0
+    offsets = np.array([tensor.offset for tensor in tensors])
+    order = np.argsort(offsets, kind="stable")
+    out = np.empty((len(tensors), nbytes), np.uint8)
+    for places in _runs(offsets, order.tolist(), nbytes):
+        first = int(offsets[places[0]])
+        raw = np.empty(int(offsets[places[-1]]) + nbytes - first, np.uint8)
+        file.read(raw, first)
+        out[places] = _cut(raw, offsets[places] - first, nbytes)
+        read += len(raw)
+    return out, read
+
+
+def _runs(offsets: np.ndarray[tuple[int], np.dtype[np.int64]], order: list[int], nbytes: int) -> Iterator[list[int]]:
+    run: list[int] = []
+    for place in order:
+        near = not run or offsets[place] - offsets[run[-1]] <= nbytes + _NEAR
+        if not (near and (not run or offsets[place] + nbytes - offsets[run[0]] <= MOST_BYTES)):
+            yield run
+            run = []
+        run.append(place)
+    yield run
+
+
+def moments_of(values: Floats, rows: bool) -> list[Moments]:
+    """Moments of each tensor of [tensors, values]; `rows` says whether a tensor is one row, or none is looked at."""
+    finite = np.isfinite(values)
+    bad = ~finite.all(axis=1)
+    low = high = summed = values
+    if bad.any():
+        summed, low, high = (np.where(finite, values, other) for other in (0.0, inf, -inf))
+    nan = np.count_nonzero(np.isnan(values), axis=1)
+    infinite = values.shape[1] - np.count_nonzero(finite, axis=1) - nan
+    dead = constant = np.zeros(len(values), bool)
+    if rows:
+        constant = (values == values[:, :1]).all(axis=1)
+        dead = constant & (values[:, 0] == 0)
+        constant &= ~(dead | bad)
+    told = (
+        nan,
+        infinite,
+        np.count_nonzero(values == 0, axis=1),
+        dots(summed, np.ones((1, values.shape[1]))),
+        dots(summed, summed),
+        _smallest(low),
+        _largest(high),
+        dead,
+        constant,
+        bad & rows,
+    )
+    return [_moments(values.shape[1], int(rows), *each) for each in zip(*(part.tolist() for part in told), strict=True)]
+
+
+def _moments(
+    count: int,
+    rows: int,
+    nan: int,
+    infinite: int,
+    zeros: int,
+    total: float,
+    squares: float,
+    minimum: float,
+    maximum: float,
+    dead: bool,
+    constant: bool,
+    bad: bool,
+) -> Moments:
+    moments = Moments(count, nan, infinite, zeros, total, squares, minimum, maximum, rows)
+    if dead:
+        moments.dead_rows, moments.first_dead = 1, (0,)
+    if constant:
+        moments.constant_rows, moments.first_constant = 1, (0,)
+    if bad:
+        moments.nonfinite_rows, moments.first_nonfinite = 1, (0,)
+    return moments
+
+
+def _smallest(values: Floats) -> Floats:
+    """The minimum of each row, by its bits: -0.0 is below 0.0."""
+    bits = np.ascontiguousarray(values).view(np.uint64)
+    largest = bits.max(axis=1)
+    return np.where(largest >= _SIGN, largest, bits.min(axis=1)).view(np.float64)
+
+
+def _largest(values: Floats) -> Floats:
+    bits = np.ascontiguousarray(values).view(np.uint64)
+    highest = bits.view(np.int64).max(axis=1)
+    return np.where(highest >= 0, highest.view(np.uint64), bits.min(axis=1)).view(np.float64)
+
+
+def pairs_of(target: Floats, source: Floats, rows: bool) -> list[PairMeasures]:
+    """Measures of each pair of [tensors, values], as `reduce_numpy.pair` takes them of one row."""
+    count = target.shape[1]
+    finite = np.isfinite(target) & np.isfinite(source)
+    same = finite | (target == source) | (np.isnan(target) & np.isnan(source))
+    if not finite.all():
+        target, source = (np.where(finite, side, 0.0) for side in (target, source))
+    ones = np.ones((1, count))
+    differing = np.count_nonzero(target != source, axis=1)
+    error = target - source
+    target2, source2, cross = dots(target, target), dots(source, source), dots(target, source)
+    told = (
+        np.count_nonzero(finite, axis=1),
+        count - np.count_nonzero(same, axis=1),
+        differing,
+        dots(error, error),
+        source2,
+        target2,
+        cross,
+        dots(source, ones),
+        dots(target, ones),
+        np.abs(error).max(axis=1),
+        _cosines(target2, source2, cross, differing),
+    )
+    return [_measures(count, rows, *each) for each in zip(*(part.tolist() for part in told), strict=True)]
+
+
+def _cosines(target2: Floats, source2: Floats, cross: Floats, differing: Floats) -> Floats:
+    """Of each row; inf where both are zero."""
+    norms = np.sqrt(target2) * np.sqrt(source2)
+    cosines = np.where((target2 == 0) & (source2 == 0), np.inf, 0.0)
+    np.divide(cross, norms, out=cosines, where=norms > 0)
+    known = np.isfinite(cosines)
+    cosines[known & (differing == 0)] = 1.0
+    np.minimum(cosines, 1.0, out=cosines, where=known)
+    return cosines
+
+
+def _measures(
+    count: int,
+    rows: bool,
+    paired: int,
+    disagreeing: int,
+    differing: int,
+    squared: float,
+    source2: float,
+    target2: float,
+    cross: float,
+    source1: float,
+    target1: float,
+    largest: float,
+    cosine: float,
+) -> PairMeasures:
+    row = 0 if rows and differing else -1
+    measures = PairMeasures(
+        paired, count - paired, disagreeing, differing, squared, source2, target2, cross, source1, target1, largest, row
+    )
+    measures.rows = int(rows)
+    if rows and cosine < inf:
+        measures.min_row_cosine, measures.min_row, measures.worst_rows = cosine, 0, ((0, cosine),)
+    return measures
