@@ -85,8 +85,8 @@ class Group:
             source_values = _decoded(stored, pairings[0].source, engine)
             read += size
             several = moments_of(target, rows), moments_of(source_values, rows), pairs_of(target, source_values, rows)
-            for at, *each in zip(places, *several, strict=True):
-                found[at] = Found(*each)
+            for at, ours, theirs, pair in zip(places, *several, strict=True):
+                found[at] = Found(ours, theirs, pair)
         self.found = found
         return read
 
@@ -118,7 +118,8 @@ def _decoded(stored: Bytes, tensor: Tensor, engine: Decoders) -> Floats:
 
 def _cut(raw: Bytes, offsets: np.ndarray[tuple[int], np.dtype[np.int64]], nbytes: int) -> Bytes:
     """`nbytes` bytes at each offset, as rows."""
-    return raw[offsets[:, None] + np.arange(nbytes)]
+    cut: Bytes = raw[offsets[:, None] + np.arange(nbytes)]
+    return cut
 
 
 def _gathered(tensors: Sequence[Tensor], files: Files) -> tuple[Bytes, int]:
@@ -204,13 +205,13 @@ def _smallest(values: Floats) -> Floats:
     """The minimum of each row, by its bits: -0.0 is below 0.0."""
     bits = np.ascontiguousarray(values).view(np.uint64)
     largest = bits.max(axis=1)
-    return np.where(largest >= _SIGN, largest, bits.min(axis=1)).view(np.float64)
+    return np.asarray(np.where(largest >= _SIGN, largest, bits.min(axis=1)).view(np.float64))
 
 
 def _largest(values: Floats) -> Floats:
     bits = np.ascontiguousarray(values).view(np.uint64)
     highest = bits.view(np.int64).max(axis=1)
-    return np.where(highest >= 0, highest.view(np.uint64), bits.min(axis=1)).view(np.float64)
+    return np.asarray(np.where(highest >= 0, highest.view(np.uint64), bits.min(axis=1)).view(np.float64))
 
 
 def pairs_of(target: Floats, source: Floats, rows: bool) -> list[PairMeasures]:

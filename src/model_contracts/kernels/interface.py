@@ -10,7 +10,6 @@ from typing import Literal
 
 from model_contracts.artifact import Tensor
 
-
 #: Shared by the moments of all tensors that are no experts, of which there may be a hundred thousand.
 _NO_EXPERTS: Mapping[int, tuple[int, int]] = {}
 
