@@ -1,7 +1,7 @@
 """Owns tensors of few values: many are read at once, and those of one type and size are reduced as rows of one array.
 
 A header of a few megabytes declares a hundred thousand tensors. What one tensor costs by itself (a read, a turn, some
-twenty calls of numpy) is paid here once for hundreds; sums and extremes are those of `reduce_numpy`, bit for bit.
+twenty calls of numpy) is paid here once for hundreds; sums and extremes equal those of `reduce_numpy` to the last bit.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class Group:
             read += size
             several = moments_of(target, rows), moments_of(source_values, rows), pairs_of(target, source_values, rows)
             for at, ours, theirs, pair in zip(places, *several, strict=True):
-                found[at] = Found(ours, theirs, pair)
+                found[at] = Found(ours, ours if ours == theirs else theirs, pair)
         self.found = found
         return read
 

@@ -176,9 +176,11 @@ def _conclude(plan: Plan, seen: Sweep) -> None:
     for work in plan.works:
         for tensor, pairing, found in _found(work):
             _add(seen, found, pairing, tensor.name)
+        if isinstance(work, Group):
+            work.members, work.found = [], []
     for tensor, work in plan.twins:
         if work.found is not None:
-            _add(seen, Found(replace(work.found.moments)), None, tensor.name)
+            _add(seen, Found(work.found.moments), None, tensor.name)
     for name in plan.paired:
         if name not in seen.pairs:
             seen.uncompared.setdefault(name, "its values were not read")
@@ -204,7 +206,7 @@ def _add(seen: Sweep, found: Found, pairing: Pairing | None, name: str) -> None:
     moments = found.moments
     seen.values += moments.count
     if name in seen.moments:
-        _join(seen.moments[name], moments)
+        seen.moments[name] = _joined(seen.moments[name], moments)
         return
     seen.moments[name] = moments
     if found.pair is not None and found.source is not None and pairing is not None:
@@ -212,8 +214,9 @@ def _add(seen: Sweep, found: Found, pairing: Pairing | None, name: str) -> None:
         seen.source_moments.setdefault(pairing.source.name, found.source)
 
 
-def _join(first: Moments, more: Moments) -> None:
+def _joined(first: Moments, more: Moments) -> Moments:
     """Two tensors of one name: what is wrong with either shows; rows are named in the first only."""
+    joined = replace(first, minimum=min(first.minimum, more.minimum), maximum=max(first.maximum, more.maximum))
     for field in ("count", "nan", "infinite", "zeros", "total", "squares"):
-        setattr(first, field, getattr(first, field) + getattr(more, field))
-    first.minimum, first.maximum = min(first.minimum, more.minimum), max(first.maximum, more.maximum)
+        setattr(joined, field, getattr(first, field) + getattr(more, field))
+    return joined
