@@ -1,11 +1,13 @@
-# Two commands do all the set-up on a fresh machine: `make demo` and `make test`.
+# Three commands do all the set-up on a fresh machine: `make demo`, `make test`, and `make quick`, a part of it.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# One worker a core; what opens a runtime for a whole file stays on one worker (tests/conftest.py).
+PARALLEL ?= --numprocesses auto --dist loadgroup
 MODEL ?= tests/data/tiny-qwen2-Q4_K_M.gguf
 AGAINST ?= $(if $(filter tests/data/tiny-qwen2-Q4_K_M.gguf,$(MODEL)),tests/data/tiny-qwen2)
 
-.PHONY: demo test bench fuzz clean
+.PHONY: demo test quick bench fuzz clean
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -25,7 +27,10 @@ test: $(VENV)/tested  ## Everything that must hold before a merge
 	$(BIN)/ruff check src tests
 	$(BIN)/ruff format --check src tests
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
+
+quick: $(VENV)/tested  ## Unit tests, the laws of the house, and every broken and honest variant
+	$(BIN)/python -m pytest $(PARALLEL) tests/unit tests/architecture tests/acceptance/test_broken_variants.py
 
 bench:  ## Ratios against the tool a user would otherwise run, side by side; the wheel, installed as a user has it
 	$(PYTHON) -m venv $(VENV)-bench

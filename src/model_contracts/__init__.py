@@ -2,9 +2,11 @@
 
 The house, from the ground up; imports run downward only (import-linter holds it):
 
-* the nouns: `artifact`, `outcome`, `invariant`, `contract`, `family`, `playbook`, `decision`, … Typed, frozen, no I/O.
+* the nouns: `artifact`, `outcome`, `invariant`, `contract`, `family`, `keys`, `tokenization`, `scheme`, `playbook`, …
+  Typed, frozen, no I/O; `decision` is the one pure function from outcomes to the exit code.
 * `resources`, `log`, `paths`, `terminal`: shipped data, the log, the one module that builds every path, safe text.
 * `system`: what one system has and another lacks: cores, files by position, processes; asked nowhere else.
+* `door`, `placing`, `bounds`: the one way to open a file, the one way to put one in place, what a document may hold.
 * `kernels`: decode and reduce over blocks; one streaming pass gives moments, pair measures and digests.
 * `definitions`: YAML to typed objects that know the line they came from.
 * `formats`: a path to an Artifact, through bounded readers for safetensors, GGUF and .apr.
@@ -12,8 +14,8 @@ The house, from the ground up; imports run downward only (import-linter holds it
 * `anatomy`: what an artifact is beyond its container: family, canonical names, hyper-parameters, claims, pairing.
 * `converters`, `runtimes`: what turns an artifact into another, what executes one; ours, or a program told of in YAML.
 * `inference`: token ids and distributions compared: measures, budgets, sequential stopping, oracles.
-* `checks`: one file a kind; an Artifact (or two) to Comparisons. A check yields comparisons, never a bool.
-* `engine`: plan, run, `properties` (what is generated), evidence. Nothing compared is Skipped, never green.
+* `checks`: one file a kind; an Artifact (or two) to what was compared and what stays uncompared, never a bool.
+* `engine`: plan, run, `properties` (what is generated), evidence. What was compared in part is Skipped, never green.
 * `qualification`: a playbook, gate by gate: formats, modalities, conversions; why a gate does not hold.
 * `audit`: evidence, ours or of the founding system, read for lines that prove nothing.
 * `reporters`: evidence to text. `cli`: parses and prints, decides nothing.

@@ -67,6 +67,7 @@ def test_3_not_proven_where_a_bare_weights_file_has_nothing_beside_it(form: str,
     assert set(result.run["decision"]["decided_by"]) == {
         "G0-TENSOR-001", "G0-LAYOUT-001", "G0-INTEGRITY-CONFIG", "G0-EMBEDDING-001",
         "G0-TOKENIZER-001", "G0-TOKENIZER-002", "G0-TOKENIZER-003", "G0-TOKENIZER-004",
+        "G0-TOKENIZER-006",
     }  # fmt: skip
     assert result.gate("G0-VALIDATE-001")["compared"] == 2_875_648
 
@@ -80,13 +81,15 @@ def test_3_not_proven_where_a_contract_has_no_clause_that_applies(tmp_path: Path
     assert "nothing" in result.stdout.lower()
 
 
-def test_4_the_checker_is_broken_where_its_evidence_cannot_be_written(tmp_path: Path) -> None:
+def test_2_evidence_that_cannot_be_written_is_said_before_anything_is_read(
+    tmp_path: Path,
+) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     (folder / "evidence.json").mkdir()
     result = contracts("check", TINY, "-o", folder)
-    assert result.code == 4
-    assert "out: evidence is not written: is a directory" in result.stderr
+    assert result.code == 2
+    assert "out/evidence.json: it exists already; --force replaces" in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -80,7 +80,7 @@ def test_an_honest_conversion_of_another_family_answers_as_its_file_holds(llama:
 
 
 @pytest.mark.parametrize(
-    ("name", "file"), [("two-layers-swapped", "qwen2"), ("f07-theta-ten-thousand", "llama")], ids=lambda value: value
+    ("name", "file"), [("f03-norms-given-one", "qwen2"), ("f07-theta-ten-thousand", "llama")], ids=lambda value: value
 )
 def test_a_broken_conversion_is_falsified_at_a_prompt_and_a_position(
     name: str, file: str, tmp_path: Path, request: pytest.FixtureRequest
@@ -100,7 +100,7 @@ def test_a_broken_conversion_is_falsified_at_a_prompt_and_a_position(
 
 
 def test_what_was_falsified_is_replayed_from_the_evidence_and_the_golden_file(qwen2: Path, tmp_path: Path) -> None:
-    target = VARIANTS["two-layers-swapped"].make(tmp_path).path
+    target = VARIANTS["f03-norms-given-one"].make(tmp_path).path
     kept = tmp_path / "evidence"
     done = contracts("check", target, "--golden", qwen2, "--only", GATE, "-o", kept)
     assert done.code == 1, done.stderr

@@ -87,6 +87,14 @@ def _tools_branch(folder: Path) -> CheckArguments:
     return CheckArguments(model.write(folder / "tiny-qwen2-Q8_0.gguf"), source)
 
 
+def _named_template(folder: Path) -> CheckArguments:
+    """A template for tools under a name of its own, which is not in the folder that takes the source's place."""
+    source = copied(QWEN2, folder, "source")
+    (source / "additional_chat_templates").mkdir()
+    (source / "additional_chat_templates" / "tool_use.jinja").write_text(_TOOLS, "utf-8")
+    return CheckArguments(QWEN2, source)
+
+
 def _apr_tokens(model: Any) -> None:
     tokens = model.metadata["tokenizer.vocabulary"]
     tokens[500], tokens[501] = tokens[501], tokens[500]
@@ -191,6 +199,11 @@ VARIANTS: tuple[Variant, ...] = (
         "f17-template-deleted-from-a-directory",
         directory(LLAMA, lambda target: (target / "chat_template.jinja").unlink(), LLAMA),
         seen(SAME_TEMPLATE, "chat_template", observed=None),
+    ),
+    broken(
+        "f17-named-template-lost",
+        _named_template,
+        seen(SAME_TEMPLATE, "named_chat_template", key="chat_template.tool_use", observed=None),
     ),
     broken(
         "f17-tools-branch-removed",

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
-from math import isnan
+from math import isclose, isnan
 from typing import Any, Literal
 
 from model_contracts.anatomy.hyperparameters import Number, default
@@ -97,7 +97,7 @@ class Side:
                     continue
                 there = normal(there, value)
                 if name in found:
-                    if there == found[name].value:
+                    if _alike(there, found[name].value):
                         self._again.add(key)
                     continue
                 self._claimed.add(key)
@@ -150,6 +150,12 @@ def normal(value: Plain, line: Value) -> Plain | None:
         return parts
     value = _word(value, line)
     return None if _silent(value, line) else value
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether two spellings say the same: one container keeps a number in 32 and in 64 bits."""
+    numbers = all(isinstance(value, float) for value in (one, other))
+    return isclose(one, other, rel_tol=1e-6) if numbers else bool(one == other)
 
 
 def _word(value: Any, line: Value) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
@@ -46,7 +46,8 @@ def storage(artifact: Artifact) -> Storage:
     groups = _Parts.of(schemes).groups(artifact.tensors)
     files = Files()
     try:
-        found = [_weight(module, parts, declared, schemes, files) for module, parts in groups.items()]
+        known: _Known = {}
+        found = [_weight(module, parts, declared, schemes, files, known) for module, parts in groups.items()]
     finally:
         files.close()
     weights = tuple(weight for weight in found if weight is not None)
@@ -110,7 +111,10 @@ class _Choice:
     scheme: Scheme
     layout: StorageLayout
     block: Quantisation | None
-    score: tuple[int, int] = field(default=(0, 0))
+
+
+#: What was chosen for modules whose parts bear the same ends and types, under the same settings.
+_Known = dict[tuple[object, ...], tuple["_Choice", bool] | None]
 
 
 def _weight(
@@ -119,20 +123,31 @@ def _weight(
     declared: Sequence[Quantisation],
     schemes: Sequence[Scheme],
     files: Files,
+    known: _Known,
 ) -> PackedWeight | None:
     """The packed weight of a module, in the layout that explains most of its parts; None where it is a plain one."""
     if parts.keys() <= {".weight"} and all(tensor.dtype in _FLOATS for tensor in parts.values()):
         return None
+    entries = tuple(id(block.of(module)) for block in declared)
+    key = (*entries, *sorted((end, tensor.dtype) for end, tensor in parts.items()))
+    if key not in known:
+        known[key] = _chosen(module, parts, declared, schemes)
+    if (chosen := known[key]) is None:
+        return None
+    best, certain = chosen
+    return packed_weight(module, parts, best.scheme, best.layout, best.block, files, certain)
+
+
+def _chosen(
+    module: str, parts: dict[str, Tensor], declared: Sequence[Quantisation], schemes: Sequence[Scheme]
+) -> tuple[_Choice, bool] | None:
     choices = [choice for choice in _choices(module, declared, schemes) if _shown(choice, parts)]
     if not choices:
         return None
     # What is declared and may be meant stands; another layout is looked for only where it cannot be.
     choices = [choice for choice in choices if choice.block is not None] or choices
-    for choice in choices:
-        choice.score = _score(choice, parts)
-    best = max(choices, key=lambda choice: choice.score)
-    certain = best.block is not None or len(choices) == 1
-    return packed_weight(module, parts, best.scheme, best.layout, best.block, files, certain)
+    best = max(choices, key=lambda choice: _score(choice, parts))
+    return best, best.block is not None or len(choices) == 1
 
 
 def _choices(module: str, declared: Sequence[Quantisation], schemes: Sequence[Scheme]) -> Iterator[_Choice]:

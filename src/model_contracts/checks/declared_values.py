@@ -115,7 +115,11 @@ def _lost(name: str, theirs: Said, pair: Pair) -> Iterator[Comparison | Uncompar
     assumed = target.numbers.get(name, pair.target.keys.defaults.get(name) if target.kind == "config" else None)
     keys = target.spelled(line)
     holds = assumed is not None and same(assumed, theirs.value, pair.relative)[0]
-    if not holds and not keys and _published(theirs.place.key, theirs.value, target):
+    if (
+        not holds
+        and not keys
+        and any(_published(key, theirs.value, target) for key in (theirs.place.key, *line.config))
+    ):
         holds, assumed = True, _scalar(theirs.value)
     if not holds and not keys and (_made_of_others(name, pair) or _compared_elsewhere(name, theirs, pair)):
         return
@@ -154,7 +158,7 @@ def _invented(name: str, ours: Said, pair: Pair) -> Iterator[Comparison | Uncomp
     holds = assumed is not None and same(ours.value, assumed, pair.relative)[0]
     if not holds and not ours.enabled and (isinstance(ours.value, str) or _published(name, ours.value, source)):
         return
-    if not holds and _published(ours.place.key, ours.value, source):
+    if not holds and any(_published(key, ours.value, source) for key in (ours.place.key, *line.config)):
         holds, assumed = True, _scalar(ours.value)
     keys = source.spelled(line)
     if not holds and not ours.enabled and not keys:

@@ -38,6 +38,8 @@ def _sizes(view: View) -> Comparisons:
             yield _comparison(view, name, "declared", None, False, note=_undeclared(view, name, parameter))
     yield from _counts(view)
     yield from _layers(view)
+    if view.by_canonical.get("token_embd.weight") is None:
+        yield Uncompared(count=2, reason="there is no token embedding to hold vocab_size and hidden_size to")
     yield from _against_embedding(view)
     yield from _against_each_other(view)
 

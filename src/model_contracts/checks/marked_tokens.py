@@ -37,6 +37,7 @@ def marked_tokens(examination: Examination, parameters: NoParameters, where: Whe
     yield from _bytes(tokenizer, types)
     for at, role in marked.items():
         if at >= len(types):
+            yield Uncompared(place=place.model_copy(update={"token": at}), reason=f"the {role} has no type")
             continue
         kind, text = int(types[at]), tokenizer.stored(at)
         holds = kind != _NORMAL

@@ -36,14 +36,21 @@ def pair_hyperparameters(examination: Examination, parameters: Parameters, where
     pair = pair_of(target, source, parameters.relative, where("relative"))
     scaled = _scaled_by_tensor(target, source)
     for name in pair.target.table:
-        elsewhere = name in _ELSEWHERE and (pair.across or name not in pair.target.said)
-        if not elsewhere and not (name in _SCALING and scaled):
+        if not _elsewhere(name, pair) and not (name in _SCALING and scaled):
             yield from compare_value(name, pair)
     yield from compare_rest(pair)
     yield from parts_kept(target, source)
     if not pair.across and pair.target.kind == "config":
         yield from compare_rest(pair_of(target, source, parameters.relative, where("relative"), "generation_config"))
     yield from same_special_ids(target, source)
+
+
+def _elsewhere(name: str, pair: Pair) -> bool:
+    """Whether a value is compared by its meaning: only config.json has a default for the tie, others go by the head."""
+    if name not in _ELSEWHERE:
+        return False
+    one_says = name not in pair.target.said or (pair.target.kind != "config" and name not in pair.source.said)
+    return pair.across or one_says
 
 
 def pair_of(target: View, source: View, relative: float, bound_from: str, document: Any = "config") -> Pair:

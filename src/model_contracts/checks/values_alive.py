@@ -34,7 +34,12 @@ def values_alive(examination: Examination, parameters: Parameters, where: Where)
         if name in view.storage.parts:
             continue
         tensor = view.artifact.tensors[name]
-        if not moments.finite or tensor.type.kind not in ("float", "quantised"):
+        if tensor.type.kind not in ("float", "quantised"):
+            continue
+        if not moments.finite:
+            if moments.count:
+                place = Place(file=tensor.file.name, tensor=name)
+                yield Uncompared(place=place, count=moments.count, reason="no value of it is finite")
             continue
         canonical = view.canonical[name]
         role = view.role(canonical) if canonical is not None else None

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from model_contracts import paths
 from model_contracts.outcome import Place, Uncompared
@@ -143,4 +144,28 @@ def _run(strategy: SearchStrategy[T], attempt: Callable[[T], None], examples: in
     def one(value: T) -> None:
         attempt(value)
 
-    one()
+    with _no_constants_of_ours():
+        one()
+
+
+@contextmanager
+def _no_constants_of_ours() -> Iterator[None]:
+    """Keep Hypothesis from strewing in numbers and texts that it reads in the source of what is loaded of a checkout.
+
+    Its inputs would depend on our own code, and on which of our modules the command has loaded by then.
+    """
+    from hypothesis.internal.conjecture import providers
+
+    inner: Any = providers
+    theirs = getattr(inner, "_get_local_constants", None)
+    if theirs is None:  # a version of Hypothesis that does not
+        yield
+        return
+    none = inner.Constants()
+    inner._get_local_constants = lambda: none
+    inner.CONSTANTS_CACHE.cache.clear()
+    try:
+        yield
+    finally:
+        inner._get_local_constants = theirs
+        inner.CONSTANTS_CACHE.cache.clear()

@@ -28,17 +28,21 @@ _CLASSES = (
     _Class(
         "container", ("G0-CONTAINER-*", "F-CONTRACT-I3-001", "F-CONTRACT-I3-002"), "writes a file that readers refuse"
     ),
-    _Class("types", ("F-CONTRACT-I3-004", "F-CONTRACT-I3-003", "G0-LABEL-*"), "changes element types unasked"),
+    _Class(
+        "types",
+        ("F-CONTRACT-I3-004", "F-CONTRACT-I3-003", "G0-LABEL-*", "G0-STORAGE-*"),
+        "changes element types unasked",
+    ),
     _Class(
         "tensors",
         ("F-CONTRACT-I2-*", "G0-TENSOR-*", "G0-LAYOUT-*", "G0-EMBEDDING-*"),
         "loses, adds or reshapes tensors",
     ),
-    _Class("values", ("F-CONTRACT-I4-*", "G0-VALIDATE-*"), "changes values"),
-    _Class("tokenizer", ("F-CONTRACT-I5-*", "G0-TOKENIZER-00[123]"), "loses or changes the tokenizer"),
+    _Class("values", ("F-CONTRACT-I4-*", "G0-VALIDATE-*", "G0-LAYERS-*"), "changes values"),
+    _Class("tokenizer", ("F-CONTRACT-I5-*", "G0-TOKENIZER-00[12368]"), "loses or changes the tokenizer"),
     _Class(
         "configuration",
-        ("F-CONTRACT-I3-00[56]", "G0-INTEGRITY-*", "G0-TOKENIZER-00[45]"),
+        ("F-CONTRACT-I3-00[56]", "G0-INTEGRITY-*", "G0-TOKENIZER-00[457]"),
         "changes or invents configuration values",
     ),
 )
@@ -201,6 +205,8 @@ def _spoken_by(comparison: Comparison, *, by_gate: bool) -> tuple[str, ...] | No
         return ("tensors",) if words[0] == words[1] else ("tensors", *_types(*words))
     if comparison.measure == "gate":
         gate = comparison.place.key or ""
+        if fnmatchcase(gate, "G0-SOURCE-*"):
+            return ("container",)  # what it was made of is broken: the conversion before it wrote that
         found = next((c.key for c in _CLASSES if any(fnmatchcase(gate, pattern) for pattern in c.gates)), None)
         return _OF_GATES.get(found, (found,)) if found is not None else None
     if comparison.measure == "chat_template":

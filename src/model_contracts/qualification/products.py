@@ -89,7 +89,14 @@ def make(
 
 def hold(settled: Settled, artifact: Artifact, before: Artifact, chain: Chain) -> Product:
     """Examine an artifact against what it was made of."""
-    request = CheckRequest(paths=(artifact.path,), against=before.path, contract="conversion", dtype=settled.dtype)
+    request = CheckRequest(
+        paths=(artifact.path,),
+        against=before.path,
+        contract="conversion",
+        dtype=settled.dtype,
+        # What was made on the way is held to its container where it was made, and is blamed on that conversion.
+        skip=("G0-SOURCE-*",) if len(chain) > 2 else (),
+    )
     examination = examination_of(request, artifact, before, None)
     outcomes = tuple(examine(plan(request, artifact.path), examination, request))
     found = causes.of_conversion(

@@ -16,18 +16,21 @@ from model_contracts.terminal import plural, safe
 _GRAVITY = (
     ("G0-CONTAINER-*", "F-CONTRACT-I3-001", "F-CONTRACT-I3-002"),
     ("G0-SOURCE-*",),
+    ("G0-STORAGE-*",),
     ("F-CONTRACT-I2-*", "G0-TENSOR-*", "G0-LAYOUT-*", "G0-EMBEDDING-*"),
-    ("F-CONTRACT-I4-*", "G0-VALIDATE-*"),
+    ("F-CONTRACT-I4-*", "G0-VALIDATE-*", "G0-LAYERS-*"),
     ("F-CONTRACT-I5-*", "G0-TOKENIZER-*"),
     ("F-CONTRACT-I3-005", "F-CONTRACT-I3-006", "G0-INTEGRITY-*"),
     ("F-CONTRACT-I3-*", "G0-LABEL-*"),
 )
-_TENSORS, _VALUES, _CONFIGURATION = 2, 3, 5
+_TENSORS, _VALUES, _CONFIGURATION = 3, 4, 6
 #: Measures that explain a whole file: names of another model, a prefix of every name.
 _OF_ALL = ("architecture", "tensor_prefix")
 _EXPLAINS = re.compile(r"^(?P<what>.+?) explains (?P<how>it|most of it): (?P<numbers>.+)$", re.DOTALL)
 #: They differ wherever values do, and do not say how.
 _MOMENTS = ("mean", "std", "minimum", "maximum")
+#: A tensor that is not there.
+_LOST = ("tensor_present", "tensor_missing")
 #: Numbers of one thing: values that are others.
 _DIFFERS = ("relative_rmse", "row_cosine", "gain", "offset", "max_error", "differing_values", *_MOMENTS)
 
@@ -67,6 +70,8 @@ class _Sign:
         if match := _EXPLAINS.match(self.comparison.note or ""):
             return (gravity(self), re.sub(r"\d+|\(.*\)", "#", match["what"]))
         differs = gravity(self) == _VALUES and self.comparison.measure in _DIFFERS
+        if self.comparison.measure in _LOST and self.comparison.observed in (None, "missing"):
+            return (gravity(self), "lost")  # told by the family and by the source
         return (gravity(self), "values" if differs else self.comparison.measure)
 
 
@@ -142,7 +147,7 @@ def _moments(sign: _Sign) -> bool:
 
 
 def _likely(seen: list[_Sign]) -> Likely:
-    places = dict.fromkeys(str(s.comparison.place.tensor or s.comparison.place) for s in seen)
+    places = dict.fromkeys(s.comparison.place.tensor or str(s.comparison.place) for s in seen)
     return Likely(_statement(seen[0], len(places)), tuple(dict.fromkeys(s.gate for s in seen)), seen[0].comparison)
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
+
 import pytest
 from hypothesis import strategies as st
+from hypothesis.internal.conjecture import providers
 
 from model_contracts.engine import search as searching
 from model_contracts.engine.properties import shortest as shortening
@@ -42,6 +46,24 @@ def test_the_same_seed_finds_and_shrinks_the_same_input_however_slow_an_evaluati
     slow_down(monkeypatch)
     assert search(st.lists(st.integers(0, 500)), holds, 500, 7) == fast
     assert len(fast.counterexample) == 3
+
+
+def test_what_is_generated_does_not_depend_on_which_modules_are_loaded(monkeypatch):
+    """Hypothesis draws from constants in the source of modules that are loaded from a checkout."""
+
+    def drawn():
+        seen = []
+        search(st.text() | st.integers(), lambda value: seen.append(value) or True, 200, 3)
+        return seen
+
+    before = drawn()
+    module = ModuleType("loaded_meanwhile")
+    module.__file__ = "/somewhere/of/ours.py"
+    monkeypatch.setitem(sys.modules, "loaded_meanwhile", module)
+    monkeypatch.setattr(providers, "is_local_module_file", lambda path: True)
+    monkeypatch.setattr(providers, "constants_from_module", lambda module: providers.Constants(strings=["constant"]))
+    assert drawn() == before
+    assert "constant" not in before
 
 
 def test_a_time_budget_that_ends_the_search_never_leaves_another_counterexample(monkeypatch):

@@ -64,6 +64,11 @@ def test_a_cause_has_its_statement_component_gates_evidence_and_command():
     assert "   suspected    runtime (warnings only)\n" in shown
 
 
+def test_the_headline_names_every_cause_of_what_must_hold():
+    head = " ".join(text(forty_five()).split("\n1. ", 1)[0].split())
+    assert "causes: the GGUF has no tokenizer; 28 of 51" in head
+
+
 @pytest.mark.parametrize("width", [60, 80, 120])
 def test_a_command_is_never_folded(width):
     assert f"   reproduce    {TOKENIZER.reproduction}\n" in text(forty_five(), width=width)

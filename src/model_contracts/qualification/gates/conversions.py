@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from model_contracts.checks.interface import NoParameters, Skip
+from model_contracts.checks.interface import Comparisons, NoParameters, Skip
 from model_contracts.outcome import Comparison, Record, Scenario
 from model_contracts.playbook import ContainerFormat
 from model_contracts.qualification import products
@@ -30,7 +30,7 @@ def _where(settled: Settled, parameters: OneChain) -> Iterator[tuple[Scenario, t
         yield Scenario(format=chain[-1], chain=chain), (chain, chain[:-1], settled.base(parameters.chain[0]))
 
 
-def conversion(workshop: Workshop, step: Step, parameters: OneChain, seeing: Seeing) -> Iterator[Comparison]:
+def conversion(workshop: Workshop, step: Step, parameters: OneChain, seeing: Seeing) -> Comparisons:
     """Compare one conversion's end with its beginning: the contract of conversions, then what both answer."""
     chain = step.chains[0]
     seeing.subject, seeing.against = chain, chain[:-1]
@@ -39,7 +39,7 @@ def conversion(workshop: Workshop, step: Step, parameters: OneChain, seeing: See
     yield from same_answers(workshop, chain[:-1], chain)
 
 
-def round_trip(workshop: Workshop, step: Step, parameters: OneChain, seeing: Seeing) -> Iterator[Comparison]:
+def round_trip(workshop: Workshop, step: Step, parameters: OneChain, seeing: Seeing) -> Comparisons:
     """Compare the end of a chain with the artifact that it began with, under the contract of conversions."""
     chain, begin = step.chains[0], step.chains[2]
     seeing.subject, seeing.against = chain, begin
@@ -59,7 +59,7 @@ def _recipes(settled: Settled, parameters: NoParameters) -> Iterator[tuple[Scena
         yield Scenario(format="gguf", chain=(settled.source, "gguf")), (settled.base(settled.source),)
 
 
-def quantised(workshop: Workshop, step: Step, parameters: NoParameters, seeing: Seeing) -> Iterator[Comparison]:
+def quantised(workshop: Workshop, step: Step, parameters: NoParameters, seeing: Seeing) -> Comparisons:
     """Have each quantisation of the playbook written, and compare it with the source under its recipe's budgets."""
     unproven: Skip | None = None
     for recipe in workshop.settled.quantisations:
@@ -82,14 +82,14 @@ def quantised(workshop: Workshop, step: Step, parameters: NoParameters, seeing: 
         raise unproven
 
 
-def _named(recipe: str, comparisons: Iterator[Comparison]) -> Iterator[Comparison]:
+def _named(recipe: str, comparisons: Comparisons) -> Comparisons:
     """Comparisons of several files, each with the recipe that was asked of it."""
     for comparison in comparisons:
         place = comparison.place.model_copy(update={"key": f"{recipe} · {comparison.place.key or ''}".rstrip(" ·")})
         yield comparison.model_copy(update={"place": place})
 
 
-def answers_kept(workshop: Workshop, step: Step, parameters: OneChain, seeing: Seeing) -> Iterator[Comparison]:
+def answers_kept(workshop: Workshop, step: Step, parameters: OneChain, seeing: Seeing) -> Comparisons:
     """Compare what a conversion's end answers with what its beginning answers."""
     chain = step.chains[0]
     seeing.subject, seeing.against = chain, chain[:-1]

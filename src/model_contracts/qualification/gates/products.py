@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 
 from model_contracts.artifact import Artifact
-from model_contracts.checks.interface import CannotWork, Skip, missing_input
-from model_contracts.outcome import Comparison, Evidence, Place, Verdict
+from model_contracts.checks.interface import CannotWork, missing_input
+from model_contracts.outcome import Comparison, Evidence, Place, Uncompared, Verdict
 from model_contracts.qualification.interface import Chain
 from model_contracts.qualification.products import Product
 from model_contracts.qualification.workshop import Workshop
@@ -48,14 +48,15 @@ def refused(product: Product, asked: str) -> Iterator[Comparison]:
     )
 
 
-def examined(outcomes: Evidence) -> Iterator[Comparison]:
-    """Compare every gate that an artifact owes with Corroborated. Raises Skip where one could not be proven."""
-    unproven = []
+def examined(outcomes: Evidence) -> Iterator[Comparison | Uncompared]:
+    """Compare every gate that an artifact owes with Corroborated; one that could not be proven stays uncompared."""
     for outcome in outcomes:
         if outcome.force != "must" or outcome.skip_cause == "not_owed":
             continue
         if outcome.outcome is Verdict.SKIPPED:
-            unproven.append(outcome)
+            missed = max(outcome.owed - outcome.compared, 1)
+            reason = outcome.reason.removeprefix(f"{outcome.title}: ")[:300]
+            yield Uncompared(place=Place(key=outcome.gate_id), count=missed, reason=reason)
             continue
         if outcome.outcome in _BAD and outcome.violated:
             yield from [comparison for comparison in outcome.comparisons if not comparison.holds][:_REPEATED]
@@ -67,9 +68,4 @@ def examined(outcomes: Evidence) -> Iterator[Comparison]:
             holds=outcome.outcome is Verdict.CORROBORATED,
             count=max(outcome.compared, 1),
             note=outcome.reason[:300],
-        )
-    if unproven:
-        raise Skip(
-            unproven[0].skip_cause or "missing_input",
-            f"{', '.join(outcome.gate_id for outcome in unproven)}: {unproven[0].reason}",
         )

@@ -1,0 +1,100 @@
+"""What a check owes and passes over is told: each silent `continue` and early `return` that is left has its reason."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+CHECKS = Path(__file__).resolve().parents[2] / "src" / "model_contracts" / "checks"
+
+#: Function to how many silent ways out it has, and why nothing that is owed is lost by them.
+REMAINING: dict[str, tuple[int, str]] = {
+    "chat_template.one_template": (1, "the first home of a template is what the others are compared with"),
+    "claimed_types._fallbacks": (1, "no tensor fell back: there is no share to tell"),
+    "claimed_types._bits_per_weight": (1, "a figure is published for large models only; types are compared one by one"),
+    "declared_parts._prediction": (1, "no layer of multi-token prediction is declared"),
+    "declared_parts._per_layer": (1, "the key is no array, or no number of layers is declared to hold it to"),
+    "declared_values._lost": (2, "the number of tokens stands for it, or other keys that it is made of are compared"),
+    "declared_values._invented": (2, "it is switched off, or stands in the published config that is carried along"),
+    "declared_values.compare_rest": (1, "neither side declares it"),
+    "declared_values._without_counterpart": (1, "it is null, or a part of a sentence model that is compared itself"),
+    "elementwise._compare": (1, "the slope of a constant tensor is not defined; five other measures are"),
+    "elementwise._finite": (1, "every value is finite on both sides"),
+    "family_tensors._owed": (1, "the family does not require it"),
+    "hyperparameters._against_embedding": (1, "no embedding with two axes: the caller tells that it is missing"),
+    "interface.unread": (1, "it was read, or has no bytes or no values"),
+    "marked_tokens._marked": (1, "the text is no marker"),
+    "marked_tokens._bytes": (1, "only SentencePiece vocabularies have byte tokens"),
+    "pair_special_ids._every_end": (1, "one end of sequence is compared by its id; a GGUF has room for one"),
+    "rows_in_use.rows_in_use": (1, "no tokenizer says which rows are in use; the share of dead rows is compared"),
+    "sentence_parts.parts_kept": (1, "a folder keeps its parts in folders of their own"),
+    "special_ids._generation": (1, "it is no end of sequence"),
+    "storage._complete": (1, "the layout does not owe that part"),
+    "storage._shapes": (1, "a part that is missing is told of by the companions; others have no shape to hold to"),
+    "storage._state": (2, "the layout keeps no state, or the state says nothing of that member"),
+    "storage._ignored": (1, "the configuration has no list of modules"),
+    "storage._covered": (1, "the method leaves layers out by design, or packs nothing"),
+    "tokenizer_flags._types": (1, "published files keep no token types"),
+    "tokenizer_flags._flag": (1, "no side declares it and both readers assume the same"),
+    "tokenizer_flags._pre_tokenizer": (
+        3,
+        "compared as a section, cut by marks and scores, or .apr has no place for it",
+    ),
+    "tokenizer_pair._scores": (2, "the kind has no scores, or its merges are held to them by another gate"),
+    "tokenizer_sections.same_treatment": (2, "between published files each section is compared by itself"),
+    "tokenizer_sections._options": (1, ".apr has no place for them"),
+    "tokenizer_sections._template": (1, "the post-processor puts nothing around a text"),
+    "values_alive.values_alive": (3, "parts of packed weights, integers, and tensors that were told of as a whole"),
+    "values_alive._subnormal": (1, "a normal number is among the values"),
+    "values_alive._experts": (1, "it is no stack of experts"),
+    "values_finite.values_finite": (2, "it has no value, or holds packed integers"),
+}
+
+
+def silent(tree: ast.AST) -> Iterator[str]:
+    """The generator functions that go on or end early without a word, once for each place."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    for function in functions:
+        own = list(_own(function))
+        if not any(isinstance(node, ast.Yield | ast.YieldFrom) for node in own):
+            continue
+        for node in (function, *own):
+            for body in (getattr(node, part, []) for part in ("body", "orelse")):
+                if isinstance(body, list) and any(_way_out(one) for one in body):
+                    told = any(isinstance(n, ast.Yield | ast.YieldFrom) for one in body for n in ast.walk(one))
+                    if not told:
+                        yield function.name
+
+
+def _own(node: ast.AST) -> Iterator[ast.AST]:
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.FunctionDef | ast.Lambda):
+            yield child
+            yield from _own(child)
+
+
+def _way_out(node: ast.AST) -> bool:
+    return isinstance(node, ast.Continue) or (isinstance(node, ast.Return) and node.value is None)
+
+
+def found() -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for path in sorted(CHECKS.glob("*.py")):
+        module = path.name.removesuffix(".py")
+        counts.update(f"{module}.{name}" for name in silent(ast.parse(path.read_text("utf-8"))))
+    return counts
+
+
+def test_nothing_is_passed_over_in_silence_but_for_a_reason_that_stands_here() -> None:
+    assert dict(found()) == {name: count for name, (count, _) in REMAINING.items()}
+    assert all(reason.strip() for _, reason in REMAINING.values())
+
+
+def test_a_new_silent_way_out_would_be_seen_and_a_told_one_is_none() -> None:
+    quiet = "def check(x):\n    for t in x:\n        if not t:\n            continue\n        yield t\n"
+    told = quiet.replace("            continue", "            yield Uncompared(t)\n            continue")
+    early = "def check(x):\n    if not x:\n        return\n    yield x\n"
+    assert list(silent(ast.parse(quiet))) == list(silent(ast.parse(early))) == ["check"]
+    assert list(silent(ast.parse(told))) == []
