@@ -52,11 +52,9 @@ def _of_family(view: View, family: Family) -> Iterator[Draft]:
     allowed = set(family.converter_only)
     strangers = []
     for own, known in view.canonical.items():
-        if known is None:
-            strangers.append(own)
-            continue
-        bare, layer = template(known)
-        seen[bare][layer] += 1
+        bare, layer = template(known or "")
+        if known is not None:
+            seen[bare][layer] += 1
         if known not in allowed and family.tensors.get(bare) is None:
             strangers.append(own)
     for refused in view.refused:

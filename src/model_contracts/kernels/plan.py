@@ -3,87 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from math import inf
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 from model_contracts.artifact import Tensor
 from model_contracts.kernels.blocks import READ_BYTES, Cut, Layout, logical_columns
-from model_contracts.kernels.few import Found, Group, is_few
+from model_contracts.kernels.few import Group, is_few
 from model_contracts.kernels.interface import Pairing, Problem, Sweep, SweepRequest
 from model_contracts.kernels.reads import File, Files, ReadFailed
 from model_contracts.kernels.sides import Decoders, Side
 from model_contracts.kernels.tallies import Tally
+from model_contracts.kernels.work import Chunk, Digest, Work
 
 #: Bytes of tensors that share them are read again for each, but a file's bytes at most this often in all.
 MOST_OFTEN = 8
-
-
-@dataclass(slots=True)
-class Digest:
-    """The digest of one file as it grows; `turn` is free when the chunk before has been added."""
-
-    path: Path
-    hash: Any
-    turn: Lock = field(default_factory=Lock)
-    whole: bool = True
-
-
-@dataclass(slots=True)
-class Work:
-    """One tensor of the pass: its sides, how it is cut, and what has been seen of it.
-
-    Once the last of its values is taken only what was found is kept: a file may have a hundred thousand tensors.
-    """
-
-    tensor: Tensor
-    sides: tuple[Side, ...]
-    columns: int
-    cut: Cut | None
-    tally: Tally | None
-    pairing: Pairing | None
-    failed: bool = False
-    found: Found | None = None
-
-    @property
-    def threshold(self) -> float:
-        """The cosine from which a row need not be named (a work that is given up needs none)."""
-        tally = self.tally
-        return tally.pair.threshold if tally is not None and tally.pair is not None else -inf
-
-    def conclude(self) -> None:
-        """Keep what the tally says, and let go of what it took."""
-        tally = self.tally
-        if tally is None or self.failed:
-            return
-        source = pair = None
-        if tally.pair is not None and tally.source is not None:
-            source, pair = tally.source.moments(self.sides[1].source_row), tally.pair.measures()
-        self.found = Found(tally.target.moments(), source, pair)
-        self.tally, self.cut, self.sides = None, None, ()
-
-
-@dataclass(slots=True)
-class Chunk:
-    """Bytes to read at once. With `work`, they hold values start..stop-1 of its target.
-
-    `fresh` bytes at the end are new to the digest; the chunk adds them when `before` is free, then frees `after`.
-    """
-
-    file: File
-    offset: int
-    size: int
-    work: Work | None = None
-    group: Group | None = None
-    start: int = 0
-    stop: int = 0
-    place: int = 0
-    digest: Digest | None = None
-    fresh: int = 0
-    before: Lock | None = None
-    after: Lock | None = None
 
 
 class Plan:

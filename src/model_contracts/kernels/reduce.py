@@ -7,10 +7,10 @@ import numpy as np
 from model_contracts.kernels import totals as at
 from model_contracts.kernels.blocks import LARGEST_BLOCK, pieces
 from model_contracts.kernels.engines import Engine
-from model_contracts.kernels.plan import Work
 from model_contracts.kernels.sides import Side
 from model_contracts.kernels.tallies import FIRST, Part, Partial, SidePart
 from model_contracts.kernels.totals import Bytes, SideScratch, Values
+from model_contracts.kernels.work import Work
 
 _ROWS = 64 * 1024
 

@@ -15,10 +15,11 @@ from model_contracts.artifact import Tensor
 from model_contracts.kernels.engines import Engine, choose
 from model_contracts.kernels.few import Found, Group
 from model_contracts.kernels.interface import Moments, Pairing, Sweep, SweepRequest
-from model_contracts.kernels.plan import Chunk, Plan, Work
+from model_contracts.kernels.plan import Plan
 from model_contracts.kernels.reads import Files, ReadFailed
 from model_contracts.kernels.reduce import Bench
 from model_contracts.kernels.totals import Bytes
+from model_contracts.kernels.work import Chunk, Work
 from model_contracts.system.cores import cores
 
 #: More threads than this gain nothing (memory is what limits) and cost buffers.
