@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from threading import Lock
 
 from model_contracts.artifact import Tensor
-from model_contracts.kernels.blocks import READ_BYTES, Cut, Layout, logical_columns
+from model_contracts.kernels.blocks import Cut, Layout, logical_columns
 from model_contracts.kernels.few import Group, is_few
 from model_contracts.kernels.interface import Pairing, Problem, Sweep, SweepRequest
 from model_contracts.kernels.reads import File, Files, ReadFailed
 from model_contracts.kernels.sides import Decoders, Side
 from model_contracts.kernels.tallies import Tally
-from model_contracts.kernels.work import Chunk, Digest, Work
+from model_contracts.kernels.work import Chunk, Digest, Work, chunks_of, gap, take_turn
 
 #: Bytes of tensors that share them are read again for each, but a file's bytes at most this often in all.
 MOST_OFTEN = 8
@@ -76,15 +75,15 @@ class Plan:
         for work in self._together(file, budget):
             first = work.start if isinstance(work, Group) else work.sides[0].span(0, 1)[0]
             if digest is not None and first > position:
-                yield from _gap(file, digest, position, first)
+                yield from gap(file, digest, position, first)
                 position = first
-            for chunk in _tensor(file, work):
+            for chunk in chunks_of(file, work):
                 if digest is not None and chunk.offset + chunk.size > position:
-                    _take_turn(chunk, digest, chunk.offset + chunk.size - position)
+                    take_turn(chunk, digest, chunk.offset + chunk.size - position)
                     position = chunk.offset + chunk.size
                 yield chunk
         if digest is not None:
-            yield from _gap(file, digest, position, file.size)
+            yield from gap(file, digest, position, file.size)
 
     def _together(self, file: File, budget: list[int]) -> Iterator[Work | Group]:
         """What is read at once, in file order: a tensor, or neighbours of few values."""
@@ -233,30 +232,6 @@ def _few_source(pairing: Pairing | None, files: Files) -> bool:
         return pairing.transform is None and is_few(pairing.source, files.get(pairing.source.file))
     except ReadFailed:
         return False
-
-
-def _tensor(file: File, work: Work | Group) -> Iterator[Chunk]:
-    if isinstance(work, Group):
-        yield Chunk(file, work.start, work.stop - work.start, group=work)
-        return
-    assert work.cut is not None
-    side = work.sides[0]
-    for place, (start, stop) in enumerate(work.cut.chunks()):
-        first, last = side.span(start, stop)
-        yield Chunk(file, first, last - first, work, start=start, stop=stop, place=place)
-
-
-def _gap(file: File, digest: Digest, start: int, stop: int) -> Iterator[Chunk]:
-    for first in range(start, stop, READ_BYTES):
-        chunk = Chunk(file, first, min(READ_BYTES, stop - first))
-        _take_turn(chunk, digest, chunk.size)
-        yield chunk
-
-
-def _take_turn(chunk: Chunk, digest: Digest, fresh: int) -> None:
-    chunk.digest, chunk.fresh, chunk.before = digest, fresh, digest.turn
-    chunk.after = digest.turn = Lock()
-    chunk.after.acquire()
 
 
 def _size(path: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -9,7 +10,7 @@ from threading import Lock
 from typing import Any
 
 from model_contracts.artifact import Tensor
-from model_contracts.kernels.blocks import Cut
+from model_contracts.kernels.blocks import READ_BYTES, Cut
 from model_contracts.kernels.few import Found, Group
 from model_contracts.kernels.interface import Pairing
 from model_contracts.kernels.reads import File
@@ -80,3 +81,30 @@ class Chunk:
     fresh: int = 0
     before: Lock | None = None
     after: Lock | None = None
+
+
+def chunks_of(file: File, work: Work | Group) -> Iterator[Chunk]:
+    """The bytes of a tensor, a chunk at a time; a group is one chunk."""
+    if isinstance(work, Group):
+        yield Chunk(file, work.start, work.stop - work.start, group=work)
+        return
+    assert work.cut is not None
+    side = work.sides[0]
+    for place, (start, stop) in enumerate(work.cut.chunks()):
+        first, last = side.span(start, stop)
+        yield Chunk(file, first, last - first, work, start=start, stop=stop, place=place)
+
+
+def gap(file: File, digest: Digest, start: int, stop: int) -> Iterator[Chunk]:
+    """Bytes between tensors, which only the digest needs."""
+    for first in range(start, stop, READ_BYTES):
+        chunk = Chunk(file, first, min(READ_BYTES, stop - first))
+        take_turn(chunk, digest, chunk.size)
+        yield chunk
+
+
+def take_turn(chunk: Chunk, digest: Digest, fresh: int) -> None:
+    """Put a chunk in line: its last `fresh` bytes are added to the digest after those of the chunk before it."""
+    chunk.digest, chunk.fresh, chunk.before = digest, fresh, digest.turn
+    chunk.after = digest.turn = Lock()
+    chunk.after.acquire()
