@@ -22,7 +22,6 @@ REMAINING: dict[str, tuple[int, str]] = {
     "declared_values._without_counterpart": (1, "it is null, or a part of a sentence model that is compared itself"),
     "elementwise._compare": (1, "the slope of a constant tensor is not defined; five other measures are"),
     "elementwise._finite": (1, "every value is finite on both sides"),
-    "family_tensors._owed": (1, "the family does not require it"),
     "hyperparameters._against_embedding": (1, "no embedding with two axes: the caller tells that it is missing"),
     "interface.unread": (1, "it was read, or has no bytes or no values"),
     "marked_tokens._marked": (1, "the text is no marker"),

@@ -10,6 +10,7 @@ from typing import Any
 
 from model_contracts.artifact import Artifact
 from model_contracts.checks import KINDS
+from model_contracts.checks.drafts import written
 from model_contracts.checks.interface import Examination, Skip
 from model_contracts.definitions import load_families, load_invariant, load_recipes
 from model_contracts.formats.opening import open_artifact
@@ -51,7 +52,8 @@ def seen(target: Artifact, source: Artifact | None) -> dict[str, tuple[list[Comp
         for gate in invariant.gates:
             kind = KINDS[gate.check]
             try:
-                told = list(kind.run(examination, kind.parameters.model_validate(gate.parameters), lambda *at: "here"))
+                held = kind.parameters.model_validate(gate.parameters)
+                told = [written(one) for one in kind.run(examination, held, lambda *at: "here")]
             except Skip:
                 continue
             broken = [one for one in told if isinstance(one, Comparison) and not one.holds]

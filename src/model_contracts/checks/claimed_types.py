@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Literal
 
 from pydantic import Field
@@ -10,10 +11,11 @@ from pydantic import Field
 from model_contracts.anatomy.claims import Claim, expected_types, fell_back
 from model_contracts.anatomy.names import role
 from model_contracts.artifact import Tensor
+from model_contracts.checks.drafts import Draft, gap
 from model_contracts.checks.interface import Comparisons, Examination, Where, missing_input, not_owed
 from model_contracts.dtypes import DTYPES
 from model_contracts.family import Recipe
-from model_contracts.outcome import Comparison, Place, Record, Uncompared
+from model_contracts.outcome import Comparison, Place, Record
 
 #: Roles that every decoder has and every recipe speaks of: no family is needed to say which type they get.
 _EVERYWHERE = frozenset(
@@ -58,22 +60,25 @@ def _claim(examination: Examination, claim: Claim) -> Comparisons:
     expected = [_expected(examination, recipe, canonical, tensor) for canonical, tensor in tensors]
     honest = any(len(t.shape) > 1 and t.dtype in types for (_, t), types in zip(tensors, expected, strict=True))
     for (_, tensor), types in zip(tensors, expected, strict=True):
-        place = Place(file=tensor.file.name, tensor=tensor.name)
         holds = tensor.dtype in types
         if not holds and honest and examination.view.family is None and _left_alone(tensor, types):
             reason = f"{tensor.dtype} where {claim.words} gives {types[0]}: only a family knows which tensors it keeps"
-            yield Uncompared(place=place, count=max(tensor.elements, 1), reason=reason)
+            yield gap(tensor, reason, max(tensor.elements, 1))
             continue
-        yield Comparison(
-            measure="tensor_type",
-            place=place,
-            expected=list(types) if len(types) > 1 else types[0],
-            observed=tensor.dtype,
-            holds=holds,
-            bound_from=bound_from,
-            note=None if holds else f"{claim.place} says {claim.words}",
-        )
+        yield Draft(holds, partial(_compared, claim, tensor, types, holds, bound_from))
     yield from _fallbacks(claim, recipe, tensors)
+
+
+def _compared(claim: Claim, tensor: Tensor, types: tuple[str, ...], holds: bool, bound_from: str) -> Comparison:
+    return Comparison(
+        measure="tensor_type",
+        place=Place(file=tensor.file.name, tensor=tensor.name),
+        expected=list(types) if len(types) > 1 else types[0],
+        observed=tensor.dtype,
+        holds=holds,
+        bound_from=bound_from,
+        note=None if holds else f"{claim.place} says {claim.words}",
+    )
 
 
 def _left_alone(tensor: Tensor, types: tuple[str, ...]) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from math import isnan, sqrt
 
 from model_contracts.anatomy.budgets import Budget, Budgets, exact
 from model_contracts.anatomy.rivals import explain
+from model_contracts.checks.drafts import Draft, share
 from model_contracts.checks.interface import Comparisons, Examination, Where, uncompared, undeclared
 from model_contracts.kernels.interface import Moments, Pairing, PairMeasures
 from model_contracts.outcome import Comparison, Place
@@ -39,8 +41,12 @@ def elementwise(examination: Examination, parameters: Budgets, where: Where) -> 
             yield undeclared(examination, pairing, _reading(rival))
             continue
         if worst is not None and rival is not None:
-            comparisons[worst] = comparisons[worst].model_copy(update={"note": rival})
+            comparisons[worst] = comparisons[worst]._replace(write=partial(_explained, comparisons[worst], rival))
         yield from comparisons
+
+
+def _explained(draft: Draft, rival: str) -> Comparison:
+    return draft.write().model_copy(update={"note": rival})
 
 
 def _reading(rival: str | None) -> str | None:
@@ -50,9 +56,9 @@ def _reading(rival: str | None) -> str | None:
 
 def _compare(
     pairing: Pairing, pair: PairMeasures, theirs: Moments, parameters: Budgets, where: Where
-) -> Iterator[Comparison]:
+) -> Iterator[Draft]:
     if exact(pairing):
-        yield _equality(pairing, pair)
+        yield Draft(not pair.differing, partial(_equality, pairing, pair), pair.count)
         return
     budget = parameters.budgets[pairing.target.dtype]
     scale = theirs.rms or 1.0
@@ -70,18 +76,35 @@ def _compare(
         tolerance: float = getattr(budget, measure)
         if measure in ("gain", "offset"):
             tolerance += _rounding(budget, theirs, pair.count)
-        yield Comparison(
-            measure=measure,
-            place=_place(pairing, pair, row),
-            expected=expected,
-            observed=observed,
-            holds=distance <= tolerance,
-            tolerance=tolerance,
-            smallest_passing_tolerance=distance,
-            # The first measure stands for the values; the others are of the same values.
-            count=pair.count if measure == "relative_rmse" else 0,
-            bound_from=where("budgets", pairing.target.dtype, measure),
-        )
+        # The first measure stands for the values; the others are of the same values.
+        count = pair.count if measure == "relative_rmse" else 0
+        write = partial(_measured, pairing, pair, row, measure, expected, observed, tolerance, distance, count, where)
+        yield Draft(distance <= tolerance, write, count, share(distance, tolerance))
+
+
+def _measured(
+    pairing: Pairing,
+    pair: PairMeasures,
+    row: int | None,
+    measure: str,
+    expected: float,
+    observed: float,
+    tolerance: float,
+    distance: float,
+    count: int,
+    where: Where,
+) -> Comparison:
+    return Comparison(
+        measure=measure,
+        place=_place(pairing, pair, row),
+        expected=expected,
+        observed=observed,
+        holds=distance <= tolerance,
+        tolerance=tolerance,
+        smallest_passing_tolerance=distance,
+        count=count,
+        bound_from=where("budgets", pairing.target.dtype, measure),
+    )
 
 
 def _rounding(budget: Budget, theirs: Moments, count: int) -> float:
@@ -93,14 +116,18 @@ def _rounding(budget: Budget, theirs: Moments, count: int) -> float:
     return min(3 * budget.relative_rmse * theirs.rms / spread, 0.05) if spread else 0.05
 
 
-def _finite(pairing: Pairing, pair: PairMeasures, ours: Moments, theirs: Moments) -> Iterator[Comparison]:
+def _finite(pairing: Pairing, pair: PairMeasures, ours: Moments, theirs: Moments) -> Iterator[Draft]:
     """The other measures are over pairs of finite values: what is not finite has to be the same on both sides."""
     if not pair.nonfinite:
         return
+    yield Draft(not pair.nonfinite_differing, partial(_same, pairing, pair, ours, theirs), pair.nonfinite)
+
+
+def _same(pairing: Pairing, pair: PairMeasures, ours: Moments, theirs: Moments) -> Comparison:
     differing = pair.nonfinite_differing
     rows = ours.first_nonfinite or theirs.first_nonfinite
     here, there = (f"{side.nan:,} NaN and {side.infinite:,} infinite" for side in (ours, theirs))
-    yield Comparison(
+    return Comparison(
         measure="nonfinite_values",
         place=_place(pairing, pair, rows[0] if rows else None),
         expected=0,

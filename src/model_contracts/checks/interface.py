@@ -14,6 +14,7 @@ from model_contracts.anatomy.parts import not_owed as not_owed_by
 from model_contracts.anatomy.prefixes import WRAPPERS
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Tensor, Tokenizer
+from model_contracts.checks.drafts import Draft, Gap, gap
 from model_contracts.family import Family, Recipes
 from model_contracts.kernels.interface import Pairing, Sweep, SweepRequest
 from model_contracts.outcome import Comparison, Place, Record, SkipCause, Uncompared
@@ -83,7 +84,8 @@ class NoParameters(Record):
 
 Where = Callable[..., str]
 #: What a check yields: what it compared, and what it owed and could not compare.
-Comparisons = Iterator[Comparison | Uncompared]
+Told = Comparison | Uncompared | Draft | Gap
+Comparisons = Iterator[Told]
 #: Starts one pass over the bytes that a request names, and gives back what waits for it.
 Sweeper = Callable[[SweepRequest], Callable[[], Sweep]]
 
@@ -173,7 +175,7 @@ class Examination:
         return self._sweep
 
 
-def unread(examination: Examination) -> Iterator[Uncompared]:
+def unread(examination: Examination) -> Iterator[Uncompared | Gap]:
     """Weights of the target without moments: nothing decodes them or their layout, or their bytes are not there."""
     moments = examination.sweep.moments
     for name, tensor in examination.view.artifact.tensors.items():
@@ -184,7 +186,7 @@ def unread(examination: Examination) -> Iterator[Uncompared]:
             continue
         known = tensor.dtype not in examination.sweep.undecoded
         reason = "its bytes are not there" if known else f"nothing decodes type {tensor.dtype}"
-        yield Uncompared(place=Place(file=tensor.file.name, tensor=name), count=tensor.elements, reason=reason)
+        yield gap(tensor, reason, tensor.elements)
 
 
 def packed(tensor: Tensor) -> Uncompared:
@@ -195,22 +197,20 @@ def packed(tensor: Tensor) -> Uncompared:
     return Uncompared(place=place, count=max(tensor.elements, 1), reason=reason)
 
 
-def uncompared(pairing: Pairing, sweep: Sweep) -> Uncompared:
+def uncompared(pairing: Pairing, sweep: Sweep) -> Gap:
     """The values of a pair that stay uncompared: why the pass left it out, or that no budget is given."""
     reason = sweep.uncompared.get(pairing.target.name)
     if reason is None:
         reason = f"no budget is given for {pairing.target.dtype} made from {pairing.source.dtype}"
-    place = Place(file=pairing.target.file.name, tensor=pairing.target.name)
-    return Uncompared(place=place, count=max(pairing.target.elements, 1), reason=reason)
+    return gap(pairing.target, reason, max(pairing.target.elements, 1))
 
 
-def undeclared(examination: Examination, pairing: Pairing, fits: str | None = None) -> Uncompared:
+def undeclared(examination: Examination, pairing: Pairing, fits: str | None = None) -> Gap:
     """A pair that differs where nothing declares its layout: what would be needed, and the reading that does fit."""
     reason = examination.match.unknown or "nothing declares the layout of it"
     if fits is not None:
         reason += f"; {fits} would explain the difference"
-    place = Place(file=pairing.target.file.name, tensor=pairing.target.name)
-    return Uncompared(place=place, count=max(pairing.target.elements, 1), reason=reason)
+    return gap(pairing.target, reason, max(pairing.target.elements, 1))
 
 
 def wrapped(view: View) -> Comparison:

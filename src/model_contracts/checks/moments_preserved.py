@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from model_contracts.anatomy.budgets import Budgets, exact
+from model_contracts.checks.drafts import Draft, Gap, share
 from model_contracts.checks.interface import Comparisons, Examination, Where, uncompared, undeclared
 from model_contracts.kernels.interface import Moments, Pairing
 from model_contracts.outcome import Comparison, Place, Uncompared
@@ -21,7 +23,8 @@ def moments_preserved(examination: Examination, parameters: Budgets, where: Wher
         if not (ours.finite and theirs.finite):
             if pairing.target.elements:
                 reason = "no value of one of the two is finite"
-                yield Uncompared(place=Place(tensor=name), count=pairing.target.elements, reason=reason)
+                write = partial(_uncompared, name, pairing.target.elements, reason)
+                yield Gap(reason, write, pairing.target.elements)
             continue
         comparisons = list(_moments(pairing, ours, theirs, parameters, where))
         if not pairing.declared and any(not comparison.holds for comparison in comparisons):
@@ -30,9 +33,11 @@ def moments_preserved(examination: Examination, parameters: Budgets, where: Wher
         yield from comparisons
 
 
-def _moments(
-    pairing: Pairing, ours: Moments, theirs: Moments, parameters: Budgets, where: Where
-) -> Iterator[Comparison]:
+def _uncompared(name: str, count: int, reason: str) -> Uncompared:
+    return Uncompared(place=Place(tensor=name), count=count, reason=reason)
+
+
+def _moments(pairing: Pairing, ours: Moments, theirs: Moments, parameters: Budgets, where: Where) -> Iterator[Draft]:
     budget = None if exact(pairing) else parameters.budgets[pairing.target.dtype]
     scale = theirs.rms or 1.0
     reach = max(abs(theirs.minimum), abs(theirs.maximum)) or 1.0
@@ -45,17 +50,37 @@ def _moments(
     )
     for measure, expected, observed, distance, tolerance in rows:
         field = {"minimum": "extreme", "maximum": "extreme"}.get(measure, measure)
-        yield Comparison(
-            measure=measure,
-            place=Place(tensor=pairing.target.name),
-            expected=expected,
-            observed=observed,
-            holds=distance <= tolerance,
-            tolerance=tolerance,
-            smallest_passing_tolerance=distance,
-            count=ours.finite if measure == "mean" else 0,
-            bound_from=where("budgets", pairing.target.dtype, field) if budget else "the types hold the same values",
-        )
+        origin = partial(where, "budgets", pairing.target.dtype, field) if budget else _the_same
+        count = ours.finite if measure == "mean" else 0
+        write = partial(_compared, pairing, measure, expected, observed, distance, tolerance, count, origin)
+        yield Draft(distance <= tolerance, write, count, share(distance, tolerance))
+
+
+def _the_same() -> str:
+    return "the types hold the same values"
+
+
+def _compared(
+    pairing: Pairing,
+    measure: str,
+    expected: float,
+    observed: float,
+    distance: float,
+    tolerance: float,
+    count: int,
+    origin: Callable[[], str],
+) -> Comparison:
+    return Comparison(
+        measure=measure,
+        place=Place(tensor=pairing.target.name),
+        expected=expected,
+        observed=observed,
+        holds=distance <= tolerance,
+        tolerance=tolerance,
+        smallest_passing_tolerance=distance,
+        count=count,
+        bound_from=origin(),
+    )
 
 
 def _extreme(budget: object) -> float:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 from model_contracts.anatomy.claims import Claim, expected_types, kept
+from model_contracts.checks.drafts import Draft
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where
 from model_contracts.kernels.interface import Pairing
 from model_contracts.outcome import Comparison, Place, Uncompared
@@ -13,22 +15,29 @@ from model_contracts.outcome import Comparison, Place, Uncompared
 def pair_types(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
     """Compare each pair's types with the request, else the target's own claim, else equality."""
     intent = examination.intent
+    vectors = _of_vectors(examination)
     for name, pairing in examination.match.pairings.items():
         if pairing.target.packed is not None or pairing.source.packed is not None:
             yield _packed(examination, pairing)
             continue
         canonical = examination.view.canonical[name]
-        expected = _expected(examination, intent, canonical, pairing)
+        expected = _expected(examination, intent, canonical, pairing, vectors)
         holds = pairing.target.dtype in expected
-        yield Comparison(
-            measure="tensor_type",
-            place=Place(file=pairing.target.file.name, tensor=name),
-            expected=list(expected) if len(expected) > 1 else expected[0],
-            observed=pairing.target.dtype,
-            holds=holds,
-            bound_from=examination.recipes.where("recipes", intent.label) if intent else None,
-            note=None if holds else _what_happened(pairing, intent),
-        )
+        yield Draft(holds, partial(_compared, examination, pairing, intent, expected, holds))
+
+
+def _compared(
+    examination: Examination, pairing: Pairing, intent: Claim | None, expected: tuple[str, ...], holds: bool
+) -> Comparison:
+    return Comparison(
+        measure="tensor_type",
+        place=Place(file=pairing.target.file.name, tensor=pairing.target.name),
+        expected=list(expected) if len(expected) > 1 else expected[0],
+        observed=pairing.target.dtype,
+        holds=holds,
+        bound_from=examination.recipes.where("recipes", intent.label) if intent else None,
+        note=None if holds else _what_happened(pairing, intent),
+    )
 
 
 def _packed(examination: Examination, pairing: Pairing) -> Comparison | Uncompared:
@@ -50,13 +59,12 @@ def _packed(examination: Examination, pairing: Pairing) -> Comparison | Uncompar
 
 
 def _expected(
-    examination: Examination, intent: Claim | None, canonical: str | None, pairing: Pairing
+    examination: Examination, intent: Claim | None, canonical: str | None, pairing: Pairing, vectors: tuple[str, ...]
 ) -> tuple[str, ...]:
     source = pairing.source.dtype
     if intent is None or intent.recipe is None:
         small = len(pairing.target.shape) < 2 or kept(examination.recipes, canonical, pairing.target)
-        vectors = _of_vectors(examination) if small else ()
-        return tuple(dict.fromkeys((source, *vectors)))
+        return tuple(dict.fromkeys((source, *(vectors if small else ()))))
     types = expected_types(intent.recipe, examination.recipes, canonical, pairing.target)
     if examination.target.format == "safetensors" and len(pairing.target.shape) < 2:
         types = tuple(dict.fromkeys((*intent.recipe.types, source)))

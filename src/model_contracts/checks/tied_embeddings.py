@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, missing_input, packed
@@ -36,7 +38,7 @@ def _without_family(view: View) -> Comparisons:
             yield Uncompared(place=comparison.place, reason=f"{view.unknown}: {said}")
 
 
-def _agree(view: View) -> Comparisons:
+def _agree(view: View) -> Iterator[Comparison | Uncompared]:
     embedding, head = (view.by_canonical.get(name) for name in ("token_embd.weight", "output.weight"))
     if embedding is None:
         raise missing_input("there is no token embedding to compare with")
@@ -86,7 +88,7 @@ def _untied(place: Place, embedding: Tensor, head: Tensor) -> Comparison:
     )
 
 
-def _tied(view: View, place: Place, embedding: Tensor, head: Tensor | None) -> Comparisons:
+def _tied(view: View, place: Place, embedding: Tensor, head: Tensor | None) -> Iterator[Comparison | Uncompared]:
     if head is None or head.placeholder:
         observed = "absent" if head is None else "an entry without bytes"
         yield Comparison(

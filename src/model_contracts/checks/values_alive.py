@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from pydantic import Field
 
@@ -10,6 +11,7 @@ from model_contracts.anatomy.names import template
 from model_contracts.anatomy.parts import LORA
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
+from model_contracts.checks.drafts import Draft, gap
 from model_contracts.checks.interface import Comparisons, Examination, Where, unread
 from model_contracts.checks.rows_in_use import rows_in_use
 from model_contracts.family import FamilyTensor
@@ -43,7 +45,7 @@ def values_alive(examination: Examination, parameters: Parameters, where: Where)
         role = view.role(canonical) if canonical is not None else None
         whole = _whole(tensor, moments, role)
         doubt = None if whole.holds else _doubt(view, tensor)
-        yield whole if doubt is None else Uncompared(place=whole.place, count=whole.count, reason=doubt)
+        yield whole if doubt is None else gap(tensor, doubt, moments.finite)
         if not whole.holds:
             continue
         yield from _subnormal(tensor, moments, role)
@@ -75,14 +77,17 @@ def _subnormal(tensor: Tensor, moments: Moments, role: FamilyTensor | None) -> C
     smallest, largest = _NORMAL.get(tensor.dtype), max(abs(moments.minimum), abs(moments.maximum))
     if smallest is None or not 0.0 < largest < smallest:
         return
-    place = Place(file=tensor.file.name, tensor=tensor.name)
     if role is None or role.may_be_zero:
         reason = f"every value is subnormal in {tensor.dtype}: whether that is a fault only a family could say"
-        yield Uncompared(place=place, count=max(tensor.elements, 1), reason=reason)
+        yield gap(tensor, reason, max(tensor.elements, 1))
         return
-    yield Comparison(
+    yield Draft(False, partial(_flushed, tensor, moments, smallest, largest), moments.finite)
+
+
+def _flushed(tensor: Tensor, moments: Moments, smallest: float, largest: float) -> Comparison:
+    return Comparison(
         measure="tensor_normal",
-        place=place,
+        place=Place(file=tensor.file.name, tensor=tensor.name),
         expected=f"a value of at least {smallest:g}, the smallest normal {tensor.dtype}",
         observed=largest,
         holds=False,
@@ -95,13 +100,17 @@ def _subnormal(tensor: Tensor, moments: Moments, role: FamilyTensor | None) -> C
 _NORMAL = {"F64": 2.0**-1022, "F32": 2.0**-126, "BF16": 2.0**-126, "F16": 2.0**-14}
 
 
-def _whole(tensor: Tensor, moments: Moments, role: FamilyTensor | None) -> Comparison:
+def _whole(tensor: Tensor, moments: Moments, role: FamilyTensor | None) -> Draft:
     constant = moments.minimum == moments.maximum and moments.finite > 1
     zero = constant and moments.minimum == 0.0
     vector = len(tensor.shape) < 2
     # An unknown vector may be anything (a norm of ones, a bias of zeros); an unknown matrix may not.
     allowed = (role.may_be_zero if zero else role.may_be_constant) if role is not None else vector
     holds = not constant or allowed
+    return Draft(holds, partial(_varies, tensor, moments, constant, holds), moments.finite)
+
+
+def _varies(tensor: Tensor, moments: Moments, constant: bool, holds: bool) -> Comparison:
     return Comparison(
         measure="tensor_varies",
         place=Place(file=tensor.file.name, tensor=tensor.name),

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
+
+from model_contracts.artifact import Tensor
+from model_contracts.checks.drafts import Draft
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, unread
+from model_contracts.kernels.interface import Moments
 from model_contracts.outcome import Comparison, Place
 
 
@@ -16,23 +22,27 @@ def values_finite(examination: Examination, parameters: NoParameters, where: Whe
         tensor = examination.target.tensors[name]
         if name in parts and tensor.type.kind == "integer":
             continue
-        yield Comparison(
-            measure="nonfinite_values",
-            place=Place(
-                file=tensor.file.name, tensor=name, row=moments.first_nonfinite[0] if moments.first_nonfinite else None
-            ),
-            expected=0,
-            observed=bad,
-            holds=bad == 0,
-            tolerance=0.0,
-            smallest_passing_tolerance=float(bad),
-            count=moments.count,
-            note=_where(bad, moments.nan, moments.infinite, moments.nonfinite_rows, moments.experts) if bad else None,
-        )
+        yield Draft(bad == 0, partial(_finite, tensor, moments), moments.count)
     yield from unread(examination)
 
 
-def _where(bad: int, nan: int, infinite: int, rows: int, experts: dict[int, tuple[int, int]]) -> str:
+def _finite(tensor: Tensor, moments: Moments) -> Comparison:
+    bad = moments.nan + moments.infinite
+    row = moments.first_nonfinite[0] if moments.first_nonfinite else None
+    return Comparison(
+        measure="nonfinite_values",
+        place=Place(file=tensor.file.name, tensor=tensor.name, row=row),
+        expected=0,
+        observed=bad,
+        holds=bad == 0,
+        tolerance=0.0,
+        smallest_passing_tolerance=float(bad),
+        count=moments.count,
+        note=_where(bad, moments.nan, moments.infinite, moments.nonfinite_rows, moments.experts) if bad else None,
+    )
+
+
+def _where(bad: int, nan: int, infinite: int, rows: int, experts: Mapping[int, tuple[int, int]]) -> str:
     parts = [f"{nan:,} NaN, {infinite:,} infinite", f"in {rows:,} rows"]
     hit = sorted(index for index, (_, nonfinite) in experts.items() if nonfinite)
     if hit:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from model_contracts.checks.interface import CannotWork, Skip
+from model_contracts.checks.interface import CannotWork, Skip, Told
 from model_contracts.engine.seen import Tally
 from model_contracts.invariant import Gate
 from model_contracts.log import logger
-from model_contracts.outcome import Comparison, SkipCause, Uncompared, Verdict
+from model_contracts.outcome import Comparison, SkipCause, Verdict
 
 
 def conclude(
-    comparisons: Callable[[], Iterable[Comparison | Uncompared]], tally: Tally, gate: Gate
+    comparisons: Callable[[], Iterable[Told]], tally: Tally, gate: Gate
 ) -> tuple[Verdict, SkipCause | None, str]:
     """Verdict, why it was skipped, and the reason a reader is told.
 

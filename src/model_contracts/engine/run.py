@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from model_contracts.anatomy.claims import UnknownRecipe, requested
 from model_contracts.artifact import Artifact
 from model_contracts.checks import AFTER_THE_PASS, KINDS, READS_VALUES
-from model_contracts.checks.interface import Examination, Skip, owed_to
+from model_contracts.checks.interface import Examination, Skip, Told, owed_to
 from model_contracts.definitions import load_corpus, load_families, load_recipes
 from model_contracts.engine.conclude import conclude
 from model_contracts.engine.environment import host
@@ -27,12 +27,10 @@ from model_contracts.kernels.interface import Sweep
 from model_contracts.log import logger
 from model_contracts.outcome import (
     ArtifactRecord,
-    Comparison,
     Evidence,
     Outcome,
     Place,
     Run,
-    Uncompared,
 )
 
 if TYPE_CHECKING:
@@ -144,7 +142,7 @@ def evaluate(step: Step, examination: Examination, request: CheckRequest) -> See
     """Evaluate one step."""
     clock, tally, trial = time.perf_counter(), Tally(), _trial(step, request)
 
-    def comparisons() -> Iterable[Comparison | Uncompared]:
+    def comparisons() -> Iterable[Told]:
         _refuse_unreadable(step, examination)
         owed_to(examination, step.gate.check)
         return _comparisons(step, examination, trial)
@@ -156,7 +154,7 @@ def evaluate(step: Step, examination: Examination, request: CheckRequest) -> See
     return Seen(tally, verdict, cause, reason, counterexample, time.perf_counter() - clock)
 
 
-def _comparisons(step: Step, examination: Examination, trial: Trial) -> Iterable[Comparison | Uncompared]:
+def _comparisons(step: Step, examination: Examination, trial: Trial) -> Iterable[Told]:
     if (prop := PROPERTIES.get(step.gate.check)) is not None:
         return prop.run(examination, step.parameters, step.where, trial)
     return KINDS[step.gate.check].run(examination, step.parameters, step.where)

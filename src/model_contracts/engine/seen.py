@@ -5,6 +5,8 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field
 
+from model_contracts.checks.drafts import Draft, Gap, share
+from model_contracts.checks.interface import Told
 from model_contracts.outcome import Comparison, Counterexample, SkipCause, Uncompared, Verdict
 
 #: Comparisons kept in an outcome: violations, and the closest of those that held.
@@ -27,35 +29,39 @@ class Tally:
     gaps: list[Uncompared] = field(default_factory=list)
     reasons: dict[str, tuple[int, int]] = field(default_factory=dict)
 
-    def take(self, seen: Comparison | Uncompared) -> None:
+    def take(self, seen: Told) -> None:
         """Count what a check yields; keep violations, the closest comparisons, and the first gaps."""
-        if isinstance(seen, Uncompared):
+        if isinstance(seen, Draft):
+            self._compare(seen)
+        elif isinstance(seen, Comparison):
+            used = share(seen.smallest_passing_tolerance or 0.0, seen.tolerance or 0.0)
+            self._compare(Draft(seen.holds, lambda: seen, seen.count, used))
+        elif isinstance(seen, Gap):
             self._miss(seen)
         else:
-            self._compare(seen)
+            self._miss(Gap(seen.reason, lambda: seen, seen.count))
 
-    def _miss(self, gap: Uncompared) -> None:
-        self.missed += gap.count
+    def _miss(self, gap: Gap) -> None:
+        self.missed += gap.values
         if len(self.gaps) < _GAPS:
-            self.gaps.append(gap)
+            self.gaps.append(gap.write())
         reason = gap.reason if gap.reason in self.reasons or len(self.reasons) < _REASONS else "other reasons"
         places, values = self.reasons.get(reason, (0, 0))
-        self.reasons[reason] = places + 1, values + gap.count
+        self.reasons[reason] = places + 1, values + gap.values
 
-    def _compare(self, comparison: Comparison) -> None:
-        self.compared += comparison.count
-        self.records += 1
-        if not comparison.holds:
-            self.violated += 1
+    def _compare(self, draft: Draft) -> None:
+        self.compared += draft.values * draft.times
+        self.records += draft.times
+        if not draft.holds:
+            self.violated += draft.times
             if len(self.violations) < _VIOLATIONS:
-                self.violations.append(comparison)
+                self.violations.append(draft.write())
             return
-        used = (comparison.smallest_passing_tolerance or 0.0) / comparison.tolerance if comparison.tolerance else 0.0
-        entry = (used, -self.records, comparison)
+        rank = draft.used, -self.records
         if len(self.closest) < _CLOSEST:
-            heapq.heappush(self.closest, entry)
-        else:
-            heapq.heappushpop(self.closest, entry)
+            heapq.heappush(self.closest, (*rank, draft.write()))
+        elif rank > self.closest[0][:2]:
+            heapq.heapreplace(self.closest, (*rank, draft.write()))
 
     @property
     def owed(self) -> int:

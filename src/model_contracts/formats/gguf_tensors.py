@@ -18,6 +18,7 @@ SMALLEST_ENTRY = 24
 _LIMIT = 1 << 63
 _AXES_FOLLOWED = 16
 _NAME_FOLLOWED = 65_535
+_SHAPES = 4096
 #: What follows the number of axes: the axes, the type, the offset.
 _TAILS = [struct.Struct(f"<{axes}QIQ") for axes in range(_AXES_FOLLOWED + 1)]
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
@@ -45,6 +46,8 @@ class Entries:
     tally: Tally
     entries: list[Entry] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
+    #: Each shape once, for all tensors that have it.
+    shapes: dict[tuple[int, ...], tuple[int, ...]] = field(default_factory=dict)
 
     def read(self, window: Window, count: int) -> None:
         """Parse `count` entries; raises Refused where one cannot be parsed."""
@@ -62,7 +65,7 @@ class Entries:
             if axes > _AXES_FOLLOWED:
                 raise Refused("axes", "at most 4 axes", axes, at)
         *ne, code, offset = window.fields(_TAILS[axes])
-        shape, at = tuple(ne[::-1]), window.at - 12
+        shape, at = self._shape(tuple(ne[::-1])), window.at - 12
         dtype = GGML_CODES.get(code)
         if dtype is None:
             note = "the tensor is left out: no other type stands in for one that is not known"
@@ -70,6 +73,11 @@ class Entries:
             self.tally.compare("dtypes", "dtype_known", False, expected, code, tensor=name, offset=at, note=note)
             return Entry(name, None, shape, offset, None, False)
         return self._sized(name, dtype, shape, offset, axes)
+
+    def _shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        if len(self.shapes) < _SHAPES:
+            return self.shapes.setdefault(shape, shape)
+        return self.shapes.get(shape, shape)
 
     def _name(self, name: str, length: int, at: int, broken: bool) -> None:
         compare = self.tally.compare

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from sys import intern
 from typing import Any, NamedTuple, NoReturn
 
 from model_contracts.bounds import Beyond, refuse_beyond
@@ -23,6 +24,8 @@ PLAIN_BOUND = 8 << 20
 #: Commas and colons that an entry takes at most, and that metadata may take besides.
 PER_ENTRY, BESIDES = {b",": 12, b":": 4}, 100_000
 _CHUNK = 1 << 20
+#: Shapes that are kept once for all tensors that have them.
+_SHAPES = 4096
 _SPACE = re.compile(r"[ \t\n\r]*")
 _S, _N = r"[ \t\n\r]*+", r"(?:0|[1-9][0-9]{0,17})"
 #: A member as every writer writes it, with the comma or brace behind it: read at once, ten times as fast as by parts.
@@ -121,9 +124,19 @@ def _constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is not JSON")
 
 
+def _axes(text: str, kept: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
+    """A shape, the same object for all tensors that have it."""
+    if (axes := kept.get(text)) is None:
+        axes = tuple(map(int, text.split(","))) if text else ()
+        if len(kept) < _SHAPES:
+            kept[text] = axes
+    return axes
+
+
 def members(text: str) -> Iterator[tuple[str, Any]]:
     """The members of the header's object, one at a time, so that no second copy of the header is ever held."""
     scan = json.JSONDecoder(object_pairs_hook=Pairs, parse_constant=_constant).raw_decode
+    shapes: dict[str, tuple[int, ...]] = {}
     at = _next(text, 0)
     if text[at : at + 1] != "{":
         raise _syntax(text, at, "an object: {")
@@ -132,7 +145,7 @@ def members(text: str) -> Iterator[tuple[str, Any]]:
         while True:
             while (usual := _USUAL.match(text, at)) is not None:
                 name, dtype, shape, begin, end, more = usual.groups()
-                yield name, Usual(dtype, tuple(map(int, shape.split(","))) if shape else (), int(begin), int(end))
+                yield name, Usual(intern(dtype), _axes(shape, shapes), int(begin), int(end))
                 at = usual.end() - 1
                 if more == "}":
                     break

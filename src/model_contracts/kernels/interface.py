@@ -10,6 +10,9 @@ from typing import Literal
 
 from model_contracts.artifact import Tensor
 
+#: Shared by the moments of all tensors that are no experts, of which there may be a hundred thousand.
+_NO_EXPERTS: Mapping[int, tuple[int, int]] = {}
+
 
 @dataclass(slots=True)
 class Moments:
@@ -36,7 +39,7 @@ class Moments:
     nonfinite_rows: int = 0
     first_nonfinite: tuple[int, ...] = ()
     #: Dead and non-finite rows by leading index, for tensors of three axes (experts): index -> (dead, non-finite).
-    experts: dict[int, tuple[int, int]] = field(default_factory=dict)
+    experts: Mapping[int, tuple[int, int]] = field(default_factory=lambda: _NO_EXPERTS)
 
     @property
     def finite(self) -> int:

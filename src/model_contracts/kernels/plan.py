@@ -3,69 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
-from typing import Any
 
 from model_contracts.artifact import Tensor
-from model_contracts.kernels.blocks import READ_BYTES, Cut, Layout, logical_columns
+from model_contracts.kernels.blocks import Cut, Layout, logical_columns
+from model_contracts.kernels.few import Group, is_few
 from model_contracts.kernels.interface import Pairing, Problem, Sweep, SweepRequest
 from model_contracts.kernels.reads import File, Files, ReadFailed
 from model_contracts.kernels.sides import Decoders, Side
 from model_contracts.kernels.tallies import Tally
+from model_contracts.kernels.work import Chunk, Digest, Work, chunks_of, gap, take_turn
 
 #: Bytes of tensors that share them are read again for each, but a file's bytes at most this often in all.
 MOST_OFTEN = 8
-
-
-@dataclass(slots=True)
-class Digest:
-    """The digest of one file as it grows; `turn` is free when the chunk before has been added."""
-
-    path: Path
-    hash: Any
-    turn: Lock = field(default_factory=Lock)
-    whole: bool = True
-
-
-@dataclass(slots=True)
-class Work:
-    """One tensor of the pass: its sides, how it is cut, and what has been seen of it."""
-
-    tensor: Tensor
-    sides: tuple[Side, ...]
-    columns: int
-    cut: Cut
-    tally: Tally
-    pairing: Pairing | None
-
-
-@dataclass(slots=True)
-class Chunk:
-    """Bytes to read at once. With `work`, they hold values start..stop-1 of its target.
-
-    `fresh` bytes at the end are new to the digest; the chunk adds them when `before` is free, then frees `after`.
-    """
-
-    file: File
-    offset: int
-    size: int
-    work: Work | None = None
-    start: int = 0
-    stop: int = 0
-    place: int = 0
-    digest: Digest | None = None
-    fresh: int = 0
-    before: Lock | None = None
-    after: Lock | None = None
 
 
 class Plan:
     """The chunks of a request, made one at a time so that a long file takes no memory."""
 
     def __init__(self, request: SweepRequest, engine: Decoders, files: Files, sweep: Sweep) -> None:
-        self._request, self._engine, self._files, self._sweep = request, engine, files, sweep
+        self._request, self._engine, self._sweep = request, engine, sweep
+        self.files = files
         self._pairings: dict[str, Pairing] = {}
         for name, pairing in request.pairings.items():
             if (reason := incomparable(pairing, engine)) is None:
@@ -75,11 +33,14 @@ class Plan:
         self._targets: dict[Path, list[Tensor]] = {}
         for tensor in request.tensors:
             self._targets.setdefault(tensor.file, []).append(tensor)
-        self.works: list[Work] = []
+        self.works: list[Work | Group] = []
         self.problems: list[Problem] = sweep.problems
         self.digests: list[Digest] = []
         #: Tensors that are the same bytes read the same way: name to the work that answers for it.
         self.twins: list[tuple[Tensor, Work]] = []
+        #: Works that begin at the byte where the last tensor began, by what is read and how.
+        self._last: dict[object, Work] = {}
+        self._paid: set[object] = set()
 
     def total(self) -> int:
         """Bytes that the pass will read, near enough for a bar."""
@@ -97,7 +58,7 @@ class Plan:
         wanted = dict.fromkeys(self._request.digest)
         for path in [*self._targets, *(path for path in wanted if path not in self._targets)]:
             try:
-                file = self._files.get(path)
+                file = self.files.get(path)
             except ReadFailed as error:
                 self._sweep.problems.append(error.problem(None))
                 continue
@@ -110,65 +71,97 @@ class Plan:
         return self.digests[-1]
 
     def _file(self, file: File, digest: Digest | None) -> Iterator[Chunk]:
-        position, budget = 0, MOST_OFTEN * file.size
-        for work in self._works(file.path):
-            layout = work.sides[0].layout
-            budget -= layout.nbytes
-            if budget < 0:
-                reason = "is left out: too many tensors of the file share their bytes"
-                self.fail(work, ReadFailed(file.path, work.tensor.offset, layout.nbytes, 0, reason))
-                continue
-            first = work.sides[0].span(0, 1)[0]
+        position, budget = 0, [MOST_OFTEN * file.size]
+        for work in self._together(file, budget):
+            first = work.start if isinstance(work, Group) else work.sides[0].span(0, 1)[0]
             if digest is not None and first > position:
-                yield from _gap(file, digest, position, first)
+                yield from gap(file, digest, position, first)
                 position = first
-            for chunk in _tensor(file, work):
+            for chunk in chunks_of(file, work):
                 if digest is not None and chunk.offset + chunk.size > position:
-                    _take_turn(chunk, digest, chunk.offset + chunk.size - position)
+                    take_turn(chunk, digest, chunk.offset + chunk.size - position)
                     position = chunk.offset + chunk.size
                 yield chunk
         if digest is not None:
-            yield from _gap(file, digest, position, file.size)
+            yield from gap(file, digest, position, file.size)
 
-    def _works(self, path: Path) -> Iterator[Work]:
-        seen: dict[Any, Work] = {}
+    def _together(self, file: File, budget: list[int]) -> Iterator[Work | Group]:
+        """What is read at once, in file order: a tensor, or neighbours of few values."""
+        group = Group()
+        for tensor, pairing in self._tensors(file.path):
+            few = self._engine.name == "numpy" and is_few(tensor, file) and _few_source(pairing, self.files)
+            if group.members and not (few and group.takes(tensor)):
+                yield self._grouped(group)
+                group = Group()
+            if not few:
+                if (work := self._planned(tensor, pairing, budget)) is not None:
+                    yield work
+            elif self._again(tensor) or self._affordable(tensor, Layout.of(tensor).nbytes, budget):
+                group.add(tensor, pairing)
+        if group.members:
+            yield self._grouped(group)
+
+    def _again(self, tensor: Tensor) -> bool:
+        """Whether a tensor of few values is the same bytes as one before it, which has paid for them."""
+        key = _bytes_of(tensor, None)
+        again = key in self._paid
+        self._paid.add(key)
+        return again
+
+    def _grouped(self, group: Group) -> Group:
+        self.works.append(group)
+        return group
+
+    def _planned(self, tensor: Tensor, pairing: Pairing | None, budget: list[int]) -> Work | None:
+        work = self.work(tensor, pairing)
+        if work is None:
+            return None
+        self._last[_bytes_of(tensor, pairing)] = work
+        self.works.append(work)
+        if not tensor.elements or not self._affordable(tensor, work.sides[0].layout.nbytes, budget, work):
+            return None
+        return work
+
+    def _affordable(self, tensor: Tensor, nbytes: int, budget: list[int], work: Work | None = None) -> bool:
+        budget[0] -= nbytes
+        if budget[0] < 0:
+            reason = "is left out: too many tensors of the file share their bytes"
+            error = ReadFailed(tensor.file, tensor.offset, nbytes, 0, reason)
+            self.fail(work or Work(tensor, (), 0, None, None, self._pairing(tensor)), error)
+        return budget[0] >= 0
+
+    def _tensors(self, path: Path) -> Iterator[tuple[Tensor, Pairing | None]]:
+        """Tensors to be read, in file order; one that is the same bytes as another is answered for by that one."""
+        offset = -1
         for tensor in sorted(self._targets.get(path, ()), key=lambda tensor: tensor.offset):
             if tensor.placeholder or not tensor.readable:
                 continue
             if self._engine.decoder(tensor.dtype) is None:
                 self._sweep.undecoded[tensor.dtype] = self._sweep.undecoded.get(tensor.dtype, 0) + 1
                 continue
+            if tensor.offset != offset:
+                offset, self._last, self._paid = tensor.offset, {}, set()
             pairing = self._pairing(tensor)
-            same = (
-                tensor.offset,
-                tensor.nbytes,
-                tensor.dtype,
-                tensor.shape,
-                tensor.row_bytes,
-                pairing and pairing.source,
-            )
-            if pairing is None and (twin := seen.get(same)) is not None:
+            if pairing is None and (twin := self._last.get(_bytes_of(tensor, None))) is not None:
                 self.twins.append((tensor, twin))
                 continue
-            work = self._work(tensor, pairing)
-            if work is not None:
-                seen[same] = work
-                self.works.append(work)
-                if tensor.elements:
-                    yield work
+            yield tensor, pairing
 
     def _pairing(self, tensor: Tensor) -> Pairing | None:
         pairing = self._pairings.get(tensor.name)
         # A tensor of the same name in another shard is not the one that was paired.
         return pairing if pairing is not None and pairing.target == tensor else None
 
-    def _work(self, tensor: Tensor, pairing: Pairing | None) -> Work | None:
+    def work(self, tensor: Tensor, pairing: Pairing | None) -> Work | None:
+        """The work of one tensor; None where it cannot be read, which is a problem of the pass."""
         columns = logical_columns(tensor)
         if not tensor.elements:
             tally = Tally(0, columns, tensor.shape, False)
-            return Work(tensor, (), columns, Cut(0, 1, 0, 1, 1), tally, None)
+            work = Work(tensor, (), columns, None, tally, None)
+            work.conclude()
+            return work
         try:
-            target = Side(tensor, self._files, self._engine)
+            target = Side(tensor, self.files, self._engine)
         except ReadFailed as error:
             self._sweep.problems.append(error.problem(tensor.name))
             return None
@@ -186,15 +179,15 @@ class Plan:
     def _source(self, tensor: Tensor, pairing: Pairing, columns: int) -> Side:
         cut = self._cut([tensor, pairing.source], columns)
         longest_row = cut.sub if cut.unit <= cut.sub else -1
-        return Side(pairing.source, self._files, self._engine, pairing.transform, longest_row)
+        return Side(pairing.source, self.files, self._engine, pairing.transform, longest_row)
 
     def _cut(self, tensors: list[Tensor], columns: int) -> Cut:
         return Cut.of([Layout.of(tensor) for tensor in tensors], columns, self._engine.sub_values)
 
     def fail(self, work: Work, error: ReadFailed) -> None:
         """Leave a tensor out, and say why once."""
-        if not work.tally.failed:
-            work.tally.failed = True
+        if not work.failed:
+            work.failed, work.tally = True, None
             problem = error.problem(work.tensor.name)
             self._sweep.problems.append(problem)
             if work.pairing is not None:
@@ -225,23 +218,20 @@ def incomparable(pairing: Pairing, engine: Decoders) -> str | None:
     return None
 
 
-def _tensor(file: File, work: Work) -> Iterator[Chunk]:
-    for place, (start, stop) in enumerate(work.cut.chunks()):
-        first, last = work.sides[0].span(start, stop)
-        yield Chunk(file, first, last - first, work, start, stop, place)
+def _bytes_of(tensor: Tensor, pairing: Pairing | None) -> object:
+    """Which bytes are read, and how: two tensors of which this is equal have equal moments."""
+    source = pairing.source if pairing is not None else None
+    return tensor.offset, tensor.nbytes, tensor.dtype, tensor.shape, tensor.row_bytes, source
 
 
-def _gap(file: File, digest: Digest, start: int, stop: int) -> Iterator[Chunk]:
-    for first in range(start, stop, READ_BYTES):
-        chunk = Chunk(file, first, min(READ_BYTES, stop - first))
-        _take_turn(chunk, digest, chunk.size)
-        yield chunk
-
-
-def _take_turn(chunk: Chunk, digest: Digest, fresh: int) -> None:
-    chunk.digest, chunk.fresh, chunk.before = digest, fresh, digest.turn
-    chunk.after = digest.turn = Lock()
-    chunk.after.acquire()
+def _few_source(pairing: Pairing | None, files: Files) -> bool:
+    """Whether a source can be read with its neighbours too: in its own order, from a file that is there."""
+    if pairing is None:
+        return True
+    try:
+        return pairing.transform is None and is_few(pairing.source, files.get(pairing.source.file))
+    except ReadFailed:
+        return False
 
 
 def _size(path: Path) -> int:

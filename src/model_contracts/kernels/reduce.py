@@ -7,10 +7,10 @@ import numpy as np
 from model_contracts.kernels import totals as at
 from model_contracts.kernels.blocks import LARGEST_BLOCK, pieces
 from model_contracts.kernels.engines import Engine
-from model_contracts.kernels.plan import Work
 from model_contracts.kernels.sides import Side
 from model_contracts.kernels.tallies import FIRST, Part, Partial, SidePart
 from model_contracts.kernels.totals import Bytes, SideScratch, Values
+from model_contracts.kernels.work import Work
 
 _ROWS = 64 * 1024
 
@@ -47,8 +47,10 @@ class Bench:
         return part
 
     def _stored(self, work: Work, raw: Bytes, start: int, stop: int, part: SidePart) -> None:
+        cut = work.cut
+        assert cut is not None
         width = work.sides[0].layout.block_bytes
-        for first, last in work.cut.subs(start, stop, self._engine.stored_values):
+        for first, last in cut.subs(start, stop, self._engine.stored_values):
             for at_value, rows, columns, complete in pieces(first, last, work.columns):
                 low = (at_value - start) * width
                 stored = raw[low : low + rows * columns * width]
@@ -57,8 +59,9 @@ class Bench:
                 _keep(part, scratch, flagged, work.columns, at_value, rows, columns, complete)
 
     def _decoded(self, work: Work, raw: Bytes, start: int, stop: int, part: SidePart) -> None:
-        side = work.sides[0]
-        for first, last in work.cut.subs(start, stop):
+        side, cut = work.sides[0], work.cut
+        assert cut is not None
+        for first, last in cut.subs(start, stop):
             values = side.decode(raw, start, first, last, self._values[0])
             for at_value, rows, columns, complete in pieces(first, last, work.columns):
                 piece = _shaped(values, at_value - first, rows, columns)
@@ -67,11 +70,11 @@ class Bench:
                 _keep(part, scratch, flagged, work.columns, at_value, rows, columns, complete)
 
     def _pair(self, work: Work, raw: Bytes, start: int, stop: int) -> Part:
-        target, source = work.sides
+        (target, source), cut = work.sides, work.cut
         raw2 = self._read_source(source, start, stop)
         part = Part(source=SidePart(), pair=at.pair())
-        assert part.source is not None
-        for first, last in work.cut.subs(start, stop):
+        assert part.source is not None and cut is not None
+        for first, last in cut.subs(start, stop):
             ours = target.decode(raw, start, first, last, self._values[0])
             theirs = source.decode(raw2, start, first, last, self._values[1])
             for at_value, rows, columns, complete in pieces(first, last, work.columns):
@@ -98,7 +101,7 @@ class Bench:
     def _keep_pair(
         self, work: Work, part: Part, into: Values, at_value: int, rows: int, columns: int, complete: bool
     ) -> None:
-        assert part.pair is not None and work.tally.pair is not None
+        assert part.pair is not None
         row = at_value // work.columns if work.columns else 0
         worst = into[at.WORST]
         if not complete:
@@ -106,7 +109,7 @@ class Bench:
         at.add_pair(part.pair, into, row)
         if not complete and work.columns:
             part.pair_partials.append(Partial(row, columns, into))
-        elif complete and worst < work.tally.pair.threshold:
+        elif complete and worst < work.threshold:
             cosines = self._cosines[:rows]
             lowest = np.argsort(cosines, kind="stable")[:FIRST] if rows > FIRST else np.arange(rows)
             part.worst += [(row + int(place), float(cosines[place])) for place in lowest if cosines[place] < np.inf]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -20,6 +20,7 @@ MOST_PERMUTED = 4 * 1024 * 1024
 class Decoders(Protocol):
     """Where decoders come from: an engine."""
 
+    name: Literal["numba", "numpy"]
     sub_values: int
 
     def decoder(self, name: str, scale: np.float32 | None = None) -> Decoder | None:

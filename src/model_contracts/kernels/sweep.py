@@ -5,16 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from threading import Lock
 from typing import Literal
 
 import numpy as np
 
+from model_contracts.artifact import Tensor
 from model_contracts.kernels.engines import Engine, choose
-from model_contracts.kernels.interface import Moments, Sweep, SweepRequest
-from model_contracts.kernels.plan import Chunk, Plan, Work
+from model_contracts.kernels.few import Found, Group
+from model_contracts.kernels.interface import Moments, Pairing, Sweep, SweepRequest
+from model_contracts.kernels.plan import Plan
 from model_contracts.kernels.reads import Files, ReadFailed
 from model_contracts.kernels.reduce import Bench
+from model_contracts.kernels.totals import Bytes
+from model_contracts.kernels.work import Chunk, Work
 from model_contracts.system.cores import cores
 
 #: More threads than this gain nothing (memory is what limits) and cost buffers.
@@ -93,28 +98,61 @@ class _Crew:
 
     def _one(self, chunk: Chunk, bench: Bench) -> None:
         work = chunk.work
+        wanted = work is not None and not work.failed
         read, failed = 0, None
         raw = bench.room(0, chunk.size)
         try:
-            if chunk.digest is not None or (work is not None and not work.tally.failed):
+            if chunk.digest is not None or wanted or chunk.group is not None:
                 chunk.file.read(raw, chunk.offset)
                 read = chunk.size
         except ReadFailed as error:
             failed = error
         finally:
             _digest(chunk, raw, read == chunk.size)
-        if work is not None and not work.tally.failed and failed is None:
-            try:
-                with self._engine.turn:
-                    part = bench.reduce(work, raw, chunk.start, chunk.stop)
-                work.tally.take(chunk.place, part)
-                read += bench.source_bytes
-            except ReadFailed as error:
-                failed = error
+        if chunk.group is not None:
+            read += self._group(chunk.group, raw, failed, bench)
+            failed = None
+        elif work is not None and wanted and failed is None:
+            failed = self._reduce(work, chunk, raw, bench)
+            read += bench.source_bytes
         with self._lock:
             self._done += read
             if failed is not None:
                 self._fail(chunk, failed)
+
+    def _reduce(self, work: Work, chunk: Chunk, raw: Bytes, bench: Bench) -> ReadFailed | None:
+        """Add what a chunk gives to its work, which is concluded with its last value."""
+        try:
+            with self._engine.turn:
+                part = bench.reduce(work, raw, chunk.start, chunk.stop)
+        except ReadFailed as error:
+            return error
+        tally = work.tally
+        if tally is not None and tally.take(chunk.place, part, chunk.stop - chunk.start):
+            with self._lock:
+                work.conclude()
+        return None
+
+    def _group(self, group: Group, raw: Bytes, failed: ReadFailed | None, bench: Bench) -> int:
+        """Reduce a group; where a read fails each of its tensors is tried by itself, so that one of them is named."""
+        if failed is None:
+            try:
+                with self._engine.turn:
+                    return group.conclude(raw, self._plan.files, self._engine)
+            except ReadFailed:
+                pass
+        group.found = [self._alone(tensor, pairing, bench) for tensor, pairing in group.members]
+        return 0
+
+    def _alone(self, tensor: Tensor, pairing: Pairing | None, bench: Bench) -> Found | None:
+        with self._lock:
+            work = self._plan.work(tensor, pairing)
+        if work is None:
+            return None
+        start, stop = work.sides[0].span(0, tensor.elements)
+        chunk = Chunk(self._plan.files.get(tensor.file), start, stop - start, work, stop=tensor.elements)
+        self._one(chunk, bench)
+        return work.found
 
     def _fail(self, chunk: Chunk, error: ReadFailed) -> None:
         if chunk.work is not None:
@@ -137,11 +175,13 @@ def _digest(chunk: Chunk, raw: np.ndarray[tuple[int], np.dtype[np.uint8]], whole
 
 def _conclude(plan: Plan, seen: Sweep) -> None:
     for work in plan.works:
-        if not work.tally.failed:
-            _add(seen, work, work.tensor.name)
+        for tensor, pairing, found in _found(work):
+            _add(seen, found, pairing, tensor.name)
+        if isinstance(work, Group):
+            work.members, work.found = [], []
     for tensor, work in plan.twins:
-        if not work.tally.failed:
-            _add(seen, work, tensor.name)
+        if work.found is not None:
+            _add(seen, Found(work.found.moments), None, tensor.name)
     for name in plan.paired:
         if name not in seen.pairs:
             seen.uncompared.setdefault(name, "its values were not read")
@@ -153,21 +193,31 @@ def _conclude(plan: Plan, seen: Sweep) -> None:
             seen.digests.pop(problem.file, None)
 
 
-def _add(seen: Sweep, work: Work, name: str) -> None:
-    moments = work.tally.target.moments()
+def _found(work: Work | Group) -> Iterator[tuple[Tensor, Pairing | None, Found]]:
+    if isinstance(work, Work):
+        if work.found is not None and not work.failed:
+            yield work.tensor, work.pairing, work.found
+        return
+    for (tensor, pairing), found in zip(work.members, work.found, strict=False):
+        if found is not None:
+            yield tensor, pairing, found
+
+
+def _add(seen: Sweep, found: Found, pairing: Pairing | None, name: str) -> None:
+    moments = found.moments
     seen.values += moments.count
     if name in seen.moments:
-        _join(seen.moments[name], moments)
+        seen.moments[name] = _joined(seen.moments[name], moments)
         return
     seen.moments[name] = moments
-    if work.tally.pair is not None and work.tally.source is not None and work.pairing is not None:
-        seen.pairs[name] = work.tally.pair.measures()
-        order = work.sides[1].source_row if work.sides else None
-        seen.source_moments.setdefault(work.pairing.source.name, work.tally.source.moments(order))
+    if found.pair is not None and found.source is not None and pairing is not None:
+        seen.pairs[name] = found.pair
+        seen.source_moments.setdefault(pairing.source.name, found.source)
 
 
-def _join(first: Moments, more: Moments) -> None:
+def _joined(first: Moments, more: Moments) -> Moments:
     """Two tensors of one name: what is wrong with either shows; rows are named in the first only."""
+    joined = replace(first, minimum=min(first.minimum, more.minimum), maximum=max(first.maximum, more.maximum))
     for field in ("count", "nan", "infinite", "zeros", "total", "squares"):
-        setattr(first, field, getattr(first, field) + getattr(more, field))
-    first.minimum, first.maximum = min(first.minimum, more.minimum), max(first.maximum, more.maximum)
+        setattr(joined, field, getattr(first, field) + getattr(more, field))
+    return joined

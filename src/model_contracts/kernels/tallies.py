@@ -207,18 +207,20 @@ class Tally:
         self.target = SideTally(elements, columns, shape)
         self.source = SideTally(elements, columns, shape) if paired else None
         self.pair = PairTally(elements, columns) if paired else None
-        self.failed = False
+        self._left = elements
         self._next = 0
         self._waiting: dict[int, Part] = {}
         self._lock = Lock()
 
-    def take(self, place: int, part: Part) -> None:
-        """Add chunk number `place`."""
+    def take(self, place: int, part: Part, values: int) -> bool:
+        """Add chunk number `place` of so many values; whether that was the last of them."""
         with self._lock:
             self._waiting[place] = part
+            self._left -= values
             while (ready := self._waiting.pop(self._next, None)) is not None:
                 self._next += 1
                 self.target.take(ready.target)
                 if self.source is not None and self.pair is not None and ready.source is not None:
                     self.source.take(ready.source)
                     self.pair.take(ready)
+            return self._left <= 0

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from pydantic import Field
 
-from model_contracts.checks.interface import Comparisons, NoParameters, Skip
-from model_contracts.outcome import Comparison, Record, Scenario
+from model_contracts.checks.interface import NoParameters, Skip
+from model_contracts.outcome import Comparison, Record, Scenario, Uncompared
 from model_contracts.playbook import ContainerFormat
 from model_contracts.qualification import products
 from model_contracts.qualification.gates.probes import same_answers
@@ -30,7 +30,9 @@ def _where(settled: Settled, parameters: OneChain) -> Iterator[tuple[Scenario, t
         yield Scenario(format=chain[-1], chain=chain), (chain, chain[:-1], settled.base(parameters.chain[0]))
 
 
-def conversion(workshop: Workshop, step: Step, parameters: OneChain, seeing: Seeing) -> Comparisons:
+def conversion(
+    workshop: Workshop, step: Step, parameters: OneChain, seeing: Seeing
+) -> Iterator[Comparison | Uncompared]:
     """Compare one conversion's end with its beginning: the contract of conversions, then what both answer."""
     chain = step.chains[0]
     seeing.subject, seeing.against = chain, chain[:-1]
@@ -39,7 +41,9 @@ def conversion(workshop: Workshop, step: Step, parameters: OneChain, seeing: See
     yield from same_answers(workshop, chain[:-1], chain)
 
 
-def round_trip(workshop: Workshop, step: Step, parameters: OneChain, seeing: Seeing) -> Comparisons:
+def round_trip(
+    workshop: Workshop, step: Step, parameters: OneChain, seeing: Seeing
+) -> Iterator[Comparison | Uncompared]:
     """Compare the end of a chain with the artifact that it began with, under the contract of conversions."""
     chain, begin = step.chains[0], step.chains[2]
     seeing.subject, seeing.against = chain, begin
@@ -59,7 +63,9 @@ def _recipes(settled: Settled, parameters: NoParameters) -> Iterator[tuple[Scena
         yield Scenario(format="gguf", chain=(settled.source, "gguf")), (settled.base(settled.source),)
 
 
-def quantised(workshop: Workshop, step: Step, parameters: NoParameters, seeing: Seeing) -> Comparisons:
+def quantised(
+    workshop: Workshop, step: Step, parameters: NoParameters, seeing: Seeing
+) -> Iterator[Comparison | Uncompared]:
     """Have each quantisation of the playbook written, and compare it with the source under its recipe's budgets."""
     unproven: Skip | None = None
     for recipe in workshop.settled.quantisations:
@@ -82,14 +88,16 @@ def quantised(workshop: Workshop, step: Step, parameters: NoParameters, seeing: 
         raise unproven
 
 
-def _named(recipe: str, comparisons: Comparisons) -> Comparisons:
-    """Comparisons of several files, each with the recipe that was asked of it."""
+def _named(recipe: str, comparisons: Iterator[Comparison | Uncompared]) -> Iterator[Comparison | Uncompared]:
+    """Iterator[Comparison | Uncompared] of several files, each with the recipe that was asked of it."""
     for comparison in comparisons:
         place = comparison.place.model_copy(update={"key": f"{recipe} · {comparison.place.key or ''}".rstrip(" ·")})
         yield comparison.model_copy(update={"place": place})
 
 
-def answers_kept(workshop: Workshop, step: Step, parameters: OneChain, seeing: Seeing) -> Comparisons:
+def answers_kept(
+    workshop: Workshop, step: Step, parameters: OneChain, seeing: Seeing
+) -> Iterator[Comparison | Uncompared]:
     """Compare what a conversion's end answers with what its beginning answers."""
     chain = step.chains[0]
     seeing.subject, seeing.against = chain, chain[:-1]
