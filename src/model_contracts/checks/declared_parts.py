@@ -9,6 +9,7 @@ from typing import Any
 from model_contracts.anatomy.declared_keys import Side
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.view import View
+from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Comparisons
 from model_contracts.checks.sentence_parts import parts_whole
 from model_contracts.definitions import load_keys
@@ -20,14 +21,25 @@ _PREDICTION = ("mtp.*", "*.mtp.*", "*.mtp_*", "*.nextn.*", "*nextn_*", "*.eh_pro
 
 def declared_parts(view: View) -> Comparisons:
     """Compare what flags, counts and per-layer lists declare with what is there."""
-    keys = load_keys()
-    side = Side(view, keys, keys.values)
-    layers = side.said.get("num_hidden_layers")
-    count = layers.value if layers is not None and isinstance(layers.value, int) else None
-    yield from _biases(side, count)
-    yield from _prediction(side, count)
-    yield from _per_layer(side, count)
+    if _declares(view.artifact):
+        keys = load_keys()
+        side = Side(view, keys, keys.values)
+        layers = side.said.get("num_hidden_layers")
+        count = layers.value if layers is not None and isinstance(layers.value, int) else None
+        yield from _biases(side, count)
+        yield from _prediction(side, count)
+        yield from _per_layer(side, count)
     yield from parts_whole(view.artifact)
+
+
+def _declares(artifact: Artifact) -> bool:
+    """Whether any key could be such a declaration: most small files have none, and the table of keys is long."""
+    said = (artifact.config or {}) if artifact.format == "safetensors" else artifact.metadata
+    return any(
+        not isinstance(value, int | float | str | None) or "bias" in key or "nextn" in key
+        for key, value in said.items()
+        if not key.startswith(("general.", "tokenizer."))
+    )
 
 
 def _biases(side: Side, layers: int | None) -> Iterator[Comparison | Uncompared]:

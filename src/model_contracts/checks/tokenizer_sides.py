@@ -26,11 +26,19 @@ class Sides:
     @property
     def published(self) -> tuple[Tokenizer, SentencePiece | None] | None:
         """The side that Hugging Face's files keep, with its SentencePiece model, where the other is a container."""
-        if self.source_artifact.format == "safetensors" != self.target_artifact.format:
+        ours, theirs = self._files
+        if theirs and not ours:
             return self.source, self.source_artifact.sentencepiece
-        if self.target_artifact.format == "safetensors" != self.source_artifact.format:
+        if ours and not theirs:
             return self.target, self.target_artifact.sentencepiece
         return None
+
+    @property
+    def _files(self) -> tuple[bool, bool]:
+        """Whether target and source are Hugging Face's files; a container may be given a tokenizer.json for its own."""
+        sides = ((self.target_artifact, self.target), (self.source_artifact, self.source))
+        ours, theirs = (one.format == "safetensors" or tokenizer.sections is not None for one, tokenizer in sides)
+        return ours, theirs
 
     @property
     def stored(self) -> Tokenizer | None:
@@ -42,12 +50,15 @@ class Sides:
     @property
     def in_gguf(self) -> bool:
         """Whether the container of such a pair is GGUF, whose ways are declared."""
-        return self.published is not None and "gguf" in (self.target_artifact.format, self.source_artifact.format)
+        if self.published is None:
+            return False
+        stored = self.target_artifact if self.published[0] is self.source else self.source_artifact
+        return stored.format == "gguf"
 
     @property
     def both_published(self) -> bool:
         """Whether both sides are Hugging Face's files."""
-        return self.target_artifact.format == self.source_artifact.format == "safetensors"
+        return all(self._files)
 
     @cached_property
     def kinds(self) -> tuple[str | None, str | None]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from model_contracts.cli.numbers import SEEDS, Between
 from model_contracts.cli.output import colour, width
 from model_contracts.cli.progress import progress
-from model_contracts.outcome import FALSIFIED, USAGE, Evidence, Run
+from model_contracts.outcome import BROKEN, FALSIFIED, USAGE, Evidence, Run
 from model_contracts.reporters import REPORTERS, verdicts
 from model_contracts.terminal import safe
 
@@ -122,7 +122,7 @@ def keep(directory: Path, outcomes: Evidence, record: Run, code: int, *, force: 
         write(directory, outcomes, record, force=force)
     except Unusable as error:
         print(f"contracts: {safe(str(error))}", file=sys.stderr)
-        return code if code == FALSIFIED else int(USAGE)
+        return code if code in (FALSIFIED, BROKEN) else int(USAGE)
     return code
 
 
