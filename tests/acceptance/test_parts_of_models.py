@@ -81,7 +81,7 @@ CLIP: dict[str, str | float] = {"general.architecture": "clip", "general.type": 
 def test_an_adapter_with_both_halves_of_every_factor_is_kept_and_owes_no_tokenizer(tmp_path: Path) -> None:
     found, code = outcomes(adapter(tmp_path / "adapter"))
     assert code == 0, {gate: o.reason for gate, o in found.items() if o.outcome is Verdict.SKIPPED}
-    assert found[FAMILY].compared == 5
+    assert found[FAMILY].compared == 8  # that it holds tensors, four pairs, the scale, two listed modules
     assert found[TOKENIZER].skip_cause == found[TIED].skip_cause == "not_owed"
     assert "an adapter (adapter_config.json · peft_type)" in found[TOKENIZER].reason
 
@@ -104,8 +104,11 @@ def _lose(name: str) -> Edit:
             {LAYOUT: ("lora_rank", [64, 8])},
         ),
         (lambda parts: None, {"r": 8}, {CONFIG: ("lora_rank", 4)}),
+        (lambda parts: None, {"use_dora": True}, {FAMILY: ("dora_magnitude", "missing")}),
+        (lambda parts: None, {"lora_alpha": 0}, {FAMILY: ("lora_alpha", 0)}),
+        (lambda parts: None, {"modules_to_save": ["lm_head"]}, {FAMILY: ("module_saved", "none of them")}),
     ],
-    ids=["half-lost", "ranks-differ", "rank-not-the-declared-one"],
+    ids=["half-lost", "ranks-differ", "rank-not-the-declared-one", "no-magnitudes", "no-scale", "no-module-saved"],
 )
 def test_a_broken_adapter_is_falsified_where_it_is_broken(
     edit: Edit, changes: dict[str, Any], expected: dict[str, Any], tmp_path: Path
@@ -255,3 +258,61 @@ def test_weights_without_any_config_are_compared_by_their_names(tmp_path: Path) 
     write_safetensors(ours, {"encoder.weight": values(8, 8)})
     found, code = outcomes(ours, theirs)
     assert code == 1 and found["F-CONTRACT-I2-001"].violated == 1
+
+
+def _magnitudes(parts: dict[str, Any]) -> None:
+    for name in [name for name in parts if name.endswith(".lora_B.weight")]:
+        parts[name.replace("lora_B.weight", "lora_magnitude_vector")] = values(parts[name].shape[0])
+
+
+@pytest.mark.parametrize(
+    ("edit", "changes"),
+    [
+        (_magnitudes, {"use_dora": True}),
+        (lambda parts: parts.update({"base_model.model.lm_head.weight": values(16, 64)}),
+         {"modules_to_save": ["lm_head"]}),
+        (lambda parts: parts.update({"base_model.model.score.weight": values(2, 64)}),
+         {"modules_to_save": ["classifier", "score"]}),
+        (lambda parts: None, {"target_modules": "all-linear", "use_rslora": True}),
+    ],
+    ids=["dora", "module-saved", "one-of-two-usual-heads", "all-linear"],
+)  # fmt: skip
+def test_an_honest_adapter_of_another_kind_is_kept(edit: Edit, changes: dict[str, Any], tmp_path: Path) -> None:
+    found, code = outcomes(adapter(tmp_path / "adapter", edit, **changes))
+    assert code == 0, {gate: o.reason for gate, o in found.items() if o.outcome is not Verdict.CORROBORATED}
+
+
+@pytest.mark.parametrize(
+    ("edit", "changes"),
+    [
+        (lambda parts: None, {"target_modules": ["q_proj", "v_proj", "o_proj"]}),
+        (lambda parts: [parts.pop(f"{MODULE.format(n=1, m='v')}.lora_{half}.weight") for half in "AB"] and None, {}),
+    ],
+    ids=["a-module-listed-and-not-there", "both-halves-of-one-layer-lost"],
+)
+def test_a_factor_that_an_adapter_may_have_lost_is_not_proven(
+    edit: Edit, changes: dict[str, Any], tmp_path: Path
+) -> None:
+    found, code = outcomes(adapter(tmp_path / "adapter", edit, **changes))
+    assert code == 3
+    assert found[FAMILY].skip_cause == "incomplete"
+
+
+def test_a_control_vector_owes_no_tokenizer(tmp_path: Path) -> None:
+    path = gguf_part(tmp_path / "v.gguf", {"general.architecture": "controlvector"}, {"direction.1": (64,)})
+    found, code = outcomes(path)
+    assert (code, found[TOKENIZER].skip_cause) == (3, "not_owed")
+
+
+def _images(folder: Path, **config: Any) -> Path:
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"architectures": ["ViTModel"], "model_type": "vit", **config}))
+    write_safetensors(folder / "model.safetensors", {"encoder.layer.0.dense.weight": values(16, 8)}, {"format": "pt"})
+    return folder
+
+
+def test_a_model_without_a_row_for_every_token_may_owe_no_tokenizer_and_one_with_them_owes_it(tmp_path: Path) -> None:
+    found, _ = outcomes(_images(tmp_path / "images"))
+    assert found[TOKENIZER].skip_cause == "incomplete"
+    found, code = outcomes(_images(tmp_path / "words", vocab_size=16))
+    assert (code, found[TOKENIZER].outcome) == (1, Verdict.FALSIFIED)

@@ -45,7 +45,7 @@ REMAINING: dict[str, tuple[int, str]] = {
     "tokenizer_sections.same_treatment": (2, "between published files each section is compared by itself"),
     "tokenizer_sections._options": (1, ".apr has no place for them"),
     "tokenizer_sections._template": (1, "the post-processor puts nothing around a text"),
-    "values_alive.values_alive": (3, "parts of packed weights, integers, and tensors that were told of as a whole"),
+    "values_alive.values_alive": (2, "parts of packed weights, and tensors that were told of as a whole"),
     "values_alive._subnormal": (1, "a normal number is among the values"),
     "values_alive._experts": (1, "it is no stack of experts"),
     "values_finite.values_finite": (2, "it has no value, or holds packed integers"),

@@ -137,6 +137,11 @@ VARIANTS: tuple[Variant, ...] = (
         seen(SPECIAL_IDS, "eos_token_id", key="tokenizer.eos_token_id", observed=151645),
     ),
     broken(
+        "an-end-of-sequence-that-the-vocabulary-does-not-hold",
+        document(QWEN2, "tokenizer_config.json", lambda value: value.update(eos_token="<|gone|>")),
+        seen(SPECIAL_IDS, "eos_token", file="tokenizer_config.json", observed=2000, words="'<|gone|>'"),
+    ),
+    broken(
         "turn-markers-typed-normal",
         gguf(QWEN2_Q4_K_M, lambda model: model["tokenizer.ggml.token_type"].__setitem__(1, 1)),
         seen(MARKED, "special_token_type", token=1, observed="NORMAL", words="written by the chat template"),

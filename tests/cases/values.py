@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from cases.gates import ALIVE, FINITE
+from cases.gates import ALIVE, CLAIMED, FINITE
 from cases.interface import LLAMA_Q8_0, QWEN2, QWEN2_Q4_K_M, Make, Variant, broken, seen
 from cases.makers import converted, gguf, weights
 from support.gguf_models import GgufModel
@@ -44,6 +44,11 @@ def _put(*at: int | slice, value: float) -> Callable[[Floats], None]:
     return change
 
 
+def _whole_numbers(tensor: Stored) -> Stored:
+    """The same bytes under a type of integers, without a configuration that says what they stand for."""
+    return Stored("I16", tensor.shape, tensor.data)
+
+
 def _last_rows_dead(values: Floats) -> None:
     values[-max(1, len(values) // 100) :] = 0
 
@@ -73,6 +78,11 @@ def _experts(change: Callable[[Floats], None]) -> Make:
 
 
 VARIANTS: tuple[Variant, ...] = (
+    broken(
+        "a-weight-stored-as-integers",
+        weights(QWEN2, lambda tensors: tensors.update({UP: _whole_numbers(tensors[UP])})),
+        seen(CLAIMED, "tensor_type", tensor=UP, expected="BF16", observed="I16"),
+    ),
     broken(
         "f23-nan-scale-in-q4-k",
         gguf(QWEN2_Q4_K_M, _scale("blk.1.ffn_up.weight", 7, 144)),

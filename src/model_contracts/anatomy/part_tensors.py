@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from model_contracts.anatomy.adapter_claims import declared_of
 from model_contracts.anatomy.parts import LORA, Part
 from model_contracts.artifact import Artifact, Tensor
 from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
@@ -106,6 +107,7 @@ def _adapter(artifact: Artifact) -> Seen:
             holds=whole,
             note=None if whole else f"{module} would be left as it is, or the adapter is refused",
         )
+    yield from declared_of(artifact, [module for module, _ in _factors(artifact)])
     saved = (artifact.config or {}).get("modules_to_save")
     modules = [name for name in saved if isinstance(name, str)] if isinstance(saved, list) else []
     for name, tensor in artifact.tensors.items():

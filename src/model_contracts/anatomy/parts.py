@@ -11,7 +11,7 @@ from model_contracts.artifact import Artifact, Tokenizer
 from model_contracts.outcome import Place
 
 PartName = Literal[
-    "whole", "projector", "adapter", "vocabulary", "imatrix", "tokenizer", "dense", "pooling", "component"
+    "whole", "projector", "adapter", "vocabulary", "imatrix", "tokenizer", "dense", "pooling", "component", "direction"
 ]
 
 
@@ -52,6 +52,7 @@ _NOT_OWED: dict[PartName, tuple[str, ...]] = {
     "adapter": ("tied_embeddings", "layers_differ", *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR),
     "imatrix": ("values_alive", *_SIZES, *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR),
     "component": ("tied_embeddings", "layers_differ", *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR),
+    "direction": ("tied_embeddings", "layers_differ", *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR),
     "dense": ("tied_embeddings", "layers_differ", *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR),
     "pooling": (
         "family_tensors", "family_shapes", "tied_embeddings", *_VALUES, *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR,
@@ -87,6 +88,8 @@ def _of_gguf(artifact: Artifact) -> Part:
         return Part("adapter", "a LoRA adapter", key if type_ == "adapter" else Place())
     if type_ == "imatrix" or _all_end(names, _IMATRIX):
         return Part("imatrix", "an importance matrix", key if type_ == "imatrix" else Place())
+    if metadata.get("general.architecture") == "controlvector":
+        return Part("direction", "a control vector", Place(key="general.architecture"))
     if metadata.get("general.architecture") == "clip":
         return Part("projector", "a projector", Place(key="general.architecture"))
     if type_ in ("mmproj", "clip-vision"):

@@ -55,7 +55,7 @@ def _claim(examination: Examination, claim: Claim) -> Comparisons:
     tensors = [
         (examination.view.canonical[name], tensor)
         for name, tensor in examination.view.artifact.tensors.items()
-        if not tensor.placeholder and tensor.packed is None and tensor.type.kind in ("float", "quantised")
+        if not tensor.placeholder and tensor.packed is None and _holds_weights(examination, name, tensor)
     ]
     expected = [_expected(examination, recipe, canonical, tensor) for canonical, tensor in tensors]
     honest = any(len(t.shape) > 1 and t.dtype in types for (_, t), types in zip(tensors, expected, strict=True))
@@ -79,6 +79,14 @@ def _compared(claim: Claim, tensor: Tensor, types: tuple[str, ...], holds: bool,
         bound_from=bound_from,
         note=None if holds else f"{claim.place} says {claim.words}",
     )
+
+
+def _holds_weights(examination: Examination, name: str, tensor: Tensor) -> bool:
+    """Whether a claim is about a tensor: one of floats or blocks, or of any type where the family keeps weights."""
+    view = examination.view
+    canonical = view.canonical[name]
+    known = canonical is not None and view.role(canonical) is not None and name not in view.storage.parts
+    return known or tensor.type.kind in ("float", "quantised")
 
 
 def _left_alone(tensor: Tensor, types: tuple[str, ...]) -> bool:

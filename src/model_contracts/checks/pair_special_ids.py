@@ -10,7 +10,7 @@ from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact
 from model_contracts.converters.carried import carried
 from model_contracts.definitions import load_tokenizers
-from model_contracts.outcome import Comparison, Place
+from model_contracts.outcome import Comparison, Place, Uncompared
 from model_contracts.tokenization import Filled
 
 _EOS = "eos_token_id"
@@ -18,7 +18,7 @@ _EOS = "eos_token_id"
 _FRAMED = {"bos_token_id": "cls_token_id", _EOS: "sep_token_id"}
 
 
-def same_special_ids(target: View, source: View) -> Iterator[Comparison]:
+def same_special_ids(target: View, source: View) -> Iterator[Comparison | Uncompared]:
     """Compare every special id that either side declares, wherever it may."""
     ours, theirs = by_name(target.artifact), by_name(source.artifact)
     for name in NAMES:
@@ -29,6 +29,9 @@ def same_special_ids(target: View, source: View) -> Iterator[Comparison]:
             holds = value in expected
             if not holds and _decides_nothing(name, target.artifact):
                 yield _filled(name, value, place, expected)
+                continue
+            if not expected and (silent := _left_to_class(source.artifact)) is not None:
+                yield Uncompared(place=place, reason=f"{silent} names no {name}: the class of its tokenizer does")
                 continue
             yield Comparison(
                 measure=name,
@@ -49,6 +52,15 @@ def same_special_ids(target: View, source: View) -> Iterator[Comparison]:
                 note=_whose(theirs[name]),
             )
     yield from _every_end(target.artifact, source)
+
+
+def _left_to_class(source: Artifact) -> str | None:
+    """A tokenizer file that is not tokenizer.json, and so leaves special tokens to the code that loads it."""
+    if source.format != "safetensors":
+        return None
+    if source.tokenizer is None:
+        return next(iter(source.unread_tokenizers), None)
+    return source.tokenizer.origin.name if source.tokenizer.sections is None else None
 
 
 def _every_end(target: Artifact, source: View) -> Iterator[Comparison]:

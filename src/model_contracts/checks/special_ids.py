@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from model_contracts.anatomy.parts import WEIGHTLESS
-from model_contracts.anatomy.special_ids import special_ids
+from model_contracts.anatomy.special_ids import special_ids, unheld_names
 from model_contracts.anatomy.view import View
 from model_contracts.checks.interface import Examination, Where, missing_input, not_owed
 from model_contracts.outcome import Comparison, Place, Record, jsonable
@@ -46,6 +46,17 @@ def _in_range(view: View) -> Iterator[Comparison]:
             observed=jsonable(value),
             holds=holds,
             note=None if holds else "a runtime would index past the embedding or never stop on it",
+        )
+    for at, (role, content) in enumerate(unheld_names(view.artifact)):
+        given = view.artifact.tokenizer.size + at if view.artifact.tokenizer is not None else at
+        note = f"tokenizer.json does not hold {content[:80]!r}: transformers gives it the next free id"
+        yield Comparison(
+            measure=f"{role}_token",
+            place=Place(file="tokenizer_config.json", key=f"{role}_token"),
+            expected=f"a token of the vocabulary, or a token id below {rows:,}",
+            observed=given,
+            holds=given < rows,
+            note=note,
         )
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from model_contracts.anatomy.view import View
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, missing_input
 from model_contracts.outcome import Comparison, Place, Uncompared
 
@@ -10,6 +15,13 @@ _EXPECTED = {
     "apr": "tokenizer.vocabulary in the metadata",
     "safetensors": "tokenizer.json beside the weights",
 }
+
+
+#: Tensors that have a row for every token, as checkpoints name them: the embedding of a model of text, or its head.
+_ROWS_OF_TOKENS = re.compile(
+    r"(^|[._])(embed_tokens|embed_in|embed_out|wte|tok_embeddings|tokens_embed|token_embedding|word_embeddings?|"
+    r"word_embedding|shared|lm_head|token_embd)[._]"
+)
 
 
 def tokenizer_present(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
@@ -25,6 +37,9 @@ def tokenizer_present(examination: Examination, parameters: NoParameters, where:
         return
     if tokenizer is None and artifact.format == "safetensors" and artifact.layout == "file":
         raise missing_input("no tokenizer.json lies beside the weights")
+    if tokenizer is None and artifact.format == "safetensors" and (said := _no_words(examination.view)) is not None:
+        yield Uncompared(place=Place(file=artifact.path.name), reason=said)
+        return
     size = sum(token is not None for token in tokenizer.tokens) if tokenizer else 0
     yield Comparison(
         measure="tokenizer_present",
@@ -34,3 +49,20 @@ def tokenizer_present(examination: Examination, parameters: NoParameters, where:
         holds=size > 0,
         note=None if size else "without it no runtime turns text into token ids, and a conversion cannot invent it",
     )
+
+
+def _no_words(view: View) -> str | None:
+    """Why a folder may owe no tokenizer (None: it owes one): a model of images or sounds has no rows of tokens."""
+    sizes = {size for one in _configs(view.artifact.config or {}) if type(size := one.get("vocab_size")) is int}
+    for name, tensor in view.artifact.tensors.items():
+        if _ROWS_OF_TOKENS.search(name) or (len(tensor.shape) == 2 and tensor.shape[0] in sizes):
+            return None
+    if view.family is not None or not view.artifact.tensors:
+        return None
+    return "no tensor is known to have a row for every token: whether a tokenizer is owed is not known"
+
+
+def _configs(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The configuration, and those of its parts (text_config …)."""
+    yield config
+    yield from (value for value in config.values() if isinstance(value, Mapping))

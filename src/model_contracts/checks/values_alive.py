@@ -35,6 +35,11 @@ def values_alive(examination: Examination, parameters: Parameters, where: Where)
             continue
         tensor = view.artifact.tensors[name]
         if tensor.type.kind not in ("float", "quantised"):
+            known = view.canonical[name]
+            if known is not None and view.role(known) is not None:
+                reason = f"{tensor.dtype} where the family keeps weights: what its numbers stand for is not known"
+                place = Place(file=tensor.file.name, tensor=name)
+                yield Uncompared(place=place, count=max(tensor.elements, 1), reason=reason)
             continue
         if not moments.finite:
             if moments.count:
