@@ -10,7 +10,7 @@ from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Module, Tensor
 from model_contracts.checks.interface import Comparisons
 from model_contracts.kernels.rows import MOST_VALUES, read_rows
-from model_contracts.outcome import Comparison, Place, Uncompared
+from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
 
 #: llama.cpp's `enum llama_pooling_type`, by the flag of a pooling part's config.json.
 _POOLING = {
@@ -51,8 +51,50 @@ def parts_whole(artifact: Artifact) -> Comparisons:
             )
 
 
+def _folders(target: Artifact, source: Artifact) -> Comparisons:
+    """The parts of two folders, one by one in their order: of the same kind, and with the same settings."""
+    ours = list(target.modules)
+    for number, module in enumerate(source.modules):
+        place = Place(file=module.path or "modules.json", key=f"modules[{number}]")
+        other = ours[number] if number < len(ours) else None
+        same = other is not None and other.kind == module.kind
+        yield Comparison(
+            measure="sentence_part",
+            place=place,
+            expected=module.kind,
+            observed=other.kind if other is not None else None,
+            holds=same,
+            note=None if same else "sentences are embedded otherwise",
+        )
+        if other is None or not same or module.kind == "Transformer":
+            continue
+        for key, expected, observed in _settings(module, other):
+            yield Comparison(
+                measure=key,
+                place=Place(file=module.path or "modules.json", key=key),
+                expected=jsonable(expected),
+                observed=jsonable(observed),
+                holds=expected == observed,
+                note=None if expected == observed else "sentences are embedded otherwise",
+            )
+        if module.kind == "Dense":
+            yield Uncompared(place=place, reason="the values of a dense part are not compared between two folders")
+
+
+def _settings(module: Module, other: Module) -> list[tuple[str, object, object]]:
+    """What decides in the settings of two parts of one kind: modes by their meaning, sizes by their keys."""
+    theirs, ours = module.config or {}, other.config or {}
+    keys = ("word_embedding_dimension", "in_features", "out_features", "activation_function")
+    found: list[tuple[str, object, object]] = [
+        (key, theirs.get(key), ours.get(key)) for key in keys if key in theirs and key in ours
+    ]
+    return [("pooling", _words(module), _words(other)), *found] if module.kind == "Pooling" else found
+
+
 def parts_kept(target: View, source: View) -> Comparisons:
     """Compare the source's parts with a GGUF's pooling key and dense tensors."""
+    if target.artifact.format == "safetensors":
+        yield from _folders(target.artifact, source.artifact)
     if target.artifact.format != "gguf":
         return
     arch = str(target.artifact.metadata.get("general.architecture", ""))
@@ -149,6 +191,12 @@ def _modes(module: Module) -> dict[str, int | None]:
     if isinstance(word, str):
         return {word: _MODES.get(word)}
     return {key: _POOLING.get(key) for key, said in config.items() if key.startswith("pooling_mode_") and said is True}
+
+
+def _words(module: Module) -> list[str]:
+    """The ways a pooling part names, each as the one word that both spellings share (mean, cls, lasttoken …)."""
+    names = (name.removeprefix("pooling_mode_") for name in _modes(module))
+    return sorted(name.removesuffix("_tokens").removesuffix("_token") for name in names)
 
 
 def _weight(module: Module) -> Tensor | None:
