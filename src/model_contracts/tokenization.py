@@ -62,6 +62,14 @@ class Filled(Record):
     reason: str = Field(min_length=1)
 
 
+class Setting(Record):
+    """A key of tokenizer_config.json that changes the ids of a text, and what readers assume where it is absent."""
+
+    key: str
+    assumed: JsonValue = Field(description="Null says the same.")
+    kinds: tuple[str, ...] = Field((), description="Kinds of tokenizers of which an absent key means that.")
+
+
 class Tokenizers(Definition):
     """Every kind of tokenizer that is understood, the pre-tokenizers by name, and what tokenizer.json leaves unsaid."""
 
@@ -70,5 +78,6 @@ class Tokenizers(Definition):
     pretokenizers: tuple[PreTokenizer, ...]
     classes: dict[str, Assumed] = Field(default_factory=dict, description="Class of tokenizer_config.json to its ways.")
     filled: tuple[Filled, ...] = ()
+    settings: tuple[Setting, ...] = ()
     defaults: dict[str, dict[str, JsonValue]] = Field(description="Type of a part to its options and what they are.")
     ignored: tuple[Ignored, ...]

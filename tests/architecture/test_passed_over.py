@@ -45,6 +45,10 @@ REMAINING: dict[str, tuple[int, str]] = {
     "tokenizer_pair._scores": (2, "the kind has no scores, or its merges are held to them by another gate"),
     "tokenizer_sections.same_treatment": (2, "between published files each section is compared by itself"),
     "tokenizer_sections._options": (1, ".apr has no place for them"),
+    "tokenizer_sections._settings": (
+        2,
+        "one of them is no folder, or neither has the key: readers assume one thing of both",
+    ),
     "tokenizer_sections._template": (1, "the post-processor puts nothing around a text"),
     "values_alive.values_alive": (2, "parts of packed weights, and tensors that were told of as a whole"),
     "values_alive._subnormal": (1, "a normal number is among the values"),

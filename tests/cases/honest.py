@@ -8,6 +8,7 @@ from pathlib import Path
 from cases.beside import HONEST as BESIDE
 from cases.declared import HONEST as DECLARED
 from cases.interface import LLAMA, QWEN2, CheckArguments, Make
+from cases.makers import document
 from cases.padding import HONEST as PADDED
 from cases.pair_hyperparameters import llama3_factors, with_llama3
 from cases.shards import split_gguf
@@ -91,5 +92,8 @@ HONEST: dict[str, Make] = {
     "llama-older-config": _older_config,
     "llama3-rope-factors": with_llama3(llama3_factors()),
     "qwen2-name-with-dots": _names_with_dots,
+    "qwen2-settings-spelled-out": document(
+        QWEN2, "tokenizer_config.json", lambda value: value.update(split_special_tokens=False), QWEN2
+    ),
     **DECLARED,
 }

@@ -111,6 +111,16 @@ def _pattern(document: dict[str, Any]) -> None:
 
 VARIANTS: tuple[Variant, ...] = (
     broken(
+        "special-tokens-split-after-saving",
+        document(QWEN2, "tokenizer_config.json", lambda value: value.update(split_special_tokens=True), QWEN2),
+        seen(SAME_FLAGS, "split_special_tokens", expected=False, observed=True, words="other ids"),
+    ),
+    broken(
+        "a-space-before-every-text-after-saving",
+        document(QWEN2, "tokenizer_config.json", lambda value: value.update(add_prefix_space=True), QWEN2),
+        seen(SAME_FLAGS, "add_prefix_space", expected=False, observed=True, words="other ids"),
+    ),
+    broken(
         "f11-pre-tokenizer-changed",
         _qwen2(_set(PRE, "llama-bpe")),
         seen(SAME_FLAGS, "pre_tokenizer", key=PRE, expected="qwen2", observed="llama-bpe", words="split differently"),

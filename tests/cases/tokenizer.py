@@ -67,6 +67,13 @@ def _without_file(target: Path) -> None:
     (target / "tokenizer.json").unlink()
 
 
+def _cut_template(target: Path) -> None:
+    """As an upload that ended early leaves it."""
+    file = target / "chat_template.jinja"
+    text = file.read_text("utf-8")
+    file.write_text(text[: text.rindex("{{") + 5], "utf-8")
+
+
 def _named_templates(target: Path) -> None:
     """A template for tools beside the plain one, and another under its name in tokenizer_config.json."""
     (target / "additional_chat_templates").mkdir()
@@ -165,6 +172,11 @@ VARIANTS: tuple[Variant, ...] = (
         "two-named-templates-in-two-homes",
         directory(QWEN2, _named_templates),
         seen(ONE_TEMPLATE, "chat_template", file="tokenizer_config.json", key="tool_use"),
+    ),
+    broken(
+        "template-cut-in-the-middle-of-a-tag",
+        directory(QWEN2, _cut_template),
+        seen(ONE_TEMPLATE, "template_whole", file="chat_template.jinja", observed="{{ has no counterpart"),
     ),
     broken(
         "tokenizer-not-json",

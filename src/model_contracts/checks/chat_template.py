@@ -8,6 +8,7 @@ from pydantic import Field
 
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination, NoParameters, Where, not_owed
+from model_contracts.checks.template_blocks import unclosed
 from model_contracts.outcome import Comparison, Place, Record, jsonable
 
 #: GGUF's key of a named template begins so.
@@ -58,21 +59,38 @@ def _named(artifact: Artifact) -> dict[str, str]:
 
 
 def one_template(examination: Examination, parameters: NoParameters, where: Where) -> Iterator[Comparison]:
-    """Compare each template with the one of its name in another home: loaders differ in which they read."""
+    """Compare each template with the one of its name in another home, and what it opens with what it closes."""
     artifact = examination.target
     seen: dict[str, tuple[str, str]] = {}
-    doubled = 0
+    if artifact.chat_template is None and not artifact.chat_templates:
+        raise not_owed("there is no chat template")
+    yield from _whole(artifact)
     for home, templates in artifact.chat_templates.items():
         for name, text in templates.items():
             first, expected = seen.setdefault(name, (home, text))
             if first == home:
                 continue
-            doubled += 1
             said = _compared("chat_template", home, "chat_template" if name == "default" else name, expected, text)
             note = None if said.holds else f"{first} and {home} hold different templates; {said.note}"
             yield said.model_copy(update={"note": note})
-    if not doubled:
-        raise not_owed("the chat template has one home" if seen else "there is no chat template beside the weights")
+
+
+def _whole(artifact: Artifact) -> Iterator[Comparison]:
+    """Each text of a template: a runtime refuses one that was cut, or falls back to another."""
+    file = artifact.sidecars["chat_template"].path.name if "chat_template" in artifact.sidecars else None
+    texts = {artifact.chat_template: file or artifact.path.name} if artifact.chat_template is not None else {}
+    for home, templates in artifact.chat_templates.items():
+        texts |= {text: home for text in templates.values() if text not in texts}
+    for text, home in texts.items():
+        open_at = unclosed(text)
+        yield Comparison(
+            measure="template_whole",
+            place=Place(file=home, key="chat_template", offset=open_at[1] if open_at else None),
+            expected="every tag and block is closed",
+            observed=f"{open_at[0]} has no counterpart" if open_at else "every tag and block is closed",
+            holds=open_at is None,
+            count=max(len(text), 1),
+        )
 
 
 def _compared(measure: str, file: str, key: str, expected: str, observed: str | None) -> Comparison:

@@ -11,6 +11,7 @@ from model_contracts.anatomy.tokenizer_sections import SECTIONS, canonical, diff
 from model_contracts.artifact import Tokenizer
 from model_contracts.checks.interface import Comparisons
 from model_contracts.checks.tokenizer_sides import Sides
+from model_contracts.definitions import load_tokenizers
 from model_contracts.ledger import KEPT
 from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
 
@@ -30,6 +31,32 @@ def same_sections(sides: Sides) -> Comparisons:
         theirs = canonical(section, source.sections.get(section))
         ours = canonical(section, target.sections.get(section))
         yield from _section(section, theirs, ours, target, source)
+    yield from _settings(sides)
+
+
+def _settings(sides: Sides) -> Comparisons:
+    """Keys of tokenizer_config.json that AutoTokenizer takes over what tokenizer.json says."""
+    ours, theirs = sides.target_artifact.tokenizer_config, sides.source_artifact.tokenizer_config
+    if ours is None or theirs is None:
+        return
+    for setting in load_tokenizers().settings:
+        values = [config.get(setting.key) for config in (theirs, ours)]
+        spelled = [setting.key in config for config in (theirs, ours)]
+        if not any(spelled):
+            continue
+        expected, observed = (setting.assumed if value is None else value for value in values)
+        place = Place(file="tokenizer_config.json", key=setting.key)
+        if expected != observed and not all(spelled) and not set(sides.kinds) <= set(setting.kinds):
+            yield Uncompared(place=place, reason="declared on one side only, and what its class assumes is not known")
+            continue
+        yield Comparison(
+            measure=setting.key,
+            place=place,
+            expected=jsonable(expected),
+            observed=jsonable(observed),
+            holds=expected == observed,
+            note=None if expected == observed else "AutoTokenizer gives texts other ids",
+        )
 
 
 def _section(section: str, theirs: Any, ours: Any, target: Tokenizer, source: Tokenizer) -> Iterator[Comparison]:
