@@ -61,7 +61,11 @@ def bfloat16(values: np.ndarray) -> np.ndarray:
 def write_weights(path: Path, layers: int, vocabulary: int, seed: int) -> None:
     """Stream the weights: slices of one pool of random values, at another place for every tensor."""
     random = np.random.default_rng(seed)
-    pool = bfloat16(random.standard_t(6, 1 << 24) * 0.02)
+    values = random.standard_t(6, 1 << 24) * 0.02
+    # What a layer adds to the residual stream is kept small beside the token that came in, which trained models do too
+    # (GPT-2 initialises by depth). Otherwise 24 random layers drown it, the two likeliest tokens of a position lie
+    # nearer each other than any trained model's, and the rounding of a runtime decides between them.
+    pool, small = bfloat16(values), bfloat16(values / (10 * np.sqrt(2 * max(layers, 1))))
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     offset = 0
     for name, shape in sorted(shapes(layers, vocabulary)):
@@ -79,7 +83,7 @@ def write_weights(path: Path, layers: int, vocabulary: int, seed: int) -> None:
                 continue
             while count:
                 start = int(random.integers(0, len(pool) - 1))
-                part = pool[start : start + count]
+                part = (small if name.endswith(("o_proj.weight", "down_proj.weight")) else pool)[start : start + count]
                 file.write(part.tobytes())
                 count -= len(part)
 

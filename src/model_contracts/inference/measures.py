@@ -13,6 +13,8 @@ Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 #: Nats within which two likelihoods are equal, and have no order.
 EQUAL = 1e-6
+#: Log-probabilities below which a token is as good as impossible, and has no part in a measure.
+_LEAST = -60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,21 @@ def compare_rows(target: LogProbabilities, source: LogProbabilities) -> Agreemen
         raise WrongAnswer(f"rows of {list(target.shape)} answered, {list(source.shape)} expected")
     positions = target.shape[0]
     divergence, margin, nmse = np.empty(positions), np.empty(positions), np.empty(positions)
-    for row in range(positions):  # a row at a time: a vocabulary is long, and float64 of all rows would be large
-        ours, theirs = target[row].astype(np.float64), source[row].astype(np.float64)
+    for row, (ours, theirs) in enumerate(zip(target, source, strict=True)):
+        difference = theirs - ours
+        margin[row] = float(theirs.max()) - float(theirs[int(ours.argmax())])
+        if min(ours.min(), theirs.min()) > _LEAST:
+            # In float32, which is what the logits are: products of small numbers, summed pairwise.
+            mean = float(difference.mean(dtype=np.float64))
+            divergence[row] = np.dot(np.exp(theirs), difference)
+            centred = theirs - np.float32(theirs.mean(dtype=np.float64))
+            power, error = np.dot(centred, centred), np.dot(difference, difference) - difference.size * mean * mean
+            nmse[row] = max(float(error), 0.0) / (float(power) or 1.0)
+            continue
         with np.errstate(invalid="ignore"):
-            divergence[row] = np.sum(np.where(theirs > -60.0, np.exp(theirs) * (theirs - ours), 0.0))
-        margin[row] = theirs.max() - theirs[int(ours.argmax())]
-        nmse[row] = _nmse(ours[None], theirs[None])[0]
+            terms = np.exp(theirs, dtype=np.float64) * difference
+            divergence[row] = np.sum(np.where(theirs > _LEAST, terms, 0.0))
+        nmse[row] = _nmse(ours[None].astype(np.float64), theirs[None].astype(np.float64))[0]
     if np.isnan(divergence).any():
         raise WrongAnswer("NaN among the log-probabilities")
     return Agreement(np.maximum(divergence, 0.0), margin, nmse)
@@ -100,7 +111,7 @@ def _of(side: TopLogits, ids: np.ndarray) -> np.ndarray:
 
 def _nmse(ours: np.ndarray, theirs: np.ndarray) -> Floats:
     """Squared error over variance of the centred rows (logits are known up to a constant)."""
-    ours, theirs = np.maximum(ours, -60.0), np.maximum(theirs, -60.0)
+    ours, theirs = np.maximum(ours, _LEAST), np.maximum(theirs, _LEAST)
     a, b = ours - ours.mean(axis=1, keepdims=True), theirs - theirs.mean(axis=1, keepdims=True)
     power = np.sum(b * b, axis=1)
     result: Floats = np.sum((a - b) ** 2, axis=1) / np.where(power > 0, power, 1.0)

@@ -24,7 +24,7 @@ from model_contracts.runtimes.interface import (
     TimedOut,
     WrongAnswer,
 )
-from model_contracts.system import processes
+from model_contracts.system import files, processes
 
 #: What a child may say went wrong.
 FAILURES: dict[str, type[RuntimeFailure]] = {
@@ -81,6 +81,7 @@ class Child:
         )
         for pipe in (self._in, self._out, self._err):
             os.set_blocking(pipe, False)
+        files.widen(self._out)
         self._end = weakref.finalize(self, _end, self._process, self._folder)
 
     @property
@@ -98,11 +99,12 @@ class Child:
         return reply
 
     def stream(self, question: str, arguments: dict[str, Any] | None = None) -> Iterator[Message]:
-        """One question, many answers, each within the limit; leaving early ends the work in the child."""
+        """One question, many answers, each made when it is asked for, within the limit; leaving early ends the work."""
         self._send(question, arguments, self._soon())
         try:
             while (part := self._receive(self._soon())).kind == "part":
                 yield part
+                self._send("more", None, self._soon())
         except GeneratorExit:
             self._send("stop", None, self._soon())
             while self._receive(self._soon()).kind == "part":

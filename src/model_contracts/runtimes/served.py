@@ -40,6 +40,7 @@ class Line:
         os.dup2(2, 1)
         self.questions: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self.stop = threading.Event()
+        self._more = threading.Semaphore(0)
         threading.Thread(target=self._listen, daemon=True).start()
 
     def say(self, kind: str, value: Any = None, arrays: tuple[Any, ...] = ()) -> None:
@@ -49,11 +50,32 @@ class Line:
             while done < len(piece):
                 done += os.write(self._out, piece[done:])
 
+    def question(self) -> Message:
+        """The next question; what was said of the one before it is forgotten."""
+        message = self.questions.get()
+        self.stop.clear()
+        while self._more.acquire(blocking=False):
+            continue
+        return message
+
+    def part(self, value: Any, arrays: tuple[Any, ...]) -> None:
+        """One part of a long answer; back when the next is asked for. Raises Stopped.
+
+        Nothing is computed ahead: two runtimes that compute at once wait for each other's threads, and take twice as
+        long as one after the other.
+        """
+        self.say("part", value, arrays)
+        self._more.acquire()
+        if self.stop.is_set():
+            raise Stopped
+
     def _listen(self) -> None:
         while True:
             message = unpack(self._read)
-            if message.kind == "stop":
-                self.stop.set()
+            if message.kind in ("more", "stop"):
+                if message.kind == "stop":
+                    self.stop.set()
+                self._more.release()
             else:
                 self.questions.put(message)
 
@@ -83,8 +105,7 @@ def main(words: list[str]) -> None:
     line = Line()
     served: Any = None
     while True:
-        message = line.questions.get()
-        line.stop.clear()
+        message = line.question()
         try:
             if message.kind == "open":
                 if hasattr(served, "close"):
@@ -115,9 +136,7 @@ def _answer(line: Line, served: Any, message: Message) -> None:
         return
 
     def emit(value: Any, *arrays: Any) -> None:
-        if line.stop.is_set():
-            raise Stopped
-        line.say("part", value, arrays)
+        line.part(value, arrays)
 
     with contextlib.suppress(Stopped):
         ask(emit, **message.value)

@@ -188,11 +188,13 @@ class ChildSession:
 
     def _probabilities(self, values: Any, *, whole: bool, first: int = 0) -> None:
         """Log-probabilities hold no NaN, lie at or below 0, and those of a whole row make 1."""
-        bad = np.isnan(values).any(axis=1)
+        room = np.empty(values.shape[1], np.float32)
+        rows = values.astype(np.float32, copy=False)
+        masses = np.array([np.exp(row, out=room).sum(dtype=np.float64) for row in rows])
+        bad = np.isnan(masses)
         if bad.any():
             count, at = int(bad.sum()), first + int(bad.argmax())
             raise WrongAnswer(f"{self.name} gave NaN at {count} of {len(values)} positions, first at {at}")
-        masses = np.exp(values.astype(np.float32, copy=False)).sum(axis=1, dtype=np.float64)
         wrong = np.abs(masses - 1) > _MASS if whole else masses > 1 + _MASS
         if wrong.any():
             at = int(wrong.argmax())

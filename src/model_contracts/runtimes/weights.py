@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from model_contracts.family import Family
 from model_contracts.kernels.reads import File, ReadFailed
 from model_contracts.kernels.rows import permute_rows, read_rows
 from model_contracts.runtimes.interface import Refused
+from model_contracts.system.cores import cores
 
 #: Values decoded at once.
 _PIECE = 1 << 20
@@ -94,15 +96,12 @@ def tensors(view: View) -> Iterator[tuple[str, Any]]:
     wanted = [
         (name, tensor) for name, tensor in view.by_canonical.items() if not tensor.placeholder and view.role(name)
     ]
-    room = _room(sum(tensor.elements for _, tensor in wanted if tensor.dtype in _PLAIN and tensor.readable))
+    plain = [tensor for _, tensor in wanted if tensor.dtype in _PLAIN and tensor.readable]
+    widened = _widened(plain)
     for canonical, tensor in wanted:
         role = view.role(canonical)
         assert role is not None
-        if tensor.dtype in _PLAIN and tensor.readable:
-            values, room = room[: tensor.elements].reshape(tensor.shape), room[tensor.elements :]
-            _widen(tensor, values.reshape(-1))
-        else:
-            values = decoded(tensor)
+        values = widened[tensor.name].reshape(tensor.shape) if tensor.name in widened else decoded(tensor)
         heads = view.numbers.get(role.gguf_rope_heads) if role.gguf_rope_heads else None
         if heads is not None and view.rows_interleaved:
             try:
@@ -111,6 +110,17 @@ def tensors(view: View) -> Iterator[tuple[str, Any]]:
                 raise Refused(f"{tensor.name}: {error}") from None
             values = np.ascontiguousarray(flat).reshape(tensor.shape)
         yield huggingface_name(known, canonical), values
+
+
+def _widened(plain: Sequence[Tensor]) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float32]]]:
+    """The values of plain types by the name of their tensor, filled by all cores: a fresh page is what takes long."""
+    room, places = _room(sum(tensor.elements for tensor in plain)), dict[str, np.ndarray[Any, Any]]()
+    for tensor in plain:
+        places[tensor.name], room = room[: tensor.elements], room[tensor.elements :]
+    with ThreadPoolExecutor(cores()) as pool:
+        for done in [pool.submit(_widen, tensor, places[tensor.name]) for tensor in plain]:
+            done.result()
+    return places
 
 
 def _room(elements: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:

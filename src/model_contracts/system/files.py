@@ -72,6 +72,16 @@ def allocate(path: Path, descriptor: int, size: int) -> None:
     os.ftruncate(descriptor, size)
 
 
+def widen(pipe: int) -> None:
+    """Give a pipe a MiB of room, where the system lets it have that (Linux; 64 KiB are what a pipe has otherwise)."""
+    try:
+        import fcntl
+
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 1 << 20)
+    except (ImportError, AttributeError, OSError):
+        pass
+
+
 def _free(folder: Path, otherwise: int) -> int:
     """Free bytes of the disk that holds a folder; `otherwise` where the system does not say."""
     try:

@@ -68,6 +68,16 @@ def memory(pid: int) -> int:
     return sum(_held(process) if _LISTED else _asked_held(process) for process in descendants(pid))
 
 
+def free_memory() -> int:
+    """Bytes of memory that are free or could be: Linux counts what is cached with it."""
+    if not _LISTED:
+        import psutil
+
+        return int(psutil.virtual_memory().available)
+    lines = (_PROC / "meminfo").read_text("ascii", "replace").splitlines()
+    return next((int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:")), 0)
+
+
 def peak(pid: int) -> float | None:
     """The most resident memory a process had, in MB; None where the system does not say."""
     try:
