@@ -34,22 +34,76 @@ class HyperParameter(Record):
 
 
 Dimension = tuple[str | int, ...]  # a product of hyper-parameter names and numbers
+Size = str | int
+
+
+class Step(Record):
+    """One step from a logical weight to how a convention stores it; exactly one field is set. Each can be undone."""
+
+    rows_within_heads: Size | None = Field(
+        None, description="Rows of this many heads, each from two halves to pairs (llama.cpp's rotary order)."
+    )
+    transpose: Literal[True] | None = Field(None, description="The last two axes are exchanged.")
+    split: Size | None = Field(None, description="The first axis becomes two: this many, and what is left of it.")
+    insert_axis: int | None = Field(None, description="An axis of 1 before this one (-1: behind the last).")
+    tile: tuple[Size, Size] | None = Field(
+        None, description="Axis 0 as [a, b, rest] becomes [b, a, rest]: heads of groups one after another, not together."
+    )
+    tile_columns: tuple[Size, Size] | None = Field(None, description="The same of the last axis.")
+    add: float | None = Field(None, description="This number is added to every value.")
+    negative_exp: Literal[True] | None = Field(None, description="x becomes -exp(x).")
+
+    @model_validator(mode="after")
+    def _one(self) -> Step:
+        if (said := len(self.model_fields_set)) != 1:
+            raise ValueError(f"a step says one thing, not {said}")
+        return self
+
+
+class Fused(Record):
+    """One stored tensor that holds several logical weights."""
+
+    of: tuple[str, ...] = Field(min_length=1, description="Logical weights, `{n}` for the layer, in order.")
+    axis: int = Field(0, description="The axis along which they stand one behind another.")
+    groups: Dimension = Field(
+        (), description="How many groups the axis is cut into, a piece of each weight in each; none: one after another."
+    )
+    steps: tuple[Step, ...] = Field((), description="What is done to the whole.")
+    presence: Literal["required", "optional"] = "required"
+
+
+class Layers(Record):
+    """Which layers a weight stands in; what is given all holds."""
+
+    first: Size | None = Field(None, description="The first of them (a number or a hyper-parameter).")
+    before: Size | None = Field(None, description="They are below this one.")
+    every: Size | None = Field(None, description="Of each so many layers the last.")
+    not_every: Size | None = Field(None, description="Of each so many layers all but the last.")
+    where: str | None = Field(None, description="A hyper-parameter with one value a layer …")
+    has: tuple[str | int | bool, ...] = Field((), description="… that is one of these.")
 
 
 class FamilyTensor(Record):
     """One tensor (or one a layer, `{n}`) of an architecture."""
 
-    huggingface: str = Field(description="Its Hugging Face name, `{n}` for the layer.")
+    huggingface: str | None = Field(
+        None,
+        description="Its Hugging Face name, `{n}` for the layer; with `{e}` a tensor for each index of axis 0 (experts). "
+        "None: it only stands in a fused one.",
+    )
+    names: tuple[str, ...] = Field((), description="Other Hugging Face names that files of the family bear.")
     shape: tuple[Dimension, ...] = Field(description="Row-major; each axis is a product of hyper-parameters.")
+    huggingface_steps: tuple[Step, ...] = Field((), description="From this shape to how Hugging Face stores it.")
+    gguf_steps: tuple[Step, ...] = Field((), description="From this shape to how GGUF stores it.")
+    layers: Layers | None = Field(None, description="The layers that have it (null: all).")
     presence: Literal["required", "optional", "unless_tied"] = "required"
+    only: Literal["huggingface", "gguf"] | None = Field(
+        None, description="The one convention that stores it: a converter to the other leaves it out."
+    )
     required_by: str | None = Field(None, description="A config.json flag that makes it required.")
     vocabulary_rows: bool = Field(False, description="Rows are tokens: more rows than tokens is padding, not an error.")
     may_be_constant: bool = Field(False, description="One value in every place is legitimate (a norm of ones).")
     may_be_zero: bool = Field(False, description="All zeros is legitimate (a bias never trained).")
-    gguf_rope_heads: str | None = Field(
-        None,
-        description="The hyper-parameter that counts the heads within which llama.cpp stores the rows permuted.",
-    )
 
 
 class Family(Definition):
@@ -64,9 +118,15 @@ class Family(Definition):
     not_with: tuple[str, ...] = Field(
         (), description="GGUF keys that, declared above 0, mean another architecture under the same word."
     )
+    only_with: tuple[str, ...] = Field(
+        (), description="GGUF keys that, declared above 0, mean this architecture and no other of the same word."
+    )
     hyperparameters: dict[str, HyperParameter] = Field(default_factory=dict)
     tensors: dict[str, FamilyTensor | None] = Field(
         default_factory=dict, description="By GGUF name; null takes a tensor of the base away."
+    )
+    fused: dict[Literal["huggingface", "gguf"], dict[str, Fused | None]] = Field(
+        default_factory=dict, description="By convention and stored name: tensors that hold several weights."
     )
     converter_only: tuple[str, ...] = Field((), description="GGUF names a converter adds from the config (rope_freqs).")
     computed: tuple[str, ...] = Field(

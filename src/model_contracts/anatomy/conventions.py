@@ -1,0 +1,216 @@
+"""Owns how a convention stores the logical weights of a family: names, and expressions both ways, of one artifact."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Literal
+
+from model_contracts.anatomy.hyperparameters import Number, size_of
+from model_contracts.anatomy.layers import in_layer, layers_of
+from model_contracts.anatomy.steps import stepped
+from model_contracts.family import Dimension, Family, FamilyTensor, Fused
+from model_contracts.layout import Concat, Expression, Reshape, Stored, Take, inverse
+
+Convention = Literal["huggingface", "gguf"]
+_NUMBER = re.compile(r"(?<=\.)(\d{1,5})(?=\.|$)")
+#: Experts that are looked for, at most.
+_MOST_EXPERTS = 4096
+
+
+class NotKnown(Exception):
+    """A size that an expression needs and that nothing declares; says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stored tensor, understood: the key of its family's table, the layer and the index of axis 0 it stands for."""
+
+    key: str
+    layer: int | None = None
+    expert: int | None = None
+    fused: bool = False
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """One family under one convention, with the hyper-parameters of one artifact."""
+
+    family: Family
+    convention: Convention
+    numbers: Mapping[str, Number]
+
+    def entry(self, name: str) -> Entry | None:
+        """What a stored name stands for; None where the family does not know it."""
+        bare = name.removesuffix(".")
+        found = _NUMBER.findall(bare)
+        for count in range(len(found), -1, -1):
+            taken = found[:count]
+            known = self._table.get(_blank(bare, count))
+            if known is not None:
+                key, fused, order = known
+                at = dict(zip(order, map(int, taken), strict=True))
+                return Entry(key, at.get("n"), at.get("e"), fused)
+        return None
+
+    @cached_property
+    def _table(self) -> dict[str, tuple[str, bool, str]]:
+        """A name with its numbers taken out, to its key, whether that is of a fused one, and what the numbers count."""
+        table: dict[str, tuple[str, bool, str]] = {}
+        for key, weight in self.family.tensors.items():
+            for name in self._names(key, weight):
+                table.setdefault(*_opened(name, key, False))
+        for key, fused in self.family.fused.get(self.convention, {}).items():
+            if fused is not None:
+                for name in (key, key.removeprefix("model.")) if self.convention == "huggingface" else (key,):
+                    table.setdefault(*_opened(name, key, True))
+        return table
+
+    def _names(self, key: str, weight: FamilyTensor | None) -> Iterator[str]:
+        if weight is None or weight.only not in (None, self.convention):
+            return
+        if self.convention == "gguf":
+            if not any(key in fused.of for fused in self._fused.values()):
+                yield key
+            return
+        if weight.huggingface is not None:
+            yield weight.huggingface
+            yield weight.huggingface.removeprefix("model.")  # aprender, January 2026
+        yield from weight.names
+
+    @cached_property
+    def _fused(self) -> dict[str, Fused]:
+        return {key: one for key, one in self.family.fused.get(self.convention, {}).items() if one is not None}
+
+    @cached_property
+    def _held(self) -> dict[str, str]:
+        """A logical weight to the fused tensor that holds it."""
+        return {part: key for key, fused in self._fused.items() for part in fused.of}
+
+    def shape(self, key: str, layer: int | None) -> tuple[int, ...]:
+        """The shape of a logical weight. Raises NotKnown."""
+        weight = self.family.tensors[key]
+        assert weight is not None
+        return tuple(self.size(axis, layer) for axis in weight.shape)
+
+    def size(self, axis: Dimension, layer: int | None) -> int:
+        """The size of an axis in a layer. Raises NotKnown."""
+        size = size_of(axis, in_layer(self.numbers, layer))
+        if size is None or size < 0:
+            raise NotKnown(f"{' x '.join(map(str, axis))} is not declared")
+        return size
+
+    def is_plain(self, entry: Entry) -> bool:
+        """Whether a stored tensor is its logical weight, name apart: nothing is done to it."""
+        weight = self.family.tensors.get(entry.key)
+        return not entry.fused and entry.expert is None and weight is not None and not self._steps(weight)
+
+    def logical(self, entry: Entry) -> tuple[str, ...]:
+        """Logical weights, with their layer, that a stored tensor holds (a part of)."""
+        keys = self._fused[entry.key].of if entry.fused else (entry.key,)
+        return tuple(named(key, entry.layer) for key in keys)
+
+    def stored(self, entry: Entry) -> Expression:
+        """A stored tensor over logical weights. Raises NotKnown, and ValueError where sizes do not fit."""
+        if entry.fused:
+            return self._whole(self._fused[entry.key], entry.layer)
+        weight = self.family.tensors[entry.key]
+        assert weight is not None
+        whole: Expression = Stored(named(entry.key, entry.layer), self.shape(entry.key, entry.layer))
+        if entry.expert is not None:
+            if not 0 <= entry.expert < whole.shape[0]:
+                raise ValueError(f"index {entry.expert} of {whole.shape[0]}")
+            whole = Reshape(Take(whole, 0, entry.expert, entry.expert + 1), whole.shape[1:])
+        return self._stepped(whole, weight, entry.layer)
+
+    def expression(self, key: str, layer: int | None) -> Expression:
+        """A logical weight over stored tensors. Raises NotKnown, ValueError."""
+        held = self._held.get(key)
+        if held is not None:
+            return inverse(self._whole(self._fused[held], layer), named(held, layer))[named(key, layer)]
+        weight, shape = self.family.tensors[key], self.shape(key, layer)
+        assert weight is not None
+        name = key if self.convention == "gguf" else weight.huggingface
+        if name is None:
+            raise NotKnown(f"{self.convention} stores no {key}")
+        if "{e}" in name and self.convention == "huggingface":
+            return self._stacked(name, weight, shape, layer)
+        logical = named(key, layer)
+        return inverse(self._stepped(Stored(logical, shape), weight, layer), named(name, layer))[logical]
+
+    def _stacked(self, name: str, weight: FamilyTensor, shape: tuple[int, ...], layer: int | None) -> Expression:
+        if shape[0] > _MOST_EXPERTS:
+            raise NotKnown(f"{shape[0]:,} tensors make one weight, more than {_MOST_EXPERTS:,}")
+        one = inverse(self._stepped(Stored("", shape[1:]), weight, layer), "\0")[""]
+        stacked = (1, *shape[1:])
+        parts = (named(name, layer, index) for index in range(shape[0]))
+        return Concat(tuple(Reshape(_renamed(one, part), stacked) for part in parts), 0)
+
+    def _whole(self, fused: Fused, layer: int | None) -> Expression:
+        parts: list[Expression] = [Stored(named(key, layer), self.shape(key, layer)) for key in fused.of]
+        axis = fused.axis
+        if fused.groups:
+            groups = self.size(fused.groups, layer)
+            parts = [_grouped(part, axis, groups) for part in parts]
+            joined: Expression = Concat(tuple(parts), axis + 1)
+            shape = joined.shape
+            joined = Reshape(joined, (*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :]))
+        else:
+            joined = Concat(tuple(parts), axis) if len(parts) > 1 else parts[0]
+        return stepped(joined, fused.steps, lambda size: self.size((size,), layer))
+
+    def _steps(self, weight: FamilyTensor) -> Sequence[object]:
+        return weight.gguf_steps if self.convention == "gguf" else weight.huggingface_steps
+
+    def _stepped(self, whole: Expression, weight: FamilyTensor, layer: int | None) -> Expression:
+        steps = weight.gguf_steps if self.convention == "gguf" else weight.huggingface_steps
+        return stepped(whole, steps, lambda size: self.size((size,), layer))
+
+    def owed(self, layers: int) -> Iterator[tuple[str, str, FamilyTensor | Fused, range | tuple[int, ...]]]:
+        """Stored names (templates) that the convention has, their key, what the family says, and their layers."""
+        for key, weight in self.family.tensors.items():
+            if weight is not None and key not in self._held and weight.only in (None, self.convention):
+                name = key if self.convention == "gguf" else weight.huggingface
+                if name is not None:
+                    yield name, key, weight, layers_of(weight.layers, self.numbers, layers)
+        for key, fused in self._fused.items():
+            first = self.family.tensors.get(fused.of[0])
+            yield key, key, fused, layers_of(first.layers if first is not None else None, self.numbers, layers)
+
+
+def named(template: str, layer: int | None, expert: int | None = None) -> str:
+    """A template with its numbers."""
+    name = template if layer is None else template.replace("{n}", str(layer))
+    return name if expert is None else name.replace("{e}", str(expert))
+
+
+def _renamed(expression: Expression, name: str) -> Expression:
+    from model_contracts.layout import substitute
+
+    (leaf,) = expression.leaves
+    return substitute(expression, {leaf.name: Stored(name, leaf.shape)})
+
+
+def _grouped(part: Expression, axis: int, groups: int) -> Expression:
+    shape = part.shape
+    if axis >= len(shape) or groups <= 0 or shape[axis] % groups:
+        raise ValueError(f"{shape[axis] if axis < len(shape) else 0:,} do not divide into {groups} groups")
+    return Reshape(part, (*shape[:axis], groups, shape[axis] // groups, *shape[axis + 1 :]))
+
+
+def _blank(name: str, count: int) -> str:
+    """A name with its first numbers taken out."""
+    return _NUMBER.sub("{}", name, count=count) if count else name
+
+
+def _opened(template: str, key: str, fused: bool) -> tuple[str, tuple[str, bool, str]]:
+    order = "".join(one[1] for one in re.findall(r"\{[ne]\}", template))
+    return re.sub(r"\{[ne]\}", "{}", template), (key, fused, order)
+
+
+def elements(shape: Sequence[int]) -> int:
+    """Values of a shape."""
+    return prod(shape)

@@ -1,0 +1,59 @@
+"""Owns what each named step of a convention is in the algebra of layouts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from model_contracts.family import Size, Step
+from model_contracts.layout import Apply, Expression, Permute, Reshape
+
+Sized = Callable[[Size], int]
+
+
+def stepped(whole: Expression, steps: Sequence[Step], size: Sized) -> Expression:
+    """An expression after the steps. Raises ValueError where a size does not fit, and what `size` raises."""
+    for step in steps:
+        whole = _one(whole, step, size)
+    return whole
+
+
+def _one(whole: Expression, step: Step, size: Sized) -> Expression:
+    shape = whole.shape
+    if step.rows_within_heads is not None:
+        heads = size(step.rows_within_heads)
+        return _exchanged(whole, (heads, 2, _part(shape[0], 2 * heads)), (0, 2, 1))
+    if step.transpose is not None:
+        if len(shape) < 2:
+            raise ValueError(f"an axis alone cannot be transposed: {list(shape)}")
+        axes = list(range(len(shape)))
+        axes[-2:] = axes[-1], axes[-2]
+        return Permute(whole, tuple(axes))
+    if step.split is not None:
+        first = size(step.split)
+        return Reshape(whole, (first, _part(shape[0], first), *shape[1:]))
+    if step.insert_axis is not None:
+        at = step.insert_axis if step.insert_axis >= 0 else len(shape) + 1 + step.insert_axis
+        return Reshape(whole, (*shape[:at], 1, *shape[at:]))
+    if step.tile is not None:
+        a, b = map(size, step.tile)
+        return _exchanged(whole, (a, b, _part(shape[0], a * b)), (1, 0, 2))
+    if step.tile_columns is not None:
+        a, b = map(size, step.tile_columns)
+        back = Reshape(whole, (-(-whole.elements // shape[-1]), a, b, _part(shape[-1], a * b)))
+        return Reshape(Permute(back, (0, 2, 1, 3)), shape)
+    if step.add is not None:
+        return Apply(whole, "add", step.add)
+    return Apply(whole, "negative_exp")
+
+
+def _exchanged(whole: Expression, digits: tuple[int, int, int], order: tuple[int, int, int]) -> Expression:
+    """Axis 0 as three, exchanged, and one again."""
+    rest = whole.shape[1:]
+    cut = Reshape(whole, (*digits, *rest))
+    return Reshape(Permute(cut, (*order, *range(3, 3 + len(rest)))), whole.shape)
+
+
+def _part(length: int, by: int) -> int:
+    if by <= 0 or length % by:
+        raise ValueError(f"{length:,} do not divide by {by:,}")
+    return length // by
