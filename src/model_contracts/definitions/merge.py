@@ -90,7 +90,16 @@ def merge_family(family: Family, above: Callable[[Family], Family], path: tuple[
             "tensors": {name: tensor for name, tensor in tensors.items() if tensor is not None},
             "converter_only": tuple(dict.fromkeys((*base.converter_only, *family.converter_only))),
             "computed": tuple(dict.fromkeys((*base.computed, *family.computed))),
-            "not_with": tuple(dict.fromkeys((*base.not_with, *family.not_with))),
+            "fused": {
+                convention: {
+                    name: fused
+                    for name, fused in {**base.fused.get(convention, {}), **family.fused.get(convention, {})}.items()
+                    if fused is not None
+                }
+                for convention in (*base.fused, *family.fused)
+            },
+            # What keeps a base's word from another family keeps its heirs from it too, but for one that says otherwise.
+            "not_with": family.not_with if "not_with" in family.model_fields_set else base.not_with,
         }
     )
     if family._origin is not None and base._origin is not None:
