@@ -59,6 +59,9 @@ def default(parameter: HyperParameter, numbers: Mapping[str, Number]) -> Number 
         if isinstance(above, int) and isinstance(below, int) and below and above % below == 0:
             return above // below
         return None
+    if fallback.difference is not None:
+        whole, part = (numbers.get(name) for name in fallback.difference)
+        return whole - part if isinstance(whole, int) and isinstance(part, int) else None
     if fallback.product is not None or fallback.total is not None:
         parts = [numbers.get(name) for name in fallback.product or fallback.total or ()]
         if all(isinstance(part, int | float) and not isinstance(part, bool) for part in parts):
