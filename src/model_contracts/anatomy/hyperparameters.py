@@ -74,6 +74,9 @@ def default(parameter: HyperParameter, numbers: Mapping[str, Number]) -> Number 
         if isinstance(above, int) and isinstance(below, int) and below and above % below == 0:
             return above // below
         return None
+    if fallback.difference is not None:
+        whole, part = (numbers.get(name) for name in fallback.difference)
+        return whole - part if isinstance(whole, int) and isinstance(part, int) else None
     if fallback.product is not None or fallback.total is not None:
         names = fallback.product or fallback.total or ()
         parts = [numbers.get(name) if isinstance(name, str) else name for name in names]
