@@ -25,7 +25,7 @@ class Packed:
     shape_known: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Made:
     """How a tensor is made of stored ones: the layout, and the stored tensors by the names it has for them."""
 
