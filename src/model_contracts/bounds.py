@@ -39,8 +39,10 @@ def refuse_beyond(value: object) -> None:
     raise Beyond(f"at most {DEPTH_BOUND} levels of lists and objects (a bound of this reader)", "one more")
 
 
-def _called(number: float) -> str:
-    return "NaN" if isnan(number) else "a greater one" if number > 0 else "a lesser one"
+def _called(number: int | float) -> str:
+    if isinstance(number, float) and isnan(number):
+        return "NaN"
+    return "a greater one" if number > 0 else "a lesser one"
 
 
 def _at(value: object, wanted: object) -> str:

@@ -51,7 +51,7 @@ class Target:
 def _ran(*words: object) -> None:
     out, err = StringIO(), StringIO()
     with redirect_stdout(out), redirect_stderr(err):
-        code = main([str(word) for word in words])
+        code = main([*(str(word) for word in words), "--traceback"])
     if code not in (0, 1, 2, 3):
         raise Failure(f"exit {code}: {err.getvalue()[-600:]} {out.getvalue()[-600:]}")
     if shown := [c for c in out.getvalue() + err.getvalue() if not c.isprintable() and c != "\n"]:

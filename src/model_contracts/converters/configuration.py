@@ -37,12 +37,11 @@ def config_of(view: View, notes: list[str]) -> tuple[dict[str, Any], bool]:
 def _unread(artifact: Artifact) -> str:
     """Why there is no configuration: what its reader refused, or that no file of that name lies there."""
     sidecar = artifact.sidecars.get("config")
-    if sidecar is None:
-        return f"{artifact.path}: there is no config.json beside the weights to convert by"
+    name = sidecar.path.name if sidecar is not None else "config.json"
     for topic, one in artifact.ledger.violations:
-        if topic == "format" and one.place.file == sidecar.path.name:
-            return f"{sidecar.path}: expected {one.expected}, found {one.observed}"
-    return f"{sidecar.path}: it was not read"
+        if topic == "format" and one.place.file == name:
+            return f"{artifact.path}: {name}: expected {one.expected}, found {one.observed}"
+    return f"{artifact.path}: there is no config.json beside the weights to convert by"
 
 
 def _carried(artifact: Artifact) -> dict[str, Any] | None:
