@@ -29,6 +29,8 @@ def bijection(examination: Examination, parameters: NoParameters, where: Where) 
         yield Draft(extra.explanation is not None, partial(_extra, extra))
     for unmade in match.unmade:
         yield gap(unmade.tensor, unmade.reason)
+    for tensor in match.absent:
+        yield gap(tensor, match.absence or "the source is not whole")
     for tensor in match.undecided:
         yield gap(tensor, match.unknown or "no name answers to it")
 
