@@ -15,8 +15,8 @@ from model_contracts.engine.properties.text_judges import TextParameters, beside
 from model_contracts.engine.trial import Trial
 from model_contracts.ledger import KEPT
 from model_contracts.outcome import Comparison, Counterexample, Place, jsonable
-from model_contracts.runtimes.encoders import TextSession
 from model_contracts.runtimes.interface import Refused
+from model_contracts.runtimes.text.encoders import TextSession
 from model_contracts.strategies.texts import CONTEXTS
 
 _AT_ONCE = 256

@@ -12,8 +12,8 @@ from model_contracts.engine.properties.interface import Property
 from model_contracts.engine.search import search
 from model_contracts.engine.trial import Trial
 from model_contracts.outcome import Comparison, Counterexample, Place, Record
-from model_contracts.runtimes.encoders import TextSession
 from model_contracts.runtimes.interface import Crashed, Limits, Refused, TimedOut
+from model_contracts.runtimes.text.encoders import TextSession
 from model_contracts.strategies.conversations import Conversation, conversations
 
 #: Characters shown around a difference, and of a refusal.

@@ -18,7 +18,7 @@ from model_contracts.outcome import Record, jsonable
 from model_contracts.runtimes.interface import Limits
 
 if TYPE_CHECKING:
-    from model_contracts.runtimes.encoders import TextSession
+    from model_contracts.runtimes.text.encoders import TextSession
 
 
 class TextParameters(Record):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from model_contracts.runtimes.installed import distribution
 from model_contracts.runtimes.interface import Capability, Installed, Limits, NotInstalled
-from model_contracts.runtimes.session import ChildSession, absolute
+from model_contracts.runtimes.session.session import ChildSession, absolute
 
 CAPABILITIES: frozenset[Capability] = frozenset(
     {"tokenize", "detokenize", "logits", "hidden_states", "generate", "chat", "serve"}
@@ -35,5 +35,5 @@ class Transformers:
         here = self.installed()
         if not here.available:
             raise NotInstalled(f"transformers or torch is not installed: {here.how_to_get}")
-        module = "model_contracts.runtimes.transformers_served"
+        module = "model_contracts.runtimes.transformers.served"
         return ChildSession(self.name, module, {"path": absolute(path)}, limits)

@@ -12,10 +12,10 @@ from model_contracts.formats.documents import NotJson, parse
 from model_contracts.formats.opening import open_artifact
 from model_contracts.formats.tokenizer_json import DOCUMENT_BOUNDS, FILE_BOUND, tokenizer_of
 from model_contracts.ledger import Ledger
-from model_contracts.runtimes import templates
 from model_contracts.runtimes.interface import Refused
-from model_contracts.runtimes.reading import Reading
-from model_contracts.runtimes.tokenizers import completed, encoder
+from model_contracts.runtimes.text import templates
+from model_contracts.runtimes.text.reading import Reading
+from model_contracts.runtimes.text.tokenizers import completed, encoder
 
 
 def serve(path: str, tokenizer: str | None, purpose: str, pre: str | None) -> Served:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from model_contracts.runtime import CommandRuntime
 from model_contracts.runtimes.interface import Capability, Installed, Limits, NotInstalled
-from model_contracts.runtimes.session import ChildSession, absolute
+from model_contracts.runtimes.session.session import ChildSession, absolute
 
 
 class Command:
@@ -39,4 +39,4 @@ class Command:
         if not self.installed().available:
             raise NotInstalled(f"{self.definition.program} is not installed: {self.definition.how_to_get}")
         arguments = {"definition": self.definition.model_dump_json(), "path": absolute(path)}
-        return ChildSession(self.name, "model_contracts.runtimes.command_served", arguments, limits)
+        return ChildSession(self.name, "model_contracts.runtimes.command.served", arguments, limits)

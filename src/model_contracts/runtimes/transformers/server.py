@@ -16,7 +16,7 @@ from socket import socket
 from typing import Any, ClassVar, Protocol
 
 from model_contracts.runtimes.interface import RuntimeFailure, WrongAnswer
-from model_contracts.runtimes.served_bodies import Asked, BadBody, Chat, Completion, Tokenize, held
+from model_contracts.runtimes.transformers.bodies import Asked, BadBody, Chat, Completion, Tokenize, held
 
 #: Bytes of a body, connections at once, seconds a connection may be silent.
 MOST_BODY, MOST_CONNECTIONS, IDLE = 4 << 20, 32, 30.0

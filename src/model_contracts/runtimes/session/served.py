@@ -17,8 +17,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-from model_contracts.runtimes.frames import Message, pack, unpack
 from model_contracts.runtimes.interface import Crashed, Refused, RuntimeFailure
+from model_contracts.runtimes.session.frames import Message, pack, unpack
 from model_contracts.system import processes
 
 #: Gives one part of a long answer.

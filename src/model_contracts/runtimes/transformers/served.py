@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from model_contracts.anatomy.special_ids import by_name
 from model_contracts.artifact import Artifact
 from model_contracts.formats.opening import open_artifact
-from model_contracts.runtimes import templates
 from model_contracts.runtimes.interface import Refused, WrongAnswer, piece_length
-from model_contracts.runtimes.served import Emit
-from model_contracts.runtimes.tokenizers import Encoder, encoder
-from model_contracts.runtimes.transformers_loading import load
+from model_contracts.runtimes.session.served import Emit
+from model_contracts.runtimes.text import templates
+from model_contracts.runtimes.text.tokenizers import Encoder, encoder
+from model_contracts.runtimes.transformers.loading import load
 
 if TYPE_CHECKING:
-    from model_contracts.runtimes.transformers_server import Server
+    from model_contracts.runtimes.transformers.server import Server
 
 #: Modules whose output says nothing of its own: the head is asked as logits, the others are shared or hold no weights.
 _NOT_SHOWN = ("lm_head", "rotary_emb", "act_fn")
@@ -132,7 +132,7 @@ class Served:
     def address(self, seconds: float | None = None) -> str:
         """A server of our own on loopback (transformers' takes a framework, and loads no .apr); it is ready at once."""
         if self._server is None:
-            from model_contracts.runtimes.transformers_server import Server
+            from model_contracts.runtimes.transformers.server import Server
 
             self._server = Server(self)
         return self._server.address

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from model_contracts.runtimes.exchange import Reply
+from model_contracts.runtimes.http.exchange import Reply
 from model_contracts.runtimes.interface import WrongAnswer
 
 #: No count of tokens is larger.

@@ -14,7 +14,6 @@ import weakref
 from collections.abc import Iterator
 from typing import Any
 
-from model_contracts.runtimes.frames import BrokenMessage, Message, pack, unpack
 from model_contracts.runtimes.interface import (
     Crashed,
     Limits,
@@ -24,6 +23,7 @@ from model_contracts.runtimes.interface import (
     TimedOut,
     WrongAnswer,
 )
+from model_contracts.runtimes.session.frames import BrokenMessage, Message, pack, unpack
 from model_contracts.system import files, processes
 
 #: What a child may say went wrong.
@@ -52,7 +52,7 @@ class _Deadline:
 
 
 class Child:
-    """A process that serves the questions of one module (see `served`). Every method may raise RuntimeFailure.
+    """A process that serves the questions of one module (see `session.served`). Every method may raise RuntimeFailure.
 
     After a Crashed or a TimedOut the process is gone, and every later question raises the same failure.
     """
@@ -67,7 +67,15 @@ class Child:
         # The kernel ends a child with the *thread* that started it: only the main thread is sure to outlive it.
         bound = "bound" if threading.current_thread() is threading.main_thread() else "free"
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "model_contracts.runtimes.served", module, str(limits.memory_mb), bound],
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "model_contracts.runtimes.session.served",
+                module,
+                str(limits.memory_mb),
+                bound,
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

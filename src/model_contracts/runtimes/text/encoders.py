@@ -11,13 +11,13 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from model_contracts.artifact import Artifact
-from model_contracts.runtimes.child import Child
 from model_contracts.runtimes.installed import distribution
 from model_contracts.runtimes.interface import Limits, NotInstalled, Refused, WrongAnswer
-from model_contracts.runtimes.session import absolute
+from model_contracts.runtimes.session.child import Child
+from model_contracts.runtimes.session.session import absolute
 
 HOW_TO_GET = "pip install 'model-contracts[tokenizer]'"
-_SERVED = "model_contracts.runtimes.encoders_served"
+_SERVED = "model_contracts.runtimes.text.served"
 #: What a session is for, and the distribution it stands on.
 Purpose = Literal["encode", "render"]
 _NEEDS: dict[Purpose, str] = {"encode": "tokenizers", "render": "jinja2"}

@@ -10,8 +10,6 @@ from typing import Any, Self
 import numpy as np
 
 from model_contracts.runtime import ServerRoutes
-from model_contracts.runtimes.child import Child
-from model_contracts.runtimes.frames import Message
 from model_contracts.runtimes.interface import (
     Completion,
     Limits,
@@ -20,6 +18,8 @@ from model_contracts.runtimes.interface import (
     TopLogits,
     WrongAnswer,
 )
+from model_contracts.runtimes.session.child import Child
+from model_contracts.runtimes.session.frames import Message
 
 #: How far the probabilities of a whole row may be from 1.
 _MASS = 1e-3

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from model_contracts.runtimes.installed import distribution
 from model_contracts.runtimes.interface import Capability, Installed, Limits, NotInstalled
-from model_contracts.runtimes.session import ChildSession, absolute
+from model_contracts.runtimes.session.session import ChildSession, absolute
 
 CAPABILITIES: frozenset[Capability] = frozenset({"tokenize", "detokenize", "logits", "generate", "chat", "serve"})
 
@@ -33,4 +33,4 @@ class LlamaCpp:
         here = self.installed()
         if not here.available:
             raise NotInstalled(f"xllamacpp is not installed: {here.how_to_get}")
-        return ChildSession(self.name, "model_contracts.runtimes.llama_cpp_served", {"path": absolute(path)}, limits)
+        return ChildSession(self.name, "model_contracts.runtimes.llama_cpp.served", {"path": absolute(path)}, limits)

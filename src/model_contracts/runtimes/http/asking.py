@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from model_contracts.runtime import ServerRoute, ServerRoutes
-from model_contracts.runtimes.events import Piece, pieces, whole
-from model_contracts.runtimes.exchange import Deadline, Reply, exchange
+from model_contracts.runtimes.http.events import Piece, pieces, whole
+from model_contracts.runtimes.http.exchange import Deadline, Reply, exchange
 from model_contracts.runtimes.interface import Refused, RuntimeFailure
 
 #: Of a server here nobody asks for the name of its model.

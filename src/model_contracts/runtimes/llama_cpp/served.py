@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from model_contracts.formats.opening import open_artifact
+from model_contracts.runtimes.http.loopback import post
 from model_contracts.runtimes.interface import Refused, piece_length
-from model_contracts.runtimes.libllama import Model
-from model_contracts.runtimes.loopback import post
-from model_contracts.runtimes.served import Emit
+from model_contracts.runtimes.llama_cpp.libllama import Model
+from model_contracts.runtimes.session.served import Emit
 
 
 def serve(path: str) -> Served:

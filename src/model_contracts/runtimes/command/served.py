@@ -17,10 +17,10 @@ import numpy as np
 
 from model_contracts.formats.opening import open_artifact
 from model_contracts.runtime import PLACE, CommandRuntime, Way
-from model_contracts.runtimes.answers import pointed, read
+from model_contracts.runtimes.command.answers import pointed, read
+from model_contracts.runtimes.command.program import Program
+from model_contracts.runtimes.http.loopback import post
 from model_contracts.runtimes.interface import Crashed, NotInstalled, Refused, TimedOut, WrongAnswer
-from model_contracts.runtimes.loopback import post
-from model_contracts.runtimes.program import Program
 from model_contracts.system.processes import signal_name
 
 #: Seconds between two looks at a server that starts, and that one look may take at the most.

@@ -11,8 +11,8 @@ from typing import Any
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact
 from model_contracts.definitions.loading import load_families
-from model_contracts.runtimes import weights
 from model_contracts.runtimes.interface import Refused
+from model_contracts.runtimes.transformers import weights
 
 
 def load(artifact: Artifact) -> Any:
