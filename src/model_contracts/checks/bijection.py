@@ -9,8 +9,8 @@ from model_contracts.anatomy.pairing import Extra, Match
 from model_contracts.artifact import Tensor
 from model_contracts.checks.drafts import Draft, gap
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, undeclared, wrapped
-from model_contracts.kernels.interface import Pairing
 from model_contracts.outcome import Comparison, Place
+from model_contracts.sweep.interface import Pairing
 
 
 def bijection(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:

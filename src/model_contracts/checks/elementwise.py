@@ -10,8 +10,8 @@ from model_contracts.anatomy.budgets import Budget, Budgets, exact
 from model_contracts.anatomy.rivals import explain
 from model_contracts.checks.drafts import Draft, share
 from model_contracts.checks.interface import Comparisons, Examination, Where, uncompared, undeclared
-from model_contracts.kernels.interface import Moments, Pairing, PairMeasures
 from model_contracts.outcome import Comparison, Place
+from model_contracts.sweep.interface import Moments, Pairing, PairMeasures
 
 #: Rival explanations read tensors again; a run that broke every tensor the same way needs only a few of them.
 _EXPLAINED = 8

@@ -16,8 +16,8 @@ from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Tensor, Tokenizer
 from model_contracts.checks.drafts import Draft, Gap, gap
 from model_contracts.family import Family, Recipes
-from model_contracts.kernels.interface import Pairing, Sweep, SweepRequest
 from model_contracts.outcome import Comparison, Place, Record, SkipCause, Uncompared
+from model_contracts.sweep.interface import Pairing, Sweep, SweepRequest
 
 if TYPE_CHECKING:
     from model_contracts.golden import Golden

@@ -8,9 +8,9 @@ from collections.abc import Hashable
 from model_contracts.anatomy.names import template
 from model_contracts.artifact import Tensor
 from model_contracts.checks.interface import Comparisons, Examination, Where, not_owed
-from model_contracts.kernels.interface import Moments
-from model_contracts.kernels.reads import same_bytes
 from model_contracts.outcome import Comparison, Place, Record, Uncompared
+from model_contracts.sweep.interface import Moments
+from model_contracts.sweep.reads import same_bytes
 
 
 class Parameters(Record):

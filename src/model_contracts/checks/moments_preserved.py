@@ -8,8 +8,8 @@ from functools import partial
 from model_contracts.anatomy.budgets import Budgets, exact
 from model_contracts.checks.drafts import Draft, Gap, share
 from model_contracts.checks.interface import Comparisons, Examination, Where, uncompared, undeclared
-from model_contracts.kernels.interface import Moments, Pairing
 from model_contracts.outcome import Comparison, Place, Uncompared
+from model_contracts.sweep.interface import Moments, Pairing
 
 
 def moments_preserved(examination: Examination, parameters: Budgets, where: Where) -> Comparisons:

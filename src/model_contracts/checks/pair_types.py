@@ -8,8 +8,8 @@ from functools import partial
 from model_contracts.anatomy.claims import Claim, expected_types, kept
 from model_contracts.checks.drafts import Draft
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where
-from model_contracts.kernels.interface import Pairing
 from model_contracts.outcome import Comparison, Place, Uncompared
+from model_contracts.sweep.interface import Pairing
 
 
 def pair_types(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:

@@ -12,8 +12,8 @@ from pydantic import Field
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.checks.interface import Comparisons, Examination, Where, missing_input, not_owed
-from model_contracts.kernels.rows import read_rows
 from model_contracts.outcome import Comparison, Place, Record, Uncompared
+from model_contracts.sweep.rows import read_rows
 
 Factors = np.ndarray[tuple[int], np.dtype[np.float64]]
 #: No head has more pairs of rotated values.

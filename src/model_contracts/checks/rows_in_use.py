@@ -9,8 +9,8 @@ import numpy as np
 
 from model_contracts.anatomy.special_ids import by_name
 from model_contracts.artifact import Artifact, Tensor
-from model_contracts.kernels.rows import read_rows
 from model_contracts.outcome import Comparison, Place
+from model_contracts.sweep.rows import read_rows
 
 #: Names under which vocabularies keep rows for later: never in a text, and never trained.
 _RESERVED = re.compile(r"(?is)<.*>|\[.*\]|[▁ ]*(?:unused|reserved|extra|pad|dummy|placeholder|madeupword).*")

@@ -9,8 +9,8 @@ import numpy as np
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Module, Tensor
 from model_contracts.checks.interface import Comparisons
-from model_contracts.kernels.rows import MOST_VALUES, read_rows
 from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
+from model_contracts.sweep.rows import MOST_VALUES, read_rows
 
 #: llama.cpp's `enum llama_pooling_type`, by the flag of a pooling part's config.json.
 _POOLING = {

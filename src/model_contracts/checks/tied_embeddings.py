@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, missing_input, packed
-from model_contracts.kernels.reads import same_bytes
 from model_contracts.outcome import Comparison, Place, Uncompared
+from model_contracts.sweep.reads import same_bytes
 
 
 def tied_embeddings(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:

@@ -15,8 +15,8 @@ from model_contracts.checks.drafts import Draft, gap
 from model_contracts.checks.interface import Comparisons, Examination, Where, unread
 from model_contracts.checks.rows_in_use import rows_in_use
 from model_contracts.family import FamilyTensor
-from model_contracts.kernels.interface import Moments
 from model_contracts.outcome import Comparison, Place, Record, Uncompared
+from model_contracts.sweep.interface import Moments
 
 
 class Parameters(Record):

@@ -8,8 +8,8 @@ from functools import partial
 from model_contracts.artifact import Tensor
 from model_contracts.checks.drafts import Draft
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, unread
-from model_contracts.kernels.interface import Moments
 from model_contracts.outcome import Comparison, Place
+from model_contracts.sweep.interface import Moments
 
 
 def values_finite(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:

@@ -20,9 +20,9 @@ from model_contracts.engine.plan import UsageError, step_of
 from model_contracts.engine.properties import PROPERTIES
 from model_contracts.formats.interface import Unreadable
 from model_contracts.formats.opening import open_artifact
-from model_contracts.kernels.apart import start
 from model_contracts.outcome import FALSIFIED, KEPT, NOT_PROVEN, Comparison, Evidence, ExitCode, Outcome, Run, Subject
 from model_contracts.runtimes.interface import Crashed, RuntimeFailure, TimedOut, WrongAnswer
+from model_contracts.sweep.apart import start
 
 Now = Literal["falsified", "holds", "not replayed"]
 

@@ -22,8 +22,6 @@ from model_contracts.engine.record import artifact_record, beside, run_record, s
 from model_contracts.engine.seen import Seen, Tally
 from model_contracts.engine.trial import Trial
 from model_contracts.formats.opening import open_artifact
-from model_contracts.kernels.apart import start
-from model_contracts.kernels.interface import Sweep
 from model_contracts.log import logger
 from model_contracts.outcome import (
     ArtifactRecord,
@@ -32,6 +30,8 @@ from model_contracts.outcome import (
     Place,
     Run,
 )
+from model_contracts.sweep.apart import start
+from model_contracts.sweep.interface import Sweep
 
 if TYPE_CHECKING:
     from pathlib import Path

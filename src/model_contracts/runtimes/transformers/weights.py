@@ -13,9 +13,9 @@ from model_contracts.anatomy.names import huggingface_name, template
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.family import Family
-from model_contracts.kernels.reads import File, ReadFailed
-from model_contracts.kernels.rows import permute_rows, read_rows
 from model_contracts.runtimes.interface import Refused
+from model_contracts.sweep.reads import File, ReadFailed
+from model_contracts.sweep.rows import permute_rows, read_rows
 from model_contracts.system.cores import cores
 
 #: Values decoded at once.
@@ -138,7 +138,7 @@ def give_room() -> None:
 
 def decoded(tensor: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """A tensor's values as float32 in its shape. Raises Refused where it cannot be read or decoded."""
-    from model_contracts.kernels.reduce_numpy import NumpyEngine
+    from model_contracts.sweep.kernels.reduce_numpy import NumpyEngine
 
     if not tensor.readable:
         raise Refused(f"{tensor.name} cannot be read: the file ends before it does, or its place is not known")
