@@ -7,6 +7,7 @@ The house, from the ground up; imports run downward only (import-linter holds it
 * `resources`, `log`, `paths`, `terminal`: shipped data, the log, the one module that builds every path, safe text.
 * `system`: what one system has and another lacks: cores, files by position, processes; asked nowhere else.
 * `door`, `placing`, `bounds`: the one way to open a file, the one way to put one in place, what a document may hold.
+* `processes`: one run of somebody else's program, its last lines, and the end of all that it started.
 * `sweep`: one streaming pass gives moments, pair measures and digests; `kernels` inside decode and reduce blocks.
 * `definitions`: YAML to typed objects that know the line they came from.
 * `formats`: a path to an Artifact, through bounded readers for safetensors, GGUF and .apr.

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from model_contracts.formats.opening import open_artifact
+from model_contracts.processes.program import NotStarted, Program
 from model_contracts.runtime import PLACE, CommandRuntime, Way
 from model_contracts.runtimes.command.answers import pointed, read
-from model_contracts.runtimes.command.program import Program
 from model_contracts.runtimes.http.loopback import post
 from model_contracts.runtimes.interface import Crashed, NotInstalled, Refused, TimedOut, WrongAnswer
 from model_contracts.system.processes import signal_name
@@ -119,7 +119,7 @@ class Served:
             probe.bind(("127.0.0.1", 0))
             self._port = int(probe.getsockname()[1])
         until = time.monotonic() + (seconds or inf)
-        self._server = Program([self._program, *self._words(server.arguments, {})])
+        self._server = _started([self._program, *self._words(server.arguments, {})])
         url, said = f"http://127.0.0.1:{self._port}", ""
         while self._server.poll() is None:
             try:
@@ -145,7 +145,7 @@ class Served:
     def _ask(self, way: Way, **values: Any) -> dict[str, Any]:
         if way.arguments is None:
             return self._asked_server(way, values)
-        program = Program([self._program, *self._words(way.arguments, values)])
+        program = _started([self._program, *self._words(way.arguments, values)])
         if program.wait():
             raise self._ended(program)
         if not program.output.strip():
@@ -196,3 +196,10 @@ class Served:
         if code in exits.usage:
             return Refused(f"{name} does not know how it was called (exit code {code}): {said}", program.tail)
         return Crashed(f"{name} ended with exit code {code}", program.tail, exit_code=code)
+
+
+def _started(argv: list[str]) -> Program:
+    try:
+        return Program(argv)
+    except NotStarted as error:
+        raise NotInstalled(str(error)) from None

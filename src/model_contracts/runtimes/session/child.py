@@ -14,6 +14,7 @@ import weakref
 from collections.abc import Iterator
 from typing import Any
 
+from model_contracts.processes.printed import TAIL_BYTES, last_lines
 from model_contracts.runtimes.interface import (
     Crashed,
     Limits,
@@ -31,7 +32,6 @@ FAILURES: dict[str, type[RuntimeFailure]] = {
     kind.__name__: kind for kind in (NotInstalled, Refused, Crashed, TimedOut, WrongAnswer)
 }
 _MEMORY_EVERY, _GRACE = 0.05, 5.0
-_TAIL_BYTES, _TAIL_LINES = 16_384, 20
 #: Nothing is fetched, counted or reported by what runs in the child.
 _QUIET = {
     "HF_HUB_OFFLINE": "1",
@@ -198,7 +198,7 @@ class Child:
         except OSError:
             return False
         self._said += said
-        del self._said[:-_TAIL_BYTES]
+        del self._said[:-TAIL_BYTES]
         return bool(said)
 
     def _tail(self) -> str:
@@ -206,8 +206,7 @@ class Child:
             before = bytes(self._said)
             if not self._listen() or bytes(self._said) == before:
                 break
-        lines = self._said.decode("utf-8", "replace").splitlines()
-        return "\n".join(lines[-_TAIL_LINES:])
+        return last_lines(self._said)
 
     def _died(self) -> RuntimeFailure:
         try:
