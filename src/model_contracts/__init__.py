@@ -15,14 +15,15 @@ The house, from the ground up; imports run downward only (import-linter holds it
 * `anatomy`: what an artifact is beyond its container: family, canonical names, hyper-parameters, claims, pairing.
 * `converters`, `runtimes`: what turns an artifact into another, what executes one; ours, or a program told of in YAML.
 * `inference`: token ids and distributions compared: measures, budgets, sequential stopping, oracles.
-* `checks`: one file a kind; an Artifact (or two) to what was compared and what stays uncompared, never a bool.
-* `engine`: plan, run, `properties` (what is generated), evidence. What was compared in part is Skipped, never green.
+* `checks`: an Artifact (or two) to what was compared and what stays uncompared, never a bool. One file a kind:
+  `static` reads bytes, `running` needs a session and mostly generates its inputs.
+* `engine`: plan, run, evidence. What was compared in part is Skipped, never green.
 * `qualification`: a playbook, gate by gate: formats, modalities, conversions; why a gate does not hold.
 * `audit`: evidence, ours or of the founding system, read for lines that prove nothing.
 * `reporters`: evidence to text. `cli`: parses and prints, decides nothing.
 
 To find the code behind a red gate: `contracts explain GATE` names the invariant and the kind of check, which is
-`checks/<kind>.py`, `engine/properties/` or `qualification/gates/`; its bounds are in `invariants/<id>.yaml`, and every
+`checks/static/`, `checks/running/` or `qualification/gates/`; its bounds are in `invariants/<id>.yaml`, and every
 comparison says the line its bound came from.
 """
 
