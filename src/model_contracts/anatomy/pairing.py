@@ -10,7 +10,7 @@ from model_contracts.anatomy.answers import Answers, Unmade, parts_of
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
-from model_contracts.kernels.interface import Pairing, RowPermutation
+from model_contracts.sweep.interface import Pairing, RowPermutation
 
 
 @dataclass(frozen=True, slots=True)

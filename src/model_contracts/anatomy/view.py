@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
 from model_contracts.anatomy import names
 from model_contracts.anatomy.conventions import Convention, Conventions, Entry, named
 from model_contracts.anatomy.families import Architecture, architecture
