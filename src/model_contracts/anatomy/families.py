@@ -39,9 +39,11 @@ def architecture(artifact: Artifact, families: Iterable[Family]) -> Architecture
 
 
 def _another(artifact: Artifact, family: Family, name: str) -> str | None:
-    """The GGUF key that says that another architecture goes under the family's word (Mixtral says `llama`)."""
+    """What says that another architecture goes under the family's word (Mixtral says `llama` in GGUF)."""
     if artifact.format != "gguf":
-        return None
+        config = artifact.config or {} if artifact.format != "apr" else {}
+        said = (key for key, values in family.not_where.items() if key in config and config[key] in values)
+        return next((f"{key} = {config[key]}" for key in said), None)
     for key in (pattern.replace("{arch}", name) for pattern in family.not_with):
         value = artifact.metadata.get(key)
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:

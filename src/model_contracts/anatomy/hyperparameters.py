@@ -8,7 +8,7 @@ from math import isnan, prod
 from typing import Any
 
 from model_contracts.artifact import Artifact
-from model_contracts.family import Dimension, Family, HyperParameter
+from model_contracts.family import Default, Dimension, Family, HyperParameter
 from model_contracts.outcome import Place
 
 Number = int | float | bool | str
@@ -41,9 +41,10 @@ def resolved(family: Family, values: Mapping[str, Declared], vocabulary: int | N
     numbers: dict[str, Number] = {name: value.value for name, value in values.items() if value.enabled}
     if vocabulary is not None:
         numbers.setdefault("vocab_size", vocabulary)
-    for name, parameter in family.hyperparameters.items():
-        if name not in numbers and (value := default(parameter, numbers)) is not None:
-            numbers[name] = value
+    for _ in range(4):  # a default may rest on a default that stands behind it
+        for name, parameter in family.hyperparameters.items():
+            if name not in numbers and (value := default(parameter, numbers)) is not None:
+                numbers[name] = value
     return numbers
 
 
@@ -59,12 +60,19 @@ def default(parameter: HyperParameter, numbers: Mapping[str, Number]) -> Number 
         if isinstance(above, int) and isinstance(below, int) and below and above % below == 0:
             return above // below
         return None
-    if fallback.product is not None or fallback.total is not None:
-        parts = [numbers.get(name) for name in fallback.product or fallback.total or ()]
-        if all(isinstance(part, int | float) and not isinstance(part, bool) for part in parts):
-            return int(prod(parts)) if fallback.product else sum(parts)  # type: ignore[arg-type]
-        return None
+    if (parts := fallback.product or fallback.total or fallback.difference) is not None:
+        return _combined(fallback, [numbers.get(part) if isinstance(part, str) else part for part in parts])
     return fallback.value
+
+
+def _combined(fallback: Default, parts: list[Number | None]) -> Number | None:
+    """A product, a total or a difference of numbers; None where one of them is not known."""
+    known = [part for part in parts if isinstance(part, int | float) and not isinstance(part, bool)]
+    if len(known) != len(parts):
+        return None
+    if fallback.product is not None:
+        return int(prod(known))
+    return sum(known) if fallback.total is not None else known[0] - known[1]
 
 
 def size_of(axis: Dimension, numbers: Mapping[str, Number]) -> int | None:
