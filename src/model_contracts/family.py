@@ -50,7 +50,8 @@ class Step(Record):
     split: Size | None = Field(None, description="The first axis becomes two: this many, and what is left of it.")
     insert_axis: int | None = Field(None, description="An axis of 1 before this one (-1: behind the last).")
     tile: tuple[Size, Size] | None = Field(
-        None, description="Axis 0 as [a, b, rest] becomes [b, a, rest]: heads of groups one after another, not together."
+        None,
+        description="Axis 0 as [a, b, rest] becomes [b, a, rest]: heads of groups one after another, not together.",
     )
     tile_columns: tuple[Size, Size] | None = Field(None, description="The same of the last axis.")
     add: float | None = Field(None, description="This number is added to every value.")
@@ -64,7 +65,7 @@ class Step(Record):
 
 
 class Fused(Record):
-    """One stored tensor that holds several logical weights."""
+    """One stored tensor that holds several logical weights, each with its own steps done."""
 
     of: tuple[str, ...] = Field(min_length=1, description="Logical weights, `{n}` for the layer, in order.")
     axis: int = Field(0, description="The axis along which they stand one behind another.")

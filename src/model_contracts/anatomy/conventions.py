@@ -156,7 +156,7 @@ class Conventions:
         return Concat(tuple(Reshape(_renamed(one, part), stacked) for part in parts), 0)
 
     def _whole(self, fused: Fused, layer: int | None) -> Expression:
-        parts: list[Expression] = [Stored(named(key, layer), self.shape(key, layer)) for key in fused.of]
+        parts = [self._part(key, layer) for key in fused.of]
         axis = fused.axis
         if fused.groups:
             groups = self.size(fused.groups, layer)
@@ -167,6 +167,12 @@ class Conventions:
         else:
             joined = Concat(tuple(parts), axis) if len(parts) > 1 else parts[0]
         return stepped(joined, fused.steps, lambda size: self.size((size,), layer))
+
+    def _part(self, key: str, layer: int | None) -> Expression:
+        """A logical weight with its own steps done, as a fused tensor holds it."""
+        weight = self.family.tensors[key]
+        assert weight is not None
+        return self._stepped(Stored(named(key, layer), self.shape(key, layer)), weight, layer)
 
     def _steps(self, weight: FamilyTensor) -> Sequence[object]:
         return weight.gguf_steps if self.convention == "gguf" else weight.huggingface_steps

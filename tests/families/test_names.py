@@ -1,0 +1,97 @@
+"""What a family says of names, shapes and values is so in real files of both conventions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from support.family_files import Pair, Side, keys_and_layer, value_of
+
+from model_contracts.anatomy.conventions import NotKnown, named
+from model_contracts.layout import substitute
+
+
+def test_every_stored_tensor_is_known(pair: Pair) -> None:
+    """A name that no entry reads is a name the family lacks; what converters and readers compute is said to be so."""
+    for side in pair.sides:
+        computed = (*pair.family.converter_only, *pair.family.computed)
+        unknown = [name for name in side.values if name not in side.entries and not name.endswith(computed)]
+        assert unknown == [], side.convention
+
+
+def test_every_owed_tensor_is_there(pair: Pair) -> None:
+    """What a family says a convention stores stands in the file, in each of its layers and for each expert."""
+    for side in pair.sides:
+        assert [name for name in owed(side) if name not in side.values] == [], side.convention
+
+
+def test_every_shape_is_the_one_that_follows_from_the_hyperparameters(pair: Pair) -> None:
+    """The hyper-parameters of each file say what shape each of its tensors has."""
+    for side in pair.sides:
+        wrong = {}
+        for name, entry in side.entries.items():
+            try:
+                expected: object = side.conventions.stored(entry).shape
+            except (NotKnown, ValueError) as error:
+                expected = f"{error}"
+            if expected != side.values[name].shape:
+                wrong[name] = (expected, side.values[name].shape)
+        assert wrong == {}, side.convention
+
+
+def test_every_value_of_the_gguf_follows_from_the_folder(pair: Pair) -> None:
+    """Logical weights over the folder, and the GGUF over logical weights, give the GGUF's values bit for bit."""
+    source, target = pair.huggingface, pair.gguf
+    compared = 0
+    for name, entry in target.entries.items():
+        weights = dict(keys_and_layer(target, entry))
+        if any(pair.family.tensors[key].only == "gguf" for key in weights):
+            continue
+        logical = {weight: source.conventions.expression(key, entry.layer) for key, weight in weights.items()}
+        whole = substitute(target.conventions.stored(entry), logical)
+        stored = {leaf.name for leaf in whole.leaves}
+        if not stored <= source.values.keys():
+            assert source.values.keys() >= {f"{one}_blocks" for one in stored}, (name, stored)
+            continue  # in blocks of four bits: their decoding is another matter
+        np.testing.assert_array_equal(value_of(whole, source.values), target.values[name], err_msg=name)
+        compared += 1
+    assert compared >= len(target.values) // 2
+
+
+def test_both_sides_declare_the_same(pair: Pair) -> None:
+    """A hyper-parameter that both sides declare has one value, and what is owed is declared by both."""
+    source, target = (side.declared_numbers for side in pair.sides)
+    assert {
+        name: (source[name], target[name]) for name in source.keys() & target if not same(source[name], target[name])
+    } == {}
+    lost = {name for name in source.keys() - target if pair.family.hyperparameters[name].owed}
+    assert lost == set()
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two values are one: numbers as F32, what the GGUF writers give numbers in."""
+    if isinstance(one, float) or isinstance(other, float):
+        return one is not None and np.float32(one) == np.float32(other)  # type: ignore[arg-type]
+    return one == other
+
+
+def owed(side: Side) -> Iterator[str]:
+    """The names of everything a side must hold."""
+    tied = side.declared.get("tie_word_embeddings", side.numbers.get("tie_word_embeddings"))
+    if side.convention == "gguf":
+        tied = "output.weight" not in side.values
+    for template, key, said, layers in side.conventions.owed(side.layers):
+        if said.presence == "optional" or (said.presence == "unless_tied" and tied):
+            continue
+        for layer in layers if "{n}" in template else (None,):
+            if "{e}" in template:
+                yield from (named(template, layer, index) for index in range(side.conventions.shape(key, layer)[0]))
+            else:
+                yield named(template, layer)
+
+
+@pytest.fixture(autouse=True)
+def _reference_packages() -> None:
+    for package in ("torch", "safetensors", "gguf"):
+        pytest.importorskip(package)

@@ -1,0 +1,185 @@
+"""Reads a Hugging Face folder and a GGUF with the reference packages, and evaluates what a family says of both."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from support.shared_models import SHARED
+
+from model_contracts import layout
+from model_contracts.anatomy.conventions import Convention, Conventions, Entry
+from model_contracts.anatomy.hyperparameters import _at, default
+from model_contracts.definitions import load_families
+from model_contracts.family import Family, HyperParameter
+
+FOLDER = SHARED / "families"
+#: The converter makes other values of these, and no step says so.
+LEFT_OUT = {"bitnet"}
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a pair: the convention, names and values in F32, and what it declares."""
+
+    convention: Convention
+    family: Family
+    values: Mapping[str, np.ndarray]
+    declared: Mapping[str, Any]
+    packed: bool = False
+
+    @cached_property
+    def numbers(self) -> dict[str, Any]:
+        """Hyper-parameters as this side declares them, completed by the family's defaults; one value a layer kept."""
+        found = dict(self.declared_numbers)
+        tokens = self.declared.get("tokenizer.ggml.tokens")
+        if tokens is not None:
+            found.setdefault("vocab_size", len(tokens))
+        for name, parameter in self.family.hyperparameters.items():
+            if name not in found and (value := default(parameter, found)) is not None:
+                found[name] = value
+        return found
+
+    @cached_property
+    def declared_numbers(self) -> dict[str, Any]:
+        """Hyper-parameters that this side declares."""
+        found: dict[str, Any] = {}
+        for name, parameter in self.family.hyperparameters.items():
+            for key in self.keys(parameter):
+                value = _at(self.declared, key)
+                if value is not None:
+                    found[name] = value
+                    break
+        return found
+
+    def keys(self, parameter: HyperParameter) -> Iterator[str]:
+        """The keys under which this side may declare a hyper-parameter."""
+        if self.convention == "huggingface":
+            yield from parameter.config
+        else:
+            yield from (key.replace("{arch}", self.declared["general.architecture"]) for key in parameter.gguf)
+
+    @cached_property
+    def conventions(self) -> Conventions:
+        """What the family says of this side."""
+        return Conventions(self.family, self.convention, self.numbers)
+
+    @cached_property
+    def entries(self) -> dict[str, Entry]:
+        """Every stored tensor that the family knows."""
+        known = ((name, self.conventions.entry(name)) for name in self.values)
+        return {name: entry for name, entry in known if entry is not None}
+
+    @property
+    def layers(self) -> int:
+        """How many layers it declares."""
+        return int(self.numbers["num_hidden_layers"])
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A folder and the GGUF made from it, and the family that knows them."""
+
+    name: str
+    family: Family
+
+    @cached_property
+    def huggingface(self) -> Side:
+        """The folder."""
+        folder = FOLDER / self.name
+        config = json.loads((folder / "config.json").read_text())
+        return Side("huggingface", self.family, safetensors_values(folder), config)
+
+    @cached_property
+    def gguf(self) -> Side:
+        """The GGUF."""
+        values, metadata, packed = gguf_values(FOLDER / f"{self.name}.gguf")
+        return Side("gguf", self.family, values, metadata, packed)
+
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        """Both."""
+        return self.huggingface, self.gguf
+
+
+@cache
+def pairs() -> list[Pair]:
+    """Each folder of ../shared/families whose class a family knows."""
+    by_class = {name: family for family in load_families() for name in family.architectures}
+    found = []
+    for config in sorted(FOLDER.glob("*/config.json")):
+        name = config.parent.name
+        (architecture, *_) = json.loads(config.read_text())["architectures"]
+        if architecture in by_class and name not in LEFT_OUT and (FOLDER / f"{name}.gguf").is_file():
+            found.append(Pair(name, by_class[architecture]))
+    return found
+
+
+def safetensors_values(folder: Path) -> dict[str, np.ndarray]:
+    """Every tensor of a folder, widened to F32 (bytes stay bytes)."""
+    import torch
+    from safetensors import safe_open
+
+    found: dict[str, np.ndarray] = {}
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, "pt") as file:
+            for name in file.keys():  # noqa: SIM118  (no mapping)
+                value = file.get_tensor(name)
+                found[name] = (value if value.dtype == torch.uint8 else value.to(torch.float32)).numpy()
+    return found
+
+
+def gguf_values(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any], bool]:
+    """Every tensor of a GGUF in F32, its metadata, and whether some are in blocks."""
+    from gguf import GGMLQuantizationType, GGUFReader, dequantize
+
+    reader = GGUFReader(path)
+    values = {
+        tensor.name: dequantize(tensor.data, tensor.tensor_type).reshape([int(size) for size in tensor.shape[::-1]])
+        for tensor in reader.tensors
+    }
+    whole = {GGMLQuantizationType.F32, GGMLQuantizationType.F16, GGMLQuantizationType.BF16}
+    packed = any(tensor.tensor_type not in whole for tensor in reader.tensors)
+    return values, {name: field.contents() for name, field in reader.fields.items()}, packed
+
+
+def value_of(expression: Any, stored: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The values of an expression over stored tensors."""
+    match expression:
+        case layout.Stored():
+            return stored[expression.name]
+        case layout.Concat():
+            return np.concatenate([value_of(part, stored) for part in expression.parts], expression.axis)
+        case layout.Reshape():
+            return value_of(expression.of, stored).reshape(expression.shape)
+        case layout.Permute():
+            return value_of(expression.of, stored).transpose(expression.axes)
+        case layout.Take():
+            whole = value_of(expression.of, stored)
+            return np.moveaxis(
+                np.moveaxis(whole, expression.axis, 0)[expression.start : expression.stop], 0, expression.axis
+            )
+        case layout.Apply():
+            return _applied(expression.name, expression.value, value_of(expression.of, stored))
+    raise AssertionError(expression)
+
+
+def _applied(name: str, value: float | None, values: np.ndarray) -> np.ndarray:
+    import torch
+
+    if name == "add":
+        return values + np.float32(value)
+    if name == "negative_exp":  # torch is what the converter computes with: the last bit is its own
+        return (-torch.exp(torch.from_numpy(np.ascontiguousarray(values)))).numpy()
+    raise AssertionError(name)
+
+
+def keys_and_layer(side: Side, entry: Entry) -> Iterator[tuple[str, str]]:
+    """Each logical weight of a stored tensor: its key and its name."""
+    keys = side.conventions._fused[entry.key].of if entry.fused else (entry.key,)
+    return zip(keys, side.conventions.logical(entry), strict=True)
