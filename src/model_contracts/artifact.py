@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from model_contracts.dtypes import DTYPES, Dtype
+from model_contracts.layout import Expr
 from model_contracts.ledger import Ledger
 
 Format = Literal["safetensors", "gguf", "apr"]
@@ -22,6 +23,14 @@ class Packed:
     layout: str
     parts: tuple[Tensor, ...]
     shape_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """How a tensor is made of stored ones: the layout, and the stored tensors by the names it has for them."""
+
+    layout: Expr
+    parts: Mapping[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,8 @@ class Tensor:
     readable: bool = True
     #: Of a weight that is several stored tensors: how it is packed. Its shape is that of the weight.
     packed: Packed | None = None
+    #: Of a tensor that no container holds: what it is made of. File and offset are those of the first part.
+    made: Made | None = None
 
     @property
     def elements(self) -> int:

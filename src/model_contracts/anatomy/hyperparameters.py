@@ -12,6 +12,8 @@ from model_contracts.family import Default, Dimension, Family, HyperParameter
 from model_contracts.outcome import Place
 
 Number = int | float | bool | str
+#: Entries of a list with one value a layer, at most.
+_MOST_LAYERS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,19 @@ def declared(artifact: Artifact, family: Family) -> dict[str, Declared]:
             if _usable(value):
                 flag = lookup.get(parameter.enabled_by) if parameter.enabled_by else None
                 found[name] = Declared(value, Place(file=file, key=key), enabled=flag is not False)
+                break
+    return found
+
+
+def layered(artifact: Artifact, family: Family) -> dict[str, tuple[Number, ...]]:
+    """Every hyper-parameter of the family that the artifact declares with one value a layer, which may differ."""
+    found: dict[str, tuple[Number, ...]] = {}
+    for name, parameter in family.hyperparameters.items():
+        for key, lookup, _ in _places(artifact, parameter):
+            value = _at(lookup, key)
+            if isinstance(value, list | tuple) and 0 < len(value) <= _MOST_LAYERS and all(map(_usable, value)):
+                if any(part != value[0] for part in value):
+                    found[name] = tuple(value)
                 break
     return found
 

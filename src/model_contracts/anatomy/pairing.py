@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from model_contracts.anatomy.answers import Answers, Unmade, parts_of
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
@@ -27,6 +28,8 @@ class Match:
     missing: tuple[Tensor, ...]
     explained_missing: tuple[tuple[Tensor, str], ...]
     extra: tuple[Extra, ...]
+    #: Tensors of the target that are not made of the source's, and why.
+    unmade: tuple[Unmade, ...] = ()
     #: Tensors of either side that may answer to each other under other names, in other shapes, fused or stacked.
     undecided: tuple[Tensor, ...] = ()
     #: What would be needed to decide those, and pairs whose layout nothing declares (None: nothing).
@@ -36,33 +39,39 @@ class Match:
 
 
 def match(target: View, source: View) -> Match:
-    """Pair tensors by canonical name, by equal name where no family or map knows it."""
-    answers, by_name = _keys(source), _by_bare_name(source, target)
+    """Pair tensors by what they hold: logical weights of a family, else canonical names, else equal names."""
+    answers, by_name = Answers(source), _by_bare_name(source, target)
     pairings: dict[str, Pairing] = {}
     used: set[str] = set()
     extra: list[Extra] = []
+    unmade: list[Unmade] = []
     unknown = _unknown(target, source)
-    for key, tensor in _keys(target).items():
-        answer = answers.get(key) or by_name.get(target.bare[tensor.name])
+    for name, tensor in target.artifact.tensors.items():
+        key = target.canonical[name] or target.bare[name]
         explanation = None
+        answer = answers.to(target, tensor) or by_name.get(target.bare[name])
+        if isinstance(answer, Unmade):
+            unmade.append(answer)
+            used.update(answer.parts)
+            continue
         if answer is None:
             answer, explanation = _explain(key, target, source)
             extra.append(Extra(tensor, explanation))
         else:
-            used.add(answer.name)
+            used.update(part.name for part in parts_of(answer))
         if answer is not None and not tensor.placeholder and not answer.placeholder:
-            order = _row_order(key, answer, target, source)
-            same = target.convention == source.convention and target.bare[tensor.name] == source.bare[answer.name]
-            pairings[tensor.name] = Pairing(tensor, _squeezed(answer, tensor), order, same or unknown is None)
+            order = None if answer.made is not None else _row_order(key, target, source)
+            same = target.convention == source.convention and target.bare[name] == source.bare.get(answer.name)
+            pairings[name] = Pairing(tensor, _squeezed(answer, tensor), order, same or unknown is None)
     missing, explained = [], []
-    for key, tensor in answers.items():
-        if tensor.name not in used:
-            reason = _may_be_dropped(key, target, source)
+    for tensor in source.artifact.tensors.values():
+        if tensor.name not in used and (tensor.name not in answers.doubles):
+            reason = _may_be_dropped(source.canonical[tensor.name] or source.bare[tensor.name], target, source)
             if reason is None:
                 missing.append(tensor)
             else:
                 explained.append((tensor, reason))
-    found = Match(pairings, tuple(missing), tuple(explained), tuple(extra))
+    found = Match(pairings, tuple(missing), tuple(explained), tuple(extra), tuple(unmade))
     return found if unknown is None else _in_doubt(found, unknown, target, source)
 
 
@@ -139,13 +148,6 @@ def _layers(names: Iterable[str]) -> set[int]:
     return {layer for name in names if (layer := template(name)[1]) is not None}
 
 
-def _keys(view: View) -> dict[str, Tensor]:
-    keys: dict[str, Tensor] = {}
-    for name, tensor in view.artifact.tensors.items():
-        keys.setdefault(view.canonical[name] or view.bare[name], tensor)
-    return keys
-
-
 def _by_bare_name(source: View, target: View) -> dict[str, Tensor]:
     """The source's tensors by their own names, where both sides name tensors the same way."""
     if target.convention != source.convention:
@@ -186,7 +188,7 @@ def _may_be_dropped(key: str, target: View, source: View) -> str | None:
         return "optional in its family"
     if key == "output.weight" and source.tied:
         return "output head of a tied model: readers take the embedding"
-    if key == "output.weight" and source.artifact.tensors[_name(source, key)].placeholder:
+    if key == "output.weight" and (head := source.by_canonical.get(key)) is not None and head.placeholder:
         return "an entry without bytes"
     return None
 
@@ -195,18 +197,13 @@ def _owed(flag: str | None, source: View) -> bool:
     return flag is not None and source.flag(flag)
 
 
-def _name(view: View, key: str) -> str:
-    return _keys(view)[key].name
-
-
-def _row_order(key: str, answer: Tensor, target: View, source: View) -> RowPermutation | None:
+def _row_order(key: str, target: View, source: View) -> RowPermutation | None:
     """The permutation that brings the source's rows into the target's order (None: the same order)."""
-    if target.rows_interleaved == source.rows_interleaved:
+    if target.convention == source.convention:
         return None
     role = target.role(key) or source.role(key)
-    if role is None or role.gguf_rope_heads is None:
+    heads = role.heads if role is not None else None
+    number = source.numbers.get(heads, target.numbers.get(heads)) if isinstance(heads, str) else heads
+    if not isinstance(number, int) or isinstance(number, bool):
         return None
-    heads = source.numbers.get(role.gguf_rope_heads, target.numbers.get(role.gguf_rope_heads))
-    if not isinstance(heads, int) or isinstance(heads, bool):
-        return None
-    return RowPermutation(heads, "interleave" if target.rows_interleaved else "split")
+    return RowPermutation(number, "interleave" if target.convention == "gguf" else "split")

@@ -27,6 +27,8 @@ def bijection(examination: Examination, parameters: NoParameters, where: Where) 
         yield Draft(True, partial(_dropped, tensor, reason))
     for extra in match.extra:
         yield Draft(extra.explanation is not None, partial(_extra, extra))
+    for unmade in match.unmade:
+        yield gap(unmade.tensor, unmade.reason)
     for tensor in match.undecided:
         yield gap(tensor, match.unknown or "no name answers to it")
 
@@ -88,7 +90,8 @@ def pair_shapes(examination: Examination, parameters: NoParameters, where: Where
         if not holds and not pairing.declared:
             yield undeclared(examination, pairing)
             continue
-        stored = examination.source_view.artifact.tensors[pairing.source.name].shape
+        known = examination.source_view.artifact.tensors.get(pairing.source.name, pairing.source)
+        stored = known.shape if pairing.source.made is None else pairing.source.shape
         yield Draft(holds, partial(_shape, pairing, stored, holds))
 
 

@@ -8,7 +8,7 @@ from math import isnan, sqrt
 
 from model_contracts.anatomy.budgets import Budget, Budgets, exact
 from model_contracts.anatomy.rivals import explain
-from model_contracts.checks.drafts import Draft, share
+from model_contracts.checks.drafts import Draft, gap, share
 from model_contracts.checks.interface import Comparisons, Examination, Where, uncompared, undeclared
 from model_contracts.kernels.interface import Moments, Pairing, PairMeasures
 from model_contracts.outcome import Comparison, Place
@@ -20,6 +20,8 @@ _EXPLAINED = 8
 def elementwise(examination: Examination, parameters: Budgets, where: Where) -> Comparisons:
     """Compare each pair's measures with its budget; where one fails, fit the rival explanations and name the best."""
     sweep = examination.sweep
+    for unmade in examination.match.unmade:
+        yield gap(unmade.tensor, unmade.reason, unmade.tensor.elements)
     explained = 0
     for name, pairing in examination.match.pairings.items():
         measures = sweep.pairs.get(name)

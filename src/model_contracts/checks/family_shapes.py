@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from model_contracts.anatomy.conventions import Entry, NotKnown
 from model_contracts.anatomy.hyperparameters import Number, size_of
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.part_tensors import shapes_of
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
-from model_contracts.checks.drafts import Draft, gap
+from model_contracts.checks.drafts import Draft, Gap, gap
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, missing_input
 from model_contracts.family import Dimension, Family, FamilyTensor
+from model_contracts.layout import LayoutError
 from model_contracts.outcome import Comparison, Place
 
 
@@ -39,10 +41,37 @@ def _of_family(view: View, family: Family) -> Comparisons:
         role = view.role(canonical) if canonical is not None else None
         if tensor.packed is not None and not tensor.packed.shape_known:
             yield gap(tensor, f"its parts do not say its shape: layout {tensor.packed.layout}")
+        elif (entry := view.entries[name]) is not None and not (role is not None and role.plain):
+            yield _made(view, tensor, entry, numbers)
         elif canonical is not None and role is not None:
             yield _shape(tensor, role, numbers, partial(family.where, "tensors", template(canonical)[0]))
         elif canonical is None or canonical not in family.converter_only:
             yield gap(tensor, f"{family.id} has no such tensor, and so no shape for it")
+
+
+def _made(view: View, tensor: Tensor, entry: Entry, numbers: dict[str, Number]) -> Draft | Gap:
+    """A tensor that holds several weights, a part of one, or one in another shape."""
+    known = view.conventions
+    assert known is not None
+    try:
+        expected = known.stored(entry).shape
+    except (NotKnown, LayoutError, ValueError) as error:
+        return gap(tensor, f"its shape is not known: {error}")
+    holds = expected == tensor.shape
+    where = partial(known.family.where, "fused" if entry.fused else "tensors", entry.key)
+    return Draft(holds, partial(_stored, tensor, expected, where), max(len(expected), 1))
+
+
+def _stored(tensor: Tensor, expected: tuple[int, ...], where: Callable[[], str]) -> Comparison:
+    return Comparison(
+        measure="shape",
+        place=Place(file=tensor.file.name, tensor=tensor.name),
+        expected=list(expected),
+        observed=list(tensor.shape),
+        holds=expected == tensor.shape,
+        count=max(len(expected), 1),
+        bound_from=where(),
+    )
 
 
 def _shape(tensor: Tensor, role: FamilyTensor, numbers: dict[str, Number], where: Callable[[], str]) -> Draft:

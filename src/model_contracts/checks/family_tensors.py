@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
+from model_contracts.anatomy.conventions import Conventions, NotKnown, named
 from model_contracts.anatomy.names import layer_count, template
 from model_contracts.anatomy.part_tensors import tensors_of
 from model_contracts.anatomy.view import View
@@ -48,33 +49,37 @@ def _of_family(view: View, family: Family) -> Iterator[Draft]:
     layers = view.numbers.get("num_hidden_layers")
     if not isinstance(layers, int) or isinstance(layers, bool) or not 0 < layers <= 10_000:
         layers = layer_count(view.canonical.values())
+    known = view.conventions
+    assert known is not None
     seen: dict[str, Counter[int | None]] = defaultdict(Counter)
-    allowed = set(family.converter_only)
-    strangers = []
-    for own, known in view.canonical.items():
-        bare, layer = template(known or "")
-        if known is not None:
-            seen[bare][layer] += 1
-        if known not in allowed and family.tensors.get(bare) is None:
-            strangers.append(own)
+    experts: dict[tuple[str, int | None], set[int]] = defaultdict(set)
+    for own, entry in view.entries.items():
+        if entry is None:
+            if own not in family.converter_only:
+                yield Draft(False, partial(_stranger, own, family))
+        elif entry.expert is None:
+            seen[entry.key][entry.layer] += 1
+        else:
+            seen[entry.key][entry.layer] = 1
+            experts[entry.key, entry.layer].add(entry.expert)
     for refused in view.refused:
         bare, layer = template(refused)
         seen[bare][layer] += 1
-    for bare, tensor in family.tensors.items():
-        if tensor is not None and (tensor.presence == "required" or _asked_for(tensor, view)):
-            numbers: Sequence[int | None] = range(layers) if "{n}" in bare else (None,)
-            yield from _role(view, family, bare, tensor, seen[bare], numbers)
-    for own in strangers:
-        yield Draft(False, partial(_stranger, own, family))
+    for name, key, weight, among in known.owed(layers):
+        if weight.presence != "required" and not (isinstance(weight, FamilyTensor) and _asked_for(weight, view)):
+            continue
+        numbers: Sequence[int | None] = among if "{n}" in key else (None,)
+        flag = weight.required_by if isinstance(weight, FamilyTensor) and weight.presence != "required" else None
+        yield from _role(family, name, key, flag, seen[key], numbers)
+        if "{e}" in name:
+            yield from _experts(known, family, name, key, experts, numbers)
 
 
 def _role(
-    view: View, family: Family, bare: str, tensor: FamilyTensor, seen: Counter[int | None], layers: Sequence[int | None]
+    family: Family, name: str, key: str, flag: str | None, seen: Counter[int | None], layers: Sequence[int | None]
 ) -> Iterator[Draft]:
     """One tensor of the table, in every layer; layers without it are told together past the first of them."""
-    name = bare if view.rows_interleaved else tensor.huggingface
-    flag = tensor.required_by if tensor.presence != "required" else None
-    where = partial(family.where, "tensors", bare)
+    where = partial(family.where, "tensors", key)
     missing = sum(layer not in seen for layer in layers)
     told = missing if missing <= _MISSING else _TOLD
     for layer in layers:
@@ -86,6 +91,35 @@ def _role(
         more = missing - _TOLD
         last = next(layer for layer in reversed(layers) if layer not in seen)
         yield Draft(False, partial(_present, name, last, 0, where, flag, more - 1), times=more)
+
+
+def _experts(
+    known: Conventions,
+    family: Family,
+    name: str,
+    key: str,
+    seen: Mapping[tuple[str, int | None], set[int]],
+    layers: Sequence[int | None],
+) -> Iterator[Draft]:
+    """Of a weight that is a tensor for each index of its first axis: each index once, in the layers that have any."""
+    where = partial(family.where, "tensors", key)
+    for layer in layers:
+        there = seen.get((key, layer), set())
+        if not there:
+            continue
+        try:
+            owed = known.shape(key, layer)[0]
+        except NotKnown:
+            owed = max(there) + 1
+        lacking = [index for index in range(min(owed, 1 + max(there) + _MISSING)) if index not in there]
+        beyond = sorted(index for index in there if index >= owed)
+        yield Draft(True, partial(_present, name, layer, 1, where, None, len(there) - 1), len(there))
+        for index in lacking[:_TOLD]:
+            more = owed - len(there) - _TOLD if index == lacking[:_TOLD][-1] and len(lacking) > _TOLD else 0
+            one = name.replace("{e}", str(index))
+            yield Draft(False, partial(_present, one, layer, 0, where, None, max(more, 0)), times=max(more, 0) + 1)
+        for index in beyond[:_TOLD]:
+            yield Draft(False, partial(_stranger, named(name, layer, index), family))
 
 
 def _present(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from model_contracts.anatomy.budgets import Budgets, exact
-from model_contracts.checks.drafts import Draft, Gap, share
+from model_contracts.checks.drafts import Draft, Gap, gap, share
 from model_contracts.checks.interface import Comparisons, Examination, Where, uncompared, undeclared
 from model_contracts.kernels.interface import Moments, Pairing
 from model_contracts.outcome import Comparison, Place, Uncompared
@@ -15,6 +15,8 @@ from model_contracts.outcome import Comparison, Place, Uncompared
 def moments_preserved(examination: Examination, parameters: Budgets, where: Where) -> Comparisons:
     """Compare the moments of each pair. Moments alone are blind to order, so that this never stands alone."""
     sweep = examination.sweep
+    for unmade in examination.match.unmade:
+        yield gap(unmade.tensor, unmade.reason, unmade.tensor.elements)
     for name, pairing in examination.match.pairings.items():
         if name not in sweep.pairs or (not exact(pairing) and pairing.target.dtype not in parameters.budgets):
             yield uncompared(pairing, sweep)

@@ -171,9 +171,9 @@ def _order(view: View, canonical: str | None, tensor: Tensor, format: Format) ->
     """The row order of the target, where it differs from the source's."""
     interleaved = format == "gguf"
     role = view.role(canonical) if canonical is not None else None
-    if interleaved == view.rows_interleaved or role is None or role.gguf_rope_heads is None:
+    if interleaved == view.rows_interleaved or role is None or role.heads is None:
         return None
-    heads = view.numbers.get(role.gguf_rope_heads)
+    heads = view.numbers.get(role.heads) if isinstance(role.heads, str) else role.heads
     if not isinstance(heads, int) or heads <= 0 or tensor.shape[0] % (2 * heads):
         raise ConversionRefused(f"{tensor.name}: {tensor.shape[0]} rows are not {heads} heads of two halves")
     return RowPermutation(heads, "interleave" if interleaved else "split")

@@ -9,6 +9,7 @@ from model_contracts.artifact import Tensor
 from model_contracts.kernels.blocks import Cut, Layout, logical_columns
 from model_contracts.kernels.few import Group, is_few
 from model_contracts.kernels.interface import Pairing, Problem, Sweep, SweepRequest
+from model_contracts.kernels.made import MadeSide
 from model_contracts.kernels.reads import File, Files, ReadFailed
 from model_contracts.kernels.sides import Decoders, Side
 from model_contracts.kernels.tallies import Tally
@@ -165,7 +166,7 @@ class Plan:
         except ReadFailed as error:
             self._sweep.problems.append(error.problem(tensor.name))
             return None
-        sides: tuple[Side, ...] = (target,)
+        sides: tuple[Side | MadeSide, ...] = (target,)
         if pairing is not None:
             try:
                 sides = (target, self._source(tensor, pairing, columns))
@@ -173,10 +174,12 @@ class Plan:
                 self._sweep.problems.append(error.problem(tensor.name))
                 self._sweep.uncompared[tensor.name] = f"the source: {error.problem(None).reason}"
                 pairing = None
-        cut = self._cut([side.tensor for side in sides], columns)
+        cut = Cut.of([side.layout for side in sides], columns, self._engine.sub_values)
         return Work(tensor, sides, columns, cut, Tally(tensor.elements, columns, tensor.shape, len(sides) > 1), pairing)
 
-    def _source(self, tensor: Tensor, pairing: Pairing, columns: int) -> Side:
+    def _source(self, tensor: Tensor, pairing: Pairing, columns: int) -> Side | MadeSide:
+        if pairing.source.made is not None:
+            return MadeSide(pairing.source, self.files, self._engine)
         cut = self._cut([tensor, pairing.source], columns)
         longest_row = cut.sub if cut.unit <= cut.sub else -1
         return Side(pairing.source, self.files, self._engine, pairing.transform, longest_row)
@@ -200,7 +203,8 @@ def incomparable(pairing: Pairing, engine: Decoders) -> str | None:
 
     This is the only place that leaves a pair out before its bytes are read; what fails later is told by the pass.
     """
-    for whose, tensor in (("", pairing.target), ("the source's ", pairing.source)):
+    parts = pairing.source.made.parts.values() if pairing.source.made is not None else (pairing.source,)
+    for whose, tensor in (("", pairing.target), *(("the source's ", part) for part in parts)):
         if tensor.packed is not None:
             return f"not evaluated: {whose}values of layout {tensor.packed.layout}"
         if tensor.placeholder:
@@ -229,7 +233,8 @@ def _few_source(pairing: Pairing | None, files: Files) -> bool:
     if pairing is None:
         return True
     try:
-        return pairing.transform is None and is_few(pairing.source, files.get(pairing.source.file))
+        made = pairing.source.made is not None
+        return not made and pairing.transform is None and is_few(pairing.source, files.get(pairing.source.file))
     except ReadFailed:
         return False
 

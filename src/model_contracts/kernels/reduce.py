@@ -7,6 +7,7 @@ import numpy as np
 from model_contracts.kernels import totals as at
 from model_contracts.kernels.blocks import LARGEST_BLOCK, pieces
 from model_contracts.kernels.engines import Engine
+from model_contracts.kernels.made import MadeSide
 from model_contracts.kernels.sides import Side
 from model_contracts.kernels.tallies import FIRST, Part, Partial, SidePart
 from model_contracts.kernels.totals import Bytes, SideScratch, Values
@@ -88,7 +89,7 @@ class Bench:
                 self._keep_pair(work, part, into, at_value, rows, columns, complete)
         return part
 
-    def _read_source(self, source: Side, start: int, stop: int) -> Bytes:
+    def _read_source(self, source: Side | MadeSide, start: int, stop: int) -> Bytes:
         if source.whole:
             return self._bytes[1][:0]
         first, last = source.span(start, stop)

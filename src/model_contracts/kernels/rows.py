@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from model_contracts.artifact import Tensor
+from model_contracts.kernels.made import MadeSide
 from model_contracts.kernels.reads import Files, ReadFailed
 from model_contracts.kernels.sides import Side, permute_rows, read_all
 
@@ -46,4 +47,6 @@ def _read(tensor: Tensor, files: Files, start: int, stop: int) -> Any:
     if engine.decoder(tensor.dtype) is None:
         return np.full(stop - start, np.nan, np.float32)
     with np.errstate(all="ignore"):
+        if tensor.made is not None:
+            return MadeSide(tensor, files, engine).read(np.empty(4 * (stop - start), np.uint8), start, stop).view("<f4")
         return read_all(Side(tensor, files, engine), start, stop).astype(np.float32, copy=False)

@@ -13,6 +13,7 @@ from model_contracts.artifact import Tensor
 from model_contracts.kernels.blocks import READ_BYTES, Cut
 from model_contracts.kernels.few import Found, Group
 from model_contracts.kernels.interface import Pairing
+from model_contracts.kernels.made import MadeSide
 from model_contracts.kernels.reads import File
 from model_contracts.kernels.sides import Side
 from model_contracts.kernels.tallies import Tally
@@ -36,7 +37,7 @@ class Work:
     """
 
     tensor: Tensor
-    sides: tuple[Side, ...]
+    sides: tuple[Side | MadeSide, ...]
     columns: int
     cut: Cut | None
     tally: Tally | None

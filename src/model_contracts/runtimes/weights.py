@@ -102,7 +102,7 @@ def tensors(view: View) -> Iterator[tuple[str, Any]]:
         role = view.role(canonical)
         assert role is not None
         values = widened[tensor.name].reshape(tensor.shape) if tensor.name in widened else decoded(tensor)
-        heads = view.numbers.get(role.gguf_rope_heads) if role.gguf_rope_heads else None
+        heads = view.numbers.get(role.heads) if isinstance(role.heads, str) else role.heads
         if heads is not None and view.rows_interleaved:
             try:
                 flat = permute_rows(values.reshape(tensor.shape[0], -1), int(heads), "split")
