@@ -20,7 +20,7 @@ class Default(Record):
         None, description="Hyper-parameters and numbers multiplied, rounded down."
     )
     total: tuple[str | int, ...] | None = Field(None, description="Hyper-parameters and numbers added.")
-    difference: tuple[str, str] | None = Field(None, description="The first hyper-parameter less the second.")
+    difference: tuple[str | int, str | int] | None = Field(None, description="The first less the second.")
 
 
 class HyperParameter(Record):
@@ -85,6 +85,12 @@ class Layers(Record):
     not_every: Size | None = Field(None, description="Of each so many layers all but the last.")
     where: str | None = Field(None, description="A hyper-parameter with one value a layer …")
     has: tuple[str | int | bool, ...] = Field((), description="… that is one of these.")
+    zero: str | None = Field(None, description="A hyper-parameter: where it has one value a layer, that is 0.")
+    positive: str | None = Field(None, description="A hyper-parameter: where it has one value a layer, that is not 0.")
+    at: tuple[Size, Size] | None = Field(
+        None, description="Of each so many layers (the second) the one with this number (the first, from 0)."
+    )
+    not_at: tuple[Size, Size] | None = Field(None, description="Of each so many layers all but the one at this number.")
 
 
 class FamilyTensor(Record):
@@ -136,6 +142,12 @@ class Family(Definition):
     )
     only_with: tuple[str, ...] = Field(
         (), description="GGUF keys that, declared above 0, mean this architecture and no other of the same word."
+    )
+    not_where: dict[str, tuple[str | int | bool, ...]] = Field(
+        default_factory=dict, description="config.json values that mean another architecture under the same class."
+    )
+    base_prefix: str = Field(
+        "model.", description="What Hugging Face names begin with, and a base model saved alone leaves out."
     )
     hyperparameters: dict[str, HyperParameter] = Field(default_factory=dict)
     tensors: dict[str, FamilyTensor | None] = Field(

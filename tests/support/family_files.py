@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from support.shared_models import SHARED
 
 from model_contracts import layout
-from model_contracts.anatomy.conventions import Convention, Conventions, Entry
+from model_contracts.anatomy.conventions import Convention, Conventions, Entry, named
 from model_contracts.anatomy.hyperparameters import _at, completed
 from model_contracts.definitions import load_families
 from model_contracts.family import Family, HyperParameter
+from support.shared_models import SHARED
 
 FOLDER = SHARED / "families"
 #: The converter makes other values of these, and no step says so.
@@ -40,6 +40,9 @@ class Side:
         tokens = self.declared.get("tokenizer.ggml.tokens")
         if tokens is not None:
             found.setdefault("vocab_size", len(tokens))
+        for name, parameter in self.family.hyperparameters.items():
+            if parameter.enabled_by and self.declared.get(parameter.enabled_by) is False:
+                found.pop(name, None)
         completed(self.family, found)
         return found
 
@@ -72,6 +75,21 @@ class Side:
         """Every stored tensor that the family knows."""
         known = ((name, self.conventions.entry(name)) for name in self.values)
         return {name: entry for name, entry in known if entry is not None}
+
+    @cached_property
+    def by_entry(self) -> dict[Entry, str]:
+        """The name under which a tensor is really stored, of the several that a family may know."""
+        return {entry: name for name, entry in self.entries.items()}
+
+    def stands(self, name: str) -> bool:
+        """Whether a tensor is stored under this name or under another of its names."""
+        entry = self.conventions.entry(name)
+        return entry is not None and entry in self.by_entry
+
+    def really(self, name: str) -> str:
+        """The name under which a tensor is stored (the same where it is not stored at all)."""
+        entry = self.conventions.entry(name)
+        return self.by_entry.get(entry, name) if entry is not None else name
 
     @property
     def layers(self) -> int:
@@ -172,12 +190,11 @@ def _applied(name: str, value: float | None, values: np.ndarray) -> np.ndarray:
 
     if name == "add":
         return values + np.float32(value)
-    if name == "negative_exp":  # torch is what the converter computes with: the last bit is its own
+    if name == "neg_exp":  # torch is what the converter computes with: the last bit is its own
         return (-torch.exp(torch.from_numpy(np.ascontiguousarray(values)))).numpy()
     raise AssertionError(name)
 
 
 def keys_and_layer(side: Side, entry: Entry) -> Iterator[tuple[str, str]]:
     """Each logical weight of a stored tensor: its key and its name."""
-    keys = side.conventions._fused[entry.key].of if entry.fused else (entry.key,)
-    return zip(keys, side.conventions.logical(entry), strict=True)
+    return ((key, named(key, entry.layer)) for key in side.conventions.keys(entry))

@@ -8,7 +8,7 @@ from math import isnan, prod
 from typing import Any
 
 from model_contracts.artifact import Artifact
-from model_contracts.family import Dimension, Family, HyperParameter
+from model_contracts.family import Default, Dimension, Family, HyperParameter
 from model_contracts.outcome import Place
 
 Number = int | float | bool | str
@@ -82,16 +82,19 @@ def default(parameter: HyperParameter, numbers: Mapping[str, Number]) -> Number 
         if isinstance(above, int) and isinstance(below, int) and below and above % below == 0:
             return above // below
         return None
-    if fallback.difference is not None:
-        whole, part = (numbers.get(name) for name in fallback.difference)
-        return whole - part if isinstance(whole, int) and isinstance(part, int) else None
-    if fallback.product is not None or fallback.total is not None:
-        names = fallback.product or fallback.total or ()
-        parts = [numbers.get(name) if isinstance(name, str) else name for name in names]
-        if all(isinstance(part, int | float) and not isinstance(part, bool) for part in parts):
-            return int(prod(parts)) if fallback.product else sum(parts)  # type: ignore[arg-type]
-        return None
+    if (parts := fallback.product or fallback.total or fallback.difference) is not None:
+        return _combined(fallback, [numbers.get(part) if isinstance(part, str) else part for part in parts])
     return fallback.value
+
+
+def _combined(fallback: Default, parts: list[Number | None]) -> Number | None:
+    """A product, a total or a difference of numbers; None where one of them is not known."""
+    known = [part for part in parts if isinstance(part, int | float) and not isinstance(part, bool)]
+    if len(known) != len(parts):
+        return None
+    if fallback.product is not None:
+        return int(prod(known))
+    return sum(known) if fallback.total is not None else known[0] - known[1]
 
 
 def size_of(axis: Dimension, numbers: Mapping[str, Number]) -> int | None:
