@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from support.shared_models import SHARED
 
 from model_contracts import layout
-from model_contracts.anatomy.conventions import Convention, Conventions, Entry
+from model_contracts.anatomy.conventions import Convention, Conventions, Entry, named
 from model_contracts.anatomy.hyperparameters import _at, completed
 from model_contracts.definitions import load_families
-from model_contracts.family import Family, HyperParameter
+from model_contracts.family import Family, FamilyTensor, HyperParameter
+from support.shared_models import SHARED
 
 FOLDER = SHARED / "families"
 #: The converter makes other values of these, and no step says so.
@@ -181,3 +181,19 @@ def keys_and_layer(side: Side, entry: Entry) -> Iterator[tuple[str, str]]:
     """Each logical weight of a stored tensor: its key and its name."""
     keys = side.conventions._fused[entry.key].of if entry.fused else (entry.key,)
     return zip(keys, side.conventions.logical(entry), strict=True)
+
+
+def owed(side: Side) -> Iterator[str]:
+    """The names of everything a side must hold."""
+    tied = side.declared.get("tie_word_embeddings", side.numbers.get("tie_word_embeddings"))
+    if side.convention == "gguf":
+        tied = "output.weight" not in side.values
+    for template, key, said, layers in side.conventions.owed(side.layers):
+        asked = isinstance(said, FamilyTensor) and said.required_by is not None and side.declared.get(said.required_by)
+        if (said.presence == "optional" and asked is not True) or (said.presence == "unless_tied" and tied):
+            continue
+        for layer in layers if "{n}" in template else (None,):
+            if "{e}" in template:
+                yield from (named(template, layer, index) for index in range(side.conventions.shape(key, layer)[0]))
+            else:
+                yield named(template, layer)
