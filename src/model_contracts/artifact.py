@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from model_contracts.dtypes import DTYPES, Dtype
+from model_contracts.layout import Expr
 from model_contracts.ledger import Ledger
 
 Format = Literal["safetensors", "gguf", "apr"]
@@ -22,6 +23,14 @@ class Packed:
     layout: str
     parts: tuple[Tensor, ...]
     shape_known: bool = True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Made:
+    """How a tensor is made of stored ones: the layout, and the stored tensors by the names it has for them."""
+
+    layout: Expr
+    parts: Mapping[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +55,8 @@ class Tensor:
     readable: bool = True
     #: Of a weight that is several stored tensors: how it is packed. Its shape is that of the weight.
     packed: Packed | None = None
+    #: Of a tensor that no container holds: what it is made of. File and offset are those of the first part.
+    made: Made | None = None
 
     @property
     def elements(self) -> int:
@@ -191,6 +202,15 @@ class Sidecar:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """Files that a set should have and that are not there, and the tensors that its index says they hold."""
+
+    files: tuple[str, ...]
+    #: None where no index says what the files hold: any tensor may stand in one of them.
+    tensors: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Module:
     """One part of a sentence-transformers folder: the class that reads it, its folder, its config and weights."""
 
@@ -226,6 +246,8 @@ class Artifact:
     read_sentencepiece: Callable[[], SentencePiece | None] = lambda: None
     #: Tokenizer files that lie there and that nothing here reads (tekken.json), each with its reason.
     unread_tokenizers: Mapping[str, str] = field(default_factory=dict)
+    #: Files of the set that are not there (None: all are).
+    lost: Lost | None = None
     #: Every chat template by its home (a file name) and its own name; the unnamed one is called "default".
     chat_templates: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 

@@ -16,8 +16,10 @@ class Default(Record):
     value: int | float | bool | None = None
     same_as: str | None = Field(None, description="Another hyper-parameter.")
     quotient: tuple[str, str] | None = Field(None, description="The first hyper-parameter divided by the second.")
-    product: tuple[str, ...] | None = Field(None, description="Hyper-parameters multiplied, rounded down.")
-    total: tuple[str, ...] | None = Field(None, description="Hyper-parameters added.")
+    product: tuple[str | int | float, ...] | None = Field(
+        None, description="Hyper-parameters and numbers multiplied, rounded down."
+    )
+    total: tuple[str | int, ...] | None = Field(None, description="Hyper-parameters and numbers added.")
     difference: tuple[str, str] | None = Field(None, description="The first hyper-parameter less the second.")
 
 
@@ -106,6 +108,18 @@ class FamilyTensor(Record):
     vocabulary_rows: bool = Field(False, description="Rows are tokens: more rows than tokens is padding, not an error.")
     may_be_constant: bool = Field(False, description="One value in every place is legitimate (a norm of ones).")
     may_be_zero: bool = Field(False, description="All zeros is legitimate (a bias never trained).")
+
+    @property
+    def heads(self) -> Size | None:
+        """The heads within which llama.cpp stores the rows permuted, where that is all that it does to them."""
+        steps = self.gguf_steps
+        return steps[0].rows_within_heads if len(steps) == 1 and not self.huggingface_steps else None
+
+    @property
+    def plain(self) -> bool:
+        """Whether each convention stores it as one tensor, in this shape, its rows in one order or the other."""
+        stored = self.huggingface is not None and "{e}" not in self.huggingface and not self.huggingface_steps
+        return stored and (not self.gguf_steps or self.heads is not None)
 
 
 class Family(Definition):

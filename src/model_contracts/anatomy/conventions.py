@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
 from typing import Literal
 
 from model_contracts.anatomy.hyperparameters import Number, size_of
 from model_contracts.anatomy.layers import in_layer, layers_of
 from model_contracts.anatomy.steps import stepped
 from model_contracts.family import Dimension, Family, FamilyTensor, Fused
-from model_contracts.layout import Concat, Expression, Reshape, Stored, Take, inverse
+from model_contracts.layout import Concat, Expr, Reshape, Stored, Take, inverse, stored, substitute
 
 Convention = Literal["huggingface", "gguf"]
 _NUMBER = re.compile(r"(?<=\.)(\d{1,5})(?=\.|$)")
@@ -103,30 +102,28 @@ class Conventions:
             raise NotKnown(f"{' x '.join(map(str, axis))} is not declared")
         return size
 
-    def is_plain(self, entry: Entry) -> bool:
-        """Whether a stored tensor is its logical weight, name apart: nothing is done to it."""
-        weight = self.family.tensors.get(entry.key)
-        return not entry.fused and entry.expert is None and weight is not None and not self._steps(weight)
+    def keys(self, entry: Entry) -> tuple[str, ...]:
+        """The logical weights that a stored tensor holds (a part of)."""
+        return self._fused[entry.key].of if entry.fused else (entry.key,)
 
-    def logical(self, entry: Entry) -> tuple[str, ...]:
-        """Logical weights, with their layer, that a stored tensor holds (a part of)."""
-        keys = self._fused[entry.key].of if entry.fused else (entry.key,)
-        return tuple(named(key, entry.layer) for key in keys)
+    def holds(self, key: str) -> bool:
+        """Whether a logical weight stands in a fused tensor."""
+        return key in self._held
 
-    def stored(self, entry: Entry) -> Expression:
+    def stored(self, entry: Entry) -> Expr:
         """A stored tensor over logical weights. Raises NotKnown, and ValueError where sizes do not fit."""
         if entry.fused:
             return self._whole(self._fused[entry.key], entry.layer)
         weight = self.family.tensors[entry.key]
         assert weight is not None
-        whole: Expression = Stored(named(entry.key, entry.layer), self.shape(entry.key, entry.layer))
+        whole: Expr = Stored(named(entry.key, entry.layer), self.shape(entry.key, entry.layer))
         if entry.expert is not None:
             if not 0 <= entry.expert < whole.shape[0]:
                 raise ValueError(f"index {entry.expert} of {whole.shape[0]}")
             whole = Reshape(Take(whole, 0, entry.expert, entry.expert + 1), whole.shape[1:])
         return self._stepped(whole, weight, entry.layer)
 
-    def expression(self, key: str, layer: int | None) -> Expression:
+    def expression(self, key: str, layer: int | None) -> Expr:
         """A logical weight over stored tensors. Raises NotKnown, ValueError."""
         held = self._held.get(key)
         if held is not None:
@@ -141,7 +138,7 @@ class Conventions:
         logical = named(key, layer)
         return inverse(self._stepped(Stored(logical, shape), weight, layer), named(name, layer))[logical]
 
-    def _stacked(self, name: str, weight: FamilyTensor, shape: tuple[int, ...], layer: int | None) -> Expression:
+    def _stacked(self, name: str, weight: FamilyTensor, shape: tuple[int, ...], layer: int | None) -> Expr:
         if shape[0] > _MOST_EXPERTS:
             raise NotKnown(f"{shape[0]:,} tensors make one weight, more than {_MOST_EXPERTS:,}")
         one = inverse(self._stepped(Stored("", shape[1:]), weight, layer), "\0")[""]
@@ -149,29 +146,26 @@ class Conventions:
         parts = (named(name, layer, index) for index in range(shape[0]))
         return Concat(tuple(Reshape(_renamed(one, part), stacked) for part in parts), 0)
 
-    def _whole(self, fused: Fused, layer: int | None) -> Expression:
+    def _whole(self, fused: Fused, layer: int | None) -> Expr:
         parts = [self._part(key, layer) for key in fused.of]
         axis = fused.axis
         if fused.groups:
             groups = self.size(fused.groups, layer)
             parts = [_grouped(part, axis, groups) for part in parts]
-            joined: Expression = Concat(tuple(parts), axis + 1)
+            joined: Expr = Concat(tuple(parts), axis + 1)
             shape = joined.shape
             joined = Reshape(joined, (*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :]))
         else:
             joined = Concat(tuple(parts), axis) if len(parts) > 1 else parts[0]
         return stepped(joined, fused.steps, lambda size: self.size((size,), layer))
 
-    def _part(self, key: str, layer: int | None) -> Expression:
+    def _part(self, key: str, layer: int | None) -> Expr:
         """A logical weight with its own steps done, as a fused tensor holds it."""
         weight = self.family.tensors[key]
         assert weight is not None
         return self._stepped(Stored(named(key, layer), self.shape(key, layer)), weight, layer)
 
-    def _steps(self, weight: FamilyTensor) -> Sequence[object]:
-        return weight.gguf_steps if self.convention == "gguf" else weight.huggingface_steps
-
-    def _stepped(self, whole: Expression, weight: FamilyTensor, layer: int | None) -> Expression:
+    def _stepped(self, whole: Expr, weight: FamilyTensor, layer: int | None) -> Expr:
         steps = weight.gguf_steps if self.convention == "gguf" else weight.huggingface_steps
         return stepped(whole, steps, lambda size: self.size((size,), layer))
 
@@ -193,14 +187,12 @@ def named(template: str, layer: int | None, expert: int | None = None) -> str:
     return name if expert is None else name.replace("{e}", str(expert))
 
 
-def _renamed(expression: Expression, name: str) -> Expression:
-    from model_contracts.layout import substitute
-
-    (leaf,) = expression.leaves
+def _renamed(expression: Expr, name: str) -> Expr:
+    (leaf,) = stored(expression)
     return substitute(expression, {leaf.name: Stored(name, leaf.shape)})
 
 
-def _grouped(part: Expression, axis: int, groups: int) -> Expression:
+def _grouped(part: Expr, axis: int, groups: int) -> Expr:
     shape = part.shape
     if axis >= len(shape) or groups <= 0 or shape[axis] % groups:
         raise ValueError(f"{shape[axis] if axis < len(shape) else 0:,} do not divide into {groups} groups")
@@ -215,8 +207,3 @@ def _blank(name: str, count: int) -> str:
 def _opened(template: str, key: str, fused: bool) -> tuple[str, tuple[str, bool, str]]:
     order = "".join(one[1] for one in re.findall(r"\{[ne]\}", template))
     return re.sub(r"\{[ne]\}", "{}", template), (key, fused, order)
-
-
-def elements(shape: Sequence[int]) -> int:
-    """Values of a shape."""
-    return prod(shape)

@@ -12,6 +12,8 @@ from model_contracts.family import Dimension, Family, HyperParameter
 from model_contracts.outcome import Place
 
 Number = int | float | bool | str
+#: Entries of a list with one value a layer, at most.
+_MOST_LAYERS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,19 @@ def declared(artifact: Artifact, family: Family) -> dict[str, Declared]:
             if _usable(value):
                 flag = lookup.get(parameter.enabled_by) if parameter.enabled_by else None
                 found[name] = Declared(value, Place(file=file, key=key), enabled=flag is not False)
+                break
+    return found
+
+
+def layered(artifact: Artifact, family: Family) -> dict[str, tuple[Number, ...]]:
+    """Every hyper-parameter of the family that the artifact declares with one value a layer, which may differ."""
+    found: dict[str, tuple[Number, ...]] = {}
+    for name, parameter in family.hyperparameters.items():
+        for key, lookup, _ in _places(artifact, parameter):
+            value = _at(lookup, key)
+            if isinstance(value, list | tuple) and 0 < len(value) <= _MOST_LAYERS and all(map(_usable, value)):
+                if any(part != value[0] for part in value):
+                    found[name] = tuple(value)
                 break
     return found
 
@@ -71,7 +86,8 @@ def default(parameter: HyperParameter, numbers: Mapping[str, Number]) -> Number 
         whole, part = (numbers.get(name) for name in fallback.difference)
         return whole - part if isinstance(whole, int) and isinstance(part, int) else None
     if fallback.product is not None or fallback.total is not None:
-        parts = [numbers.get(name) for name in fallback.product or fallback.total or ()]
+        names = fallback.product or fallback.total or ()
+        parts = [numbers.get(name) if isinstance(name, str) else name for name in names]
         if all(isinstance(part, int | float) and not isinstance(part, bool) for part in parts):
             return int(prod(parts)) if fallback.product else sum(parts)  # type: ignore[arg-type]
         return None

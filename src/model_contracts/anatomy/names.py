@@ -20,14 +20,12 @@ _MOST_LAYERS = 1000
 Canonical = Callable[[str], str | None]
 
 
-def canonical(family: Family | None, architectures: Iterable[str], layers: int, gguf_names: bool = False) -> Canonical:
-    """A function from a container's tensor name to its canonical name; None where the name is not known.
+def canonical(architectures: Iterable[str], layers: int, gguf_names: bool = False) -> Canonical:
+    """A function from a container's tensor name to its canonical name, where no family says it; None: not known.
 
-    The family's own table comes first. Without one, names of llama.cpp's convention stand as they are, and others are
-    looked up in the gguf package's map of the first of `architectures` that it knows.
+    Names of llama.cpp's convention stand as they are, and others are looked up in the gguf package's map of the first
+    of `architectures` that it knows.
     """
-    if family is not None:
-        return _from_family(family)
     if gguf_names:
         return lambda name: name
     for architecture in architectures:
@@ -56,22 +54,7 @@ def huggingface_name(family: Family, canonical_name: str) -> str:
     """The Hugging Face name of a canonical name (the canonical name itself where the family has none)."""
     bare, layer = template(canonical_name)
     tensor = family.tensors.get(bare)
-    return tensor.huggingface.replace("{n}", str(layer)) if tensor else canonical_name
-
-
-def _from_family(family: Family) -> Canonical:
-    table = {name: name for name in family.tensors} | {name: name for name in family.converter_only}
-    for name, tensor in family.tensors.items():
-        if tensor is not None:
-            table[tensor.huggingface] = name
-            table[tensor.huggingface.removeprefix("model.")] = name  # aprender, January 2026
-
-    def find(name: str) -> str | None:
-        bare, layer = template(name)
-        known = table.get(bare)
-        return known.replace("{n}", str(layer)) if known is not None and layer is not None else known
-
-    return find
+    return tensor.huggingface.replace("{n}", str(layer)) if tensor and tensor.huggingface else canonical_name
 
 
 @cache

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from model_contracts.anatomy.absent import Absent, absent
+from model_contracts.anatomy.answers import Answers, Unmade, parts_of
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
-from model_contracts.kernels.interface import Pairing, RowPermutation
+from model_contracts.sweep.interface import Pairing, RowPermutation
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,43 +29,80 @@ class Match:
     missing: tuple[Tensor, ...]
     explained_missing: tuple[tuple[Tensor, str], ...]
     extra: tuple[Extra, ...]
+    #: Tensors of the target that are not made of the source's, and why.
+    unmade: tuple[Unmade, ...] = ()
     #: Tensors of either side that may answer to each other under other names, in other shapes, fused or stacked.
     undecided: tuple[Tensor, ...] = ()
     #: What would be needed to decide those, and pairs whose layout nothing declares (None: nothing).
     unknown: str | None = None
     #: Layers of the source of which the target has no tensor at all.
     missing_layers: tuple[int, ...] = ()
+    #: Tensors of either side that what the source lacks could answer, and why that is not known.
+    absent: tuple[Tensor, ...] = ()
+    absence: str | None = None
 
 
 def match(target: View, source: View) -> Match:
-    """Pair tensors by canonical name, by equal name where no family or map knows it."""
-    answers, by_name = _keys(source), _by_bare_name(source, target)
+    """Pair tensors by what they hold: logical weights of a family, else canonical names, else equal names."""
+    answers, by_name = Answers(source), _by_bare_name(source, target)
     pairings: dict[str, Pairing] = {}
     used: set[str] = set()
     extra: list[Extra] = []
+    unmade: list[Unmade] = []
     unknown = _unknown(target, source)
-    for key, tensor in _keys(target).items():
-        answer = answers.get(key) or by_name.get(target.bare[tensor.name])
+    for name, tensor in target.artifact.tensors.items():
+        key = target.canonical[name] or target.bare[name]
         explanation = None
+        answer = answers.to(target, tensor) or by_name.get(target.bare[name])
+        if isinstance(answer, Unmade):
+            unmade.append(answer)
+            used.update(answer.parts)
+            continue
         if answer is None:
             answer, explanation = _explain(key, target, source)
             extra.append(Extra(tensor, explanation))
         else:
-            used.add(answer.name)
+            used.update(part.name for part in parts_of(answer))
         if answer is not None and not tensor.placeholder and not answer.placeholder:
-            order = _row_order(key, answer, target, source)
-            same = target.convention == source.convention and target.bare[tensor.name] == source.bare[answer.name]
-            pairings[tensor.name] = Pairing(tensor, _squeezed(answer, tensor), order, same or unknown is None)
+            order = None if answer.made is not None else _row_order(key, target, source)
+            same = target.convention == source.convention and target.bare[name] == source.bare.get(answer.name)
+            pairings[name] = Pairing(tensor, _squeezed(answer, tensor), order, same or unknown is None)
     missing, explained = [], []
-    for key, tensor in answers.items():
-        if tensor.name not in used:
-            reason = _may_be_dropped(key, target, source)
+    for tensor in source.artifact.tensors.values():
+        if tensor.name not in used and (tensor.name not in answers.doubles):
+            reason = _may_be_dropped(source.canonical[tensor.name] or source.bare[tensor.name], target, source)
             if reason is None:
                 missing.append(tensor)
             else:
                 explained.append((tensor, reason))
-    found = Match(pairings, tuple(missing), tuple(explained), tuple(extra))
+    found = Match(pairings, tuple(missing), tuple(explained), tuple(extra), tuple(unmade))
+    if (lacked := absent(source)) is not None:
+        found = _without(found, lacked, target, source)
     return found if unknown is None else _in_doubt(found, unknown, target, source)
+
+
+def _without(found: Match, lacked: Absent, target: View, source: View) -> Match:
+    """The same with those tensors apart that files which the source lacks could answer."""
+    held: list[Extra] = []
+    apart: list[Tensor] = []
+    for one in found.extra:
+        key = target.canonical[one.tensor.name] or target.bare[one.tensor.name]
+        if one.explanation is None and (lacked.may_hold(key) or lacked.may_hold(target.bare[one.tensor.name])):
+            apart.append(one.tensor)
+        else:
+            held.append(one)
+    parts = {
+        tensor.name
+        for tensor in found.missing
+        if source.canonical[tensor.name] is None and lacked.may_complete(source.bare[tensor.name])
+    }
+    return replace(
+        found,
+        extra=tuple(held),
+        missing=tuple(tensor for tensor in found.missing if tensor.name not in parts),
+        absent=(*apart, *(tensor for tensor in found.missing if tensor.name in parts)),
+        absence=lacked.reason,
+    )
 
 
 def _unknown(target: View, source: View) -> str | None:
@@ -94,7 +133,8 @@ def _in_doubt(found: Match, unknown: str, target: View, source: View) -> Match:
     ):
         room, owed = (sum(tensor.elements for tensor in side) for side in ((e.tensor for e in extra), found.missing))
         missing = tuple(tensor for tensor in found.missing if tensor.elements > room and not _tied(tensor, source))
-        lone = [one for one in extra if one.tensor.elements > owed]
+        # Of a source that lacks files it is not known how much it could answer.
+        lone = [one for one in extra if one.tensor.elements > owed and found.absence is None]
     else:
         missing, lone = (), []
     kept = {id(one) for one in lone}
@@ -139,13 +179,6 @@ def _layers(names: Iterable[str]) -> set[int]:
     return {layer for name in names if (layer := template(name)[1]) is not None}
 
 
-def _keys(view: View) -> dict[str, Tensor]:
-    keys: dict[str, Tensor] = {}
-    for name, tensor in view.artifact.tensors.items():
-        keys.setdefault(view.canonical[name] or view.bare[name], tensor)
-    return keys
-
-
 def _by_bare_name(source: View, target: View) -> dict[str, Tensor]:
     """The source's tensors by their own names, where both sides name tensors the same way."""
     if target.convention != source.convention:
@@ -186,7 +219,7 @@ def _may_be_dropped(key: str, target: View, source: View) -> str | None:
         return "optional in its family"
     if key == "output.weight" and source.tied:
         return "output head of a tied model: readers take the embedding"
-    if key == "output.weight" and source.artifact.tensors[_name(source, key)].placeholder:
+    if key == "output.weight" and (head := source.by_canonical.get(key)) is not None and head.placeholder:
         return "an entry without bytes"
     return None
 
@@ -195,18 +228,13 @@ def _owed(flag: str | None, source: View) -> bool:
     return flag is not None and source.flag(flag)
 
 
-def _name(view: View, key: str) -> str:
-    return _keys(view)[key].name
-
-
-def _row_order(key: str, answer: Tensor, target: View, source: View) -> RowPermutation | None:
+def _row_order(key: str, target: View, source: View) -> RowPermutation | None:
     """The permutation that brings the source's rows into the target's order (None: the same order)."""
-    if target.rows_interleaved == source.rows_interleaved:
+    if target.convention == source.convention:
         return None
     role = target.role(key) or source.role(key)
-    if role is None or role.gguf_rope_heads is None:
+    heads = role.heads if role is not None else None
+    number = source.numbers.get(heads, target.numbers.get(heads)) if isinstance(heads, str) else heads
+    if not isinstance(number, int) or isinstance(number, bool):
         return None
-    heads = source.numbers.get(role.gguf_rope_heads, target.numbers.get(role.gguf_rope_heads))
-    if not isinstance(heads, int) or isinstance(heads, bool):
-        return None
-    return RowPermutation(heads, "interleave" if target.rows_interleaved else "split")
+    return RowPermutation(number, "interleave" if target.convention == "gguf" else "split")

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 
 from model_contracts.family import Size, Step
-from model_contracts.layout import Apply, Expression, Permute, Reshape
+from model_contracts.layout import Apply, Expr, Permute, Reshape
 
 Sized = Callable[[Size], int]
 
 
-def stepped(whole: Expression, steps: Sequence[Step], size: Sized) -> Expression:
+def stepped(whole: Expr, steps: Sequence[Step], size: Sized) -> Expr:
     """An expression after the steps. Raises ValueError where a size does not fit, and what `size` raises."""
     for step in steps:
         whole = _one(whole, step, size)
     return whole
 
 
-def _one(whole: Expression, step: Step, size: Sized) -> Expression:
+def _one(whole: Expr, step: Step, size: Sized) -> Expr:
     shape = whole.shape
     if step.rows_within_heads is not None:
         heads = size(step.rows_within_heads)
@@ -39,14 +40,14 @@ def _one(whole: Expression, step: Step, size: Sized) -> Expression:
         return _exchanged(whole, (a, b, _part(shape[0], a * b)), (1, 0, 2))
     if step.tile_columns is not None:
         a, b = map(size, step.tile_columns)
-        back = Reshape(whole, (-(-whole.elements // shape[-1]), a, b, _part(shape[-1], a * b)))
+        back = Reshape(whole, (-(-prod(shape) // shape[-1]), a, b, _part(shape[-1], a * b)))
         return Reshape(Permute(back, (0, 2, 1, 3)), shape)
     if step.add is not None:
         return Apply(whole, "add", step.add)
-    return Apply(whole, "negative_exp")
+    return Apply(whole, "neg_exp")
 
 
-def _exchanged(whole: Expression, digits: tuple[int, int, int], order: tuple[int, int, int]) -> Expression:
+def _exchanged(whole: Expr, digits: tuple[int, int, int], order: tuple[int, int, int]) -> Expr:
     """Axis 0 as three, exchanged, and one again."""
     rest = whole.shape[1:]
     cut = Reshape(whole, (*digits, *rest))

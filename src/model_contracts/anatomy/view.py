@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any
 
 from model_contracts.anatomy import names
+from model_contracts.anatomy.conventions import Convention, Conventions, Entry, named
 from model_contracts.anatomy.families import Architecture, architecture
-from model_contracts.anatomy.hyperparameters import Declared, Number, declared, resolved
+from model_contracts.anatomy.hyperparameters import Declared, Number, declared, layered, resolved
 from model_contracts.anatomy.parts import Part, part
 from model_contracts.anatomy.prefixes import prefix, unwrapped
 from model_contracts.anatomy.storage import Storage, storage
@@ -70,8 +71,27 @@ class View:
         return numbers
 
     @cached_property
+    def layered(self) -> dict[str, tuple[Number, ...]]:
+        """Hyper-parameters that are declared with one value a layer."""
+        return layered(self.artifact, self.family or self._base)
+
+    @cached_property
+    def conventions(self) -> Conventions | None:
+        """How the artifact's family stores weights under its convention (None: no family is known)."""
+        if self.family is None:
+            return None
+        numbers: dict[str, Any] = dict(self.numbers)
+        return Conventions(self.family, self.convention, numbers | self.layered)
+
+    @cached_property
+    def entries(self) -> dict[str, Entry | None]:
+        """What each tensor stands for in its family, in the order of the artifact."""
+        known = self.conventions
+        return {name: known.entry(bare) if known is not None else None for name, bare in self.bare.items()}
+
+    @cached_property
     def canonical(self) -> dict[str, str | None]:
-        """Tensor name to canonical name, in the order of the artifact."""
+        """Tensor name to canonical name, in the order of the artifact; the tensors of a stacked weight have one."""
         return {name: self._find(bare) for name, bare in self.bare.items()}
 
     @cached_property
@@ -91,10 +111,17 @@ class View:
     @cached_property
     def bare(self) -> dict[str, str]:
         """Tensor name to the name without prefix and wrappers, in the order of the artifact."""
-        cut = len(self.prefix[0])
         if self.convention == "gguf":
             return {name: name for name in self.artifact.tensors}
-        return {name: unwrapped(name[cut:])[0] for name in self.artifact.tensors}
+        return {name: self.without_prefix(name) for name in self.artifact.tensors}
+
+    def without_prefix(self, name: str) -> str:
+        """A name of this artifact's convention without the prefix and the wrappers that its tensors bear."""
+        return name if self.convention == "gguf" else unwrapped(name[len(self.prefix[0]) :])[0]
+
+    def find(self, bare: str) -> str | None:
+        """The canonical name of a bare one (None: nothing knows it)."""
+        return self._find(bare)
 
     @cached_property
     def refused(self) -> frozenset[str]:
@@ -103,8 +130,10 @@ class View:
 
     @cached_property
     def _find(self) -> names.Canonical:
+        if (known := self.conventions) is not None:
+            return lambda name: _canonical(known, name)
         layers = names.layer_count(self.artifact.tensors)
-        return names.canonical(self.family, self._architectures(), layers, self.convention == "gguf")
+        return names.canonical(self._architectures(), layers, self.convention == "gguf")
 
     def _architectures(self) -> Iterator[str]:
         """Words that the gguf package may know: the GGUF word of the other side first, which is one of its own."""
@@ -120,12 +149,13 @@ class View:
         """Canonical name to tensor (the first of two that mean the same)."""
         found: dict[str, Tensor] = {}
         for name, tensor in self.artifact.tensors.items():
-            if (known := self.canonical[name]) is not None:
+            entry = self.entries[name]
+            if (known := self.canonical[name]) is not None and (entry is None or entry.expert is None):
                 found.setdefault(known, tensor)
         return found
 
     @cached_property
-    def convention(self) -> Literal["gguf", "huggingface"]:
+    def convention(self) -> Convention:
         """Whose way of naming and ordering tensors the artifact has; an .apr may have either (apr.md 4.3)."""
         if self.artifact.format == "gguf":
             return "gguf"
@@ -172,3 +202,10 @@ class View:
     @cached_property
     def _base(self) -> Family:
         return next(family for family in self.families if family.id == "families/decoder")
+
+
+def _canonical(known: Conventions, name: str) -> str | None:
+    entry = known.entry(name)
+    if entry is not None:
+        return named(entry.key, entry.layer)
+    return name if name in known.family.converter_only else None

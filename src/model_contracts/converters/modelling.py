@@ -18,8 +18,8 @@ from model_contracts.converters.interface import ConversionRefused, Documents, M
 from model_contracts.converters.types import HOLDS, Types, label_of
 from model_contracts.dtypes import DTYPES
 from model_contracts.family import Family, Recipes
-from model_contracts.kernels.interface import RowPermutation
-from model_contracts.kernels.reads import same_bytes
+from model_contracts.sweep.interface import RowPermutation
+from model_contracts.sweep.reads import same_bytes
 
 _HEAD, _EMBEDDING, _FREQUENCIES = "output.weight", "token_embd.weight", "rope_freqs.weight"
 #: Tensors that llama.cpp computes itself.
@@ -57,7 +57,8 @@ def model_of(
         architecture=_architecture(view),
         documents=documents,
         numbers=numbers,
-        declared=frozenset((*scaling, *(found for found, value in view.declared.items() if value.enabled))),
+        declared=dict.fromkeys(scaling)
+        | {found: value.place for found, value in view.declared.items() if value.enabled},
         keys={found: (parameter.gguf, parameter.apr) for found, parameter in family.hyperparameters.items()},
         tensors=tuple(planned),
         label=label,
@@ -171,9 +172,9 @@ def _order(view: View, canonical: str | None, tensor: Tensor, format: Format) ->
     """The row order of the target, where it differs from the source's."""
     interleaved = format == "gguf"
     role = view.role(canonical) if canonical is not None else None
-    if interleaved == view.rows_interleaved or role is None or role.gguf_rope_heads is None:
+    if interleaved == view.rows_interleaved or role is None or role.heads is None:
         return None
-    heads = view.numbers.get(role.gguf_rope_heads)
+    heads = view.numbers.get(role.heads) if isinstance(role.heads, str) else role.heads
     if not isinstance(heads, int) or heads <= 0 or tensor.shape[0] % (2 * heads):
         raise ConversionRefused(f"{tensor.name}: {tensor.shape[0]} rows are not {heads} heads of two halves")
     return RowPermutation(heads, "interleave" if interleaved else "split")

@@ -1,0 +1,137 @@
+"""Owns what of a source answers to a tensor of the target: one tensor, or what several make under declared layouts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from model_contracts.anatomy.conventions import Conventions, Entry, NotKnown, named
+from model_contracts.anatomy.view import View
+from model_contracts.artifact import Made, Tensor
+from model_contracts.layout import Expr, LayoutError, Stored, simplify, stored, substitute
+
+
+@dataclass(frozen=True, slots=True)
+class Unmade:
+    """A tensor of the target that the source's do not make, why, and those of the source that are part of it."""
+
+    tensor: Tensor
+    reason: str
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the tensors of a source answer to, by the logical weights they hold."""
+
+    source: View
+    #: Names of tensors that mean what one before them means.
+    doubles: set[str] = field(default_factory=set)
+
+    @cached_property
+    def _plain(self) -> dict[str, Tensor]:
+        """Tensors by what they are called; the tensors of a stacked or fused weight are called by themselves."""
+        found: dict[str, Tensor] = {}
+        for name, tensor in self.source.artifact.tensors.items():
+            entry = self.source.entries[name]
+            if entry is not None and entry.expert is not None:
+                continue
+            key = self.source.canonical[name] or self.source.bare[name]
+            if found.setdefault(key, tensor) is not tensor:
+                self.doubles.add(name)
+        return found
+
+    @cached_property
+    def _stored(self) -> dict[Entry, Tensor]:
+        """Tensors by what they stand for in the family."""
+        found: dict[Entry, Tensor] = {}
+        for name, entry in self.source.entries.items():
+            if entry is not None:
+                found.setdefault(entry, self.source.artifact.tensors[name])
+        return found
+
+    def to(self, target: View, tensor: Tensor) -> Tensor | Unmade | None:
+        """What answers to a tensor of the target; None where nothing of the source does."""
+        known, entry = self.source.conventions, target.entries[tensor.name]
+        key = target.canonical[tensor.name] or target.bare[tensor.name]
+        plain = self._plain.get(key)
+        ours = target.conventions
+        if known is None or ours is None or entry is None or ours.family.id != known.family.id:
+            return plain
+        weight = ours.family.tensors.get(entry.key)
+        if (weight is not None and weight.plain and not _held(known, entry)) or ours.convention == known.convention:
+            return plain if entry.expert is None else self._stored.get(entry)
+        try:
+            return self._made(ours, known, entry, tensor)
+        except (NotKnown, LayoutError, ValueError) as error:
+            return Unmade(tensor, f"how it is made of the source is not known: {error}", self._near(known, ours, entry))
+
+    def _made(self, ours: Conventions, known: Conventions, entry: Entry, tensor: Tensor) -> Tensor | Unmade | None:
+        expression = ours.stored(entry)
+        needed = {leaf.name for leaf in stored(expression)}
+        logical = {named(key, entry.layer): key for key in ours.keys(entry)}
+        made: dict[str, Expr] = {name: known.expression(logical[name], entry.layer) for name in needed}
+        parts, lacking = dict[str, Tensor](), list[str]()
+        for leaf in {leaf.name: leaf for one in made.values() for leaf in stored(one)}.values():
+            there = known.entry(leaf.name)
+            part = self._stored.get(there) if there is not None else None
+            if part is None:
+                lacking.append(leaf.name)
+            else:
+                parts[leaf.name] = part
+                if part.shape != leaf.shape:
+                    raise ValueError(f"{part.name} is {list(part.shape)}, and {list(leaf.shape)} by its family")
+        if lacking and not parts:
+            return None
+        if lacking:
+            names = ", ".join(lacking[:3]) + (" …" if len(lacking) > 3 else "")
+            return Unmade(tensor, f"the source lacks {len(lacking)} of its parts: {names}", _names(parts))
+        whole = simplify(substitute(expression, made))
+        if isinstance(whole, Stored):
+            return parts[whole.name]
+        return _whole(whole, {leaf.name: parts[leaf.name] for leaf in stored(whole)}, tensor.name)
+
+    def _near(self, known: Conventions, ours: Conventions, entry: Entry) -> tuple[str, ...]:
+        """Tensors of the source that hold a part of the same weights."""
+        keys = set(ours.keys(entry))
+        return tuple(
+            tensor.name
+            for other, tensor in self._stored.items()
+            if other.layer == entry.layer and keys & set(known.keys(other))
+        )
+
+
+def parts_of(tensor: Tensor) -> Iterator[Tensor]:
+    """The stored tensors that one is made of; itself where it is stored."""
+    if tensor.made is None:
+        yield tensor
+    else:
+        yield from tensor.made.parts.values()
+
+
+def _held(known: Conventions, entry: Entry) -> bool:
+    return known.holds(entry.key)
+
+
+def _names(parts: Mapping[str, Tensor]) -> tuple[str, ...]:
+    return tuple(part.name for part in parts.values())
+
+
+def _whole(expression: Expr, parts: dict[str, Tensor], target: str) -> Tensor:
+    """What several tensors, or a changed one, make: a tensor without a place of its own."""
+    first = next(iter(parts.values()))
+    types = Counter(part.dtype for part in parts.values())
+    others = f" and {len(parts) - 1} more" if len(parts) > 1 else ""
+    return replace(
+        first,
+        name=f"{first.name}{others} as {target}",  # one tensor may be parts of several
+        dtype=types.most_common(1)[0][0],
+        shape=expression.shape,
+        nbytes=sum(part.nbytes for part in parts.values()),
+        row_bytes=None,
+        readable=all(part.readable for part in parts.values()),
+        packed=next((part.packed for part in parts.values() if part.packed is not None), None),
+        made=Made(expression, parts),
+    )

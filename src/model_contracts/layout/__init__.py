@@ -1,0 +1,51 @@
+"""Owns declared layouts: how a tensor is made of stored ones, as an expression that nothing has to be built for.
+
+`expressions` has the six of them, `steps` what may be done to a value; `pieces`, `merging` and `compiled` work one out
+to boxes of strides, from which `runs`, rows and rectangles come; `algebra` has the inverse, composition and the normal
+form (`written`), and `mutations` the rival layouts that a wrong file may have.
+"""
+
+from model_contracts.layout.algebra import inverse, inverses, leaves, simplify, substitute
+from model_contracts.layout.compiled import Compiled, compiled, same
+from model_contracts.layout.expressions import (
+    Apply,
+    Concat,
+    Expr,
+    LayoutError,
+    NotInvertible,
+    Permute,
+    Reshape,
+    Stored,
+    Take,
+    stored,
+)
+from model_contracts.layout.mutations import mutations
+from model_contracts.layout.pieces import Digit, Piece
+from model_contracts.layout.runs import Run
+from model_contracts.layout.steps import Step
+
+__all__ = [
+    "Apply",
+    "Compiled",
+    "Concat",
+    "Digit",
+    "Expr",
+    "LayoutError",
+    "NotInvertible",
+    "Permute",
+    "Piece",
+    "Reshape",
+    "Run",
+    "Step",
+    "Stored",
+    "Take",
+    "compiled",
+    "inverse",
+    "inverses",
+    "leaves",
+    "mutations",
+    "same",
+    "simplify",
+    "stored",
+    "substitute",
+]

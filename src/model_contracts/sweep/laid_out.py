@@ -1,0 +1,75 @@
+"""Owns values under a declared layout: blocks of stored values copied to where the layout has them, and changed there.
+
+Nothing larger than the block asked for is made: pieces are copied as strided views, without a list of places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from model_contracts.layout import Compiled, Digit, LayoutError, Piece, Step
+
+#: Gives `count` values of a stored tensor from the `first` on, as a flat array.
+Read = Callable[[str, int, int], Any]
+#: Values between two stretches of a stored tensor that are read although no piece asks for them.
+NEAR = 1024
+
+
+def values(layout: Compiled, read: Read, near: int = NEAR) -> Any:
+    """The values of a layout (of a rectangle of it, where it is large) in its shape, as float32 or wider.
+
+    Stretches of stored values no further apart than `near` are read as one. Raises LayoutError for a step that asks
+    for the whole tensor.
+    """
+    first = read(layout.pieces[0].name, 0, 0)
+    block = np.empty(layout.count, np.result_type(first.dtype, np.float32) if first.dtype != np.float32 else np.float32)
+    for piece in layout.pieces:
+        _place(block, piece, read, near)
+        if piece.steps:
+            view = _view(block, piece.at, piece.digits, 1)
+            view[...] = changed(view, piece.steps)
+    return block.reshape(layout.shape)
+
+
+def _place(block: Any, piece: Piece, read: Read, near: int) -> None:
+    outer, inner, size = piece.stretches(near)
+
+    def down(depth: int, at: int, first: int) -> None:
+        if depth == len(outer):
+            found = read(piece.name, first, size)
+            _view(block, at, inner, 1)[...] = _view(found, 0, inner, 2)
+            return
+        count, logical, stored = outer[depth]
+        for here in range(count):
+            down(depth + 1, at + here * logical, first + here * stored)
+
+    down(0, piece.at, piece.first)
+
+
+def _view(values: Any, at: int, digits: tuple[Digit, ...], side: int) -> Any:
+    """The values from `at` on that digits step through, an axis for each."""
+    sizes, strides = [digit.size for digit in digits], [digit[side] * values.itemsize for digit in digits]
+    return as_strided(values[at:], sizes, strides)
+
+
+def changed(values: Any, steps: tuple[Step, ...]) -> Any:
+    """Values after elementwise steps, in their own precision; raises LayoutError for what needs the whole tensor."""
+    for step in steps:
+        if step.name not in _CHANGES:
+            raise LayoutError(f"{step.name}: expected a step on single values, found one on the whole tensor")
+        with np.errstate(all="ignore"):
+            values = _CHANGES[step.name](values, values.dtype.type(step.value or 0))
+    return values
+
+
+_CHANGES: dict[str, Callable[[Any, Any], Any]] = {
+    "add": lambda values, value: values + value,
+    "scale": lambda values, value: values * value,
+    "unscale": lambda values, value: values / value,
+    "neg_exp": lambda values, _: -np.exp(values),
+    "log_neg": lambda values, _: np.log(-values),
+}
