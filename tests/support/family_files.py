@@ -15,7 +15,7 @@ from model_contracts import layout
 from model_contracts.anatomy.conventions import Convention, Conventions, Entry, named
 from model_contracts.anatomy.hyperparameters import _at, completed
 from model_contracts.definitions import load_families
-from model_contracts.family import Family, HyperParameter
+from model_contracts.family import Family, FamilyTensor, HyperParameter
 from support.shared_models import SHARED
 
 FOLDER = SHARED / "families"
@@ -40,9 +40,6 @@ class Side:
         tokens = self.declared.get("tokenizer.ggml.tokens")
         if tokens is not None:
             found.setdefault("vocab_size", len(tokens))
-        for name, parameter in self.family.hyperparameters.items():
-            if parameter.enabled_by and self.declared.get(parameter.enabled_by) is False:
-                found.pop(name, None)
         completed(self.family, found)
         return found
 
@@ -75,21 +72,6 @@ class Side:
         """Every stored tensor that the family knows."""
         known = ((name, self.conventions.entry(name)) for name in self.values)
         return {name: entry for name, entry in known if entry is not None}
-
-    @cached_property
-    def by_entry(self) -> dict[Entry, str]:
-        """The name under which a tensor is really stored, of the several that a family may know."""
-        return {entry: name for name, entry in self.entries.items()}
-
-    def stands(self, name: str) -> bool:
-        """Whether a tensor is stored under this name or under another of its names."""
-        entry = self.conventions.entry(name)
-        return entry is not None and entry in self.by_entry
-
-    def really(self, name: str) -> str:
-        """The name under which a tensor is stored (the same where it is not stored at all)."""
-        entry = self.conventions.entry(name)
-        return self.by_entry.get(entry, name) if entry is not None else name
 
     @property
     def layers(self) -> int:
@@ -197,4 +179,21 @@ def _applied(name: str, value: float | None, values: np.ndarray) -> np.ndarray:
 
 def keys_and_layer(side: Side, entry: Entry) -> Iterator[tuple[str, str]]:
     """Each logical weight of a stored tensor: its key and its name."""
-    return ((key, named(key, entry.layer)) for key in side.conventions.keys(entry))
+    keys = side.conventions.keys(entry)
+    return ((key, named(key, entry.layer)) for key in keys)
+
+
+def owed(side: Side) -> Iterator[str]:
+    """The names of everything a side must hold."""
+    tied = side.declared.get("tie_word_embeddings", side.numbers.get("tie_word_embeddings"))
+    if side.convention == "gguf":
+        tied = "output.weight" not in side.values
+    for template, key, said, layers in side.conventions.owed(side.layers):
+        asked = isinstance(said, FamilyTensor) and said.required_by is not None and side.declared.get(said.required_by)
+        if (said.presence == "optional" and asked is not True) or (said.presence == "unless_tied" and tied):
+            continue
+        for layer in layers if "{n}" in template else (None,):
+            if "{e}" in template:
+                yield from (named(template, layer, index) for index in range(side.conventions.shape(key, layer)[0]))
+            else:
+                yield named(template, layer)
