@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from support.shared_models import SHARED
 
 from model_contracts import layout
 from model_contracts.anatomy.conventions import Convention, Conventions, Entry, named
-from model_contracts.anatomy.hyperparameters import _at, default
+from model_contracts.anatomy.hyperparameters import _at, default, enabled
 from model_contracts.definitions import load_families
 from model_contracts.family import Family, HyperParameter
+from support.shared_models import SHARED
 
 FOLDER = SHARED / "families"
 #: The converter makes other values of these, and no step says so.
@@ -40,9 +40,6 @@ class Side:
         tokens = self.declared.get("tokenizer.ggml.tokens")
         if tokens is not None:
             found.setdefault("vocab_size", len(tokens))
-        for name, parameter in self.family.hyperparameters.items():
-            if parameter.enabled_by and self.declared.get(parameter.enabled_by) is False:
-                found.pop(name, None)
         for name, parameter in 4 * tuple(self.family.hyperparameters.items()):
             if name not in found and (value := default(parameter, found)) is not None:
                 found[name] = value
@@ -53,6 +50,8 @@ class Side:
         """Hyper-parameters that this side declares."""
         found: dict[str, Any] = {}
         for name, parameter in self.family.hyperparameters.items():
+            if not enabled(parameter, self.declared):
+                continue
             for key in self.keys(parameter):
                 value = _at(self.declared, key)
                 if value is not None:
