@@ -13,7 +13,7 @@ import numpy as np
 
 from model_contracts import layout
 from model_contracts.anatomy.conventions import Convention, Conventions, Entry, named
-from model_contracts.anatomy.hyperparameters import _at, default, enabled
+from model_contracts.anatomy.hyperparameters import _at, completed, enabled
 from model_contracts.definitions import load_families
 from model_contracts.family import Family, HyperParameter
 from support.shared_models import SHARED
@@ -40,9 +40,7 @@ class Side:
         tokens = self.declared.get("tokenizer.ggml.tokens")
         if tokens is not None:
             found.setdefault("vocab_size", len(tokens))
-        for name, parameter in 4 * tuple(self.family.hyperparameters.items()):
-            if name not in found and (value := default(parameter, found)) is not None:
-                found[name] = value
+        completed(self.family, found)
         return found
 
     @cached_property

@@ -91,7 +91,7 @@ class Answers:
         whole = simplify(substitute(expression, made))
         if isinstance(whole, Stored):
             return parts[whole.name]
-        return _whole(whole, {leaf.name: parts[leaf.name] for leaf in stored(whole)})
+        return _whole(whole, {leaf.name: parts[leaf.name] for leaf in stored(whole)}, tensor.name)
 
     def _near(self, known: Conventions, ours: Conventions, entry: Entry) -> tuple[str, ...]:
         """Tensors of the source that hold a part of the same weights."""
@@ -119,14 +119,14 @@ def _names(parts: Mapping[str, Tensor]) -> tuple[str, ...]:
     return tuple(part.name for part in parts.values())
 
 
-def _whole(expression: Expr, parts: dict[str, Tensor]) -> Tensor:
+def _whole(expression: Expr, parts: dict[str, Tensor], target: str) -> Tensor:
     """What several tensors, or a changed one, make: a tensor without a place of its own."""
     first = next(iter(parts.values()))
     types = Counter(part.dtype for part in parts.values())
     others = f" and {len(parts) - 1} more" if len(parts) > 1 else ""
     return replace(
         first,
-        name=f"{first.name}{others}",
+        name=f"{first.name}{others} as {target}",  # one tensor may be parts of several
         dtype=types.most_common(1)[0][0],
         shape=expression.shape,
         nbytes=sum(part.nbytes for part in parts.values()),

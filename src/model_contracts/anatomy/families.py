@@ -30,25 +30,31 @@ def architecture(artifact: Artifact, families: Iterable[Family]) -> Architecture
     """The declared architecture; None where the artifact declares none (a bare safetensors file)."""
     for name, place, words in _declared(artifact):
         known = [family for family in families if not family.abstract and words(family, name)]
-        # Mistral's GGUF files say `llama`: the family of that very name comes first.
-        known.sort(key=lambda family: family.id != f"families/{name}")
-        if known and (but := _another(artifact, known[0], name)) is not None:
-            return Architecture(name, place, None, but)
-        return Architecture(name, place, known[0] if known else None)
+        # Mistral's GGUF files say `llama`: the family of that very name comes first, but one that a key asks for.
+        known.sort(key=lambda family: (not family.only_with, family.id != f"families/{name}"))
+        others = [_another(artifact, family, name) for family in known]
+        meant = next((family for family, other in zip(known, others, strict=True) if other is None), None)
+        but = next((other for other in others if other), None) if meant is None else None
+        return Architecture(name, place, meant, but)
     return None
 
 
 def _another(artifact: Artifact, family: Family, name: str) -> str | None:
-    """What says that another architecture goes under the family's word (Mixtral says `llama` in GGUF)."""
+    """Why an artifact is of another architecture under the family's word (None: it is not; "": nothing says so)."""
     if artifact.format != "gguf":
         config = artifact.config or {} if artifact.format != "apr" else {}
         said = (key for key, values in family.not_where.items() if key in config and config[key] in values)
         return next((f"{key} = {config[key]}" for key in said), None)
     for key in (pattern.replace("{arch}", name) for pattern in family.not_with):
-        value = artifact.metadata.get(key)
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        if (value := _positive(artifact, key)) is not None:
             return f"{key} = {value}"
-    return None
+    asked = [pattern.replace("{arch}", name) for pattern in family.only_with]
+    return "" if any(_positive(artifact, key) is None for key in asked) else None
+
+
+def _positive(artifact: Artifact, key: str) -> int | None:
+    value = artifact.metadata.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
 def _class(family: Family, name: str) -> bool:

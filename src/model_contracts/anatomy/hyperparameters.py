@@ -55,11 +55,18 @@ def resolved(family: Family, values: Mapping[str, Declared], vocabulary: int | N
     numbers: dict[str, Number] = {name: value.value for name, value in values.items() if value.enabled}
     if vocabulary is not None:
         numbers.setdefault("vocab_size", vocabulary)
-    for _ in range(4):  # a default may rest on a default that stands behind it
+    completed(family, numbers)
+    return numbers
+
+
+def completed(family: Family, numbers: dict[str, Any]) -> None:
+    """Add the family's defaults, also those that follow from other defaults, whatever the order they stand in."""
+    before = -1
+    while len(numbers) > before:
+        before = len(numbers)
         for name, parameter in family.hyperparameters.items():
             if name not in numbers and (value := default(parameter, numbers)) is not None:
                 numbers[name] = value
-    return numbers
 
 
 def default(parameter: HyperParameter, numbers: Mapping[str, Number]) -> Number | None:
