@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
-from model_contracts.anatomy.conventions import NotKnown, named
+from model_contracts.anatomy.conventions import NotKnown
 from model_contracts.layout import Stored, substitute
 from model_contracts.layout import stored as stored_in
-from support.family_files import Pair, Side, keys_and_layer, value_of
+from support.family_files import Pair, keys_and_layer, owed, value_of
 
 
 def test_every_stored_tensor_is_known(pair: Pair) -> None:
     """A name that no entry reads is a name the family lacks; what converters and readers compute is said to be so."""
     for side in pair.sides:
-        computed = (*pair.family.converter_only, *pair.family.computed)
+        computed = (*pair.family.converter_only, *pair.family.computed, "_blocks", "_scales")
         unknown = [name for name in side.values if name not in side.entries and not name.endswith(computed)]
         assert unknown == [], side.convention
 
@@ -68,7 +66,9 @@ def test_both_sides_declare_the_same(pair: Pair) -> None:
     """A hyper-parameter that both sides declare has one value, and what is owed is declared by both."""
     source, target = (side.declared_numbers for side in pair.sides)
     assert {
-        name: (source[name], target[name]) for name in sorted(source.keys() & target) if not same(source[name], target[name])
+        name: (source[name], target[name])
+        for name in sorted(source.keys() & target)
+        if not same(source[name], target[name])
     } == {}
     lost = {name for name in source.keys() - target if pair.family.hyperparameters[name].owed}
     assert lost == set()
@@ -83,21 +83,6 @@ def same(one: object, other: object) -> bool:
     if isinstance(one, float) or isinstance(other, float):
         return one is not None and np.float32(one) == np.float32(other)  # type: ignore[arg-type]
     return one == other
-
-
-def owed(side: Side) -> Iterator[str]:
-    """The names of everything a side must hold."""
-    tied = side.declared.get("tie_word_embeddings", side.numbers.get("tie_word_embeddings"))
-    if side.convention == "gguf":
-        tied = "output.weight" not in side.values
-    for template, key, said, layers in side.conventions.owed(side.layers):
-        if said.presence == "optional" or (said.presence == "unless_tied" and tied):
-            continue
-        for layer in layers if "{n}" in template else (None,):
-            if "{e}" in template:
-                yield from (named(template, layer, index) for index in range(side.conventions.shape(key, layer)[0]))
-            else:
-                yield named(template, layer)
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from model_contracts import layout
 from model_contracts.anatomy.conventions import Convention, Conventions, Entry, named
 from model_contracts.anatomy.hyperparameters import _at, completed, enabled
 from model_contracts.definitions import load_families
-from model_contracts.family import Family, HyperParameter
+from model_contracts.family import Family, FamilyTensor, HyperParameter
 from support.shared_models import SHARED
 
 FOLDER = SHARED / "families"
@@ -197,3 +197,19 @@ def _applied(name: str, value: float | None, values: np.ndarray) -> np.ndarray:
 def keys_and_layer(side: Side, entry: Entry) -> Iterator[tuple[str, str]]:
     """Each logical weight of a stored tensor: its key and its name."""
     return ((key, named(key, entry.layer)) for key in side.conventions.keys(entry))
+
+
+def owed(side: Side) -> Iterator[str]:
+    """The names of everything a side must hold."""
+    tied = side.declared.get("tie_word_embeddings", side.numbers.get("tie_word_embeddings"))
+    if side.convention == "gguf":
+        tied = "output.weight" not in side.values
+    for template, key, said, layers in side.conventions.owed(side.layers):
+        asked = isinstance(said, FamilyTensor) and said.required_by is not None and side.declared.get(said.required_by)
+        if (said.presence == "optional" and asked is not True) or (said.presence == "unless_tied" and tied):
+            continue
+        for layer in layers if "{n}" in template else (None,):
+            if "{e}" in template:
+                yield from (named(template, layer, index) for index in range(side.conventions.shape(key, layer)[0]))
+            else:
+                yield named(template, layer)

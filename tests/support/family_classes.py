@@ -1,0 +1,77 @@
+"""Builds transformers' own class of a family, tiny and with random weights, and reads what it saves."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from model_contracts.definitions import load_families
+from model_contracts.family import Family
+from support.family_files import Side, safetensors_values
+
+#: Sizes of a tiny model, under whatever names a configuration knows; each that it does not know is left out.
+SIZES: dict[str, Any] = {
+    "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "head_dim": 16, "vocab_size": 128, "max_position_embeddings": 64,
+    "moe_intermediate_size": 48, "shared_expert_intermediate_size": 80, "num_experts": 4, "num_local_experts": 4,
+    "n_routed_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": 1, "n_group": 1, "topk_group": 1,
+    "first_k_dense_replace": 1, "decoder_sparse_step": 1, "kv_lora_rank": 32, "q_lora_rank": 24,
+    "qk_nope_head_dim": 16, "qk_rope_head_dim": 16, "v_head_dim": 24, "linear_num_key_heads": 2,
+    "linear_num_value_heads": 4, "linear_key_head_dim": 16, "linear_value_head_dim": 16, "pad_token_id": 0,
+    "intermediate_size_mlp": 128, "hidden_size_per_layer_input": 32, "vocab_size_per_layer_input": 128,
+    "n_embd": 64, "n_head": 4, "n_layer": 2, "n_inner": 96, "d_model": 64, "shared_intermediate_size": 80,
+}  # fmt: skip
+#: What a class needs besides, or has otherwise.
+OWN: dict[str, dict[str, Any]] = {
+    "Qwen3NextForCausalLM": {"num_hidden_layers": 4, "layer_types": None},
+    "Qwen3_5ForCausalLM": {"num_hidden_layers": 4, "layer_types": None},
+    "Qwen3_5MoeForCausalLM": {"num_hidden_layers": 4, "layer_types": None},
+    "Mamba2ForCausalLM": {"num_heads": 8, "n_groups": 2, "state_size": 16},
+    "Llama4ForCausalLM": {"interleave_moe_layer_step": 2, "layer_types": None, "moe_layers": None},
+}
+
+
+def config_of(architecture: str) -> Any:
+    """The configuration class of a model class. None where transformers has no such class."""
+    import transformers
+
+    model = getattr(transformers, architecture, None)
+    return None if model is None else model.config_class
+
+
+@cache
+def known_keys(architecture: str) -> frozenset[str]:
+    """Names that the configuration of a class has: what it writes, and other names of the same."""
+    made = config_of(architecture)()
+    rope = {"rope_parameters.rope_theta", "rope_parameters.rope_type", "rope_parameters.factor"}
+    return frozenset({*made.to_dict(), *type(made).attribute_map, *vars(made), *rope})
+
+
+@cache
+def saved(family_id: str, architecture: str) -> Side:
+    """A folder as transformers saves the class, with every optional bias that its flags allow left as they are."""
+    import torch
+    import transformers
+
+    family = next(family for family in load_families() if family.id == family_id)
+    known = known_keys(architecture)
+    sizes = {name: size for name, size in {**SIZES, **OWN.get(architecture, {})}.items() if name in known}
+    sizes = {name: size for name, size in sizes.items() if size is not None}
+    config = config_of(architecture)(**sizes)
+    torch.manual_seed(0)
+    model = getattr(transformers, architecture)(config)
+    with TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        declared = json.loads((Path(folder) / "config.json").read_text())
+        return Side("huggingface", family, safetensors_values(Path(folder)), declared)
+
+
+def gguf_names(family: Family, word: str) -> set[str]:
+    """Names of GGUF tensors that the gguf package gives an architecture, `{n}` for the layer, without `.weight`."""
+    from gguf.constants import MODEL_ARCH_NAMES, MODEL_TENSORS, TENSOR_NAMES
+
+    (architecture,) = (arch for arch, name in MODEL_ARCH_NAMES.items() if name == word)
+    return {TENSOR_NAMES[tensor].replace("{bid}", "{n}") for tensor in MODEL_TENSORS[architecture]}
