@@ -15,7 +15,12 @@ class Default(Record):
 
     value: int | float | bool | None = None
     same_as: str | None = Field(None, description="Another hyper-parameter.")
-    quotient: tuple[str, str] | None = Field(None, description="The first hyper-parameter divided by the second.")
+    quotient: tuple[str | int, str | int] | None = Field(
+        None, description="The first divided by the second, where nothing is left over."
+    )
+    rounded_up: tuple[str | int, str | int] | None = Field(
+        None, description="The first, or the next multiple of the second above it."
+    )
     product: tuple[str | int | float, ...] | None = Field(
         None, description="Hyper-parameters and numbers multiplied, rounded down."
     )
@@ -33,6 +38,7 @@ class HyperParameter(Record):
     enabled_by: str | None = Field(
         None, description="A config.json flag that must not be false for the value to count."
     )
+    disabled_by: str | None = Field(None, description="A config.json flag that must not be true for it to count.")
     owed: bool = Field(False, description="A converter that drops it has lost something (no default stands in).")
 
 
@@ -98,8 +104,8 @@ class FamilyTensor(Record):
 
     huggingface: str | None = Field(
         None,
-        description="Its Hugging Face name, `{n}` for the layer; with `{e}` a tensor for each index of axis 0 (experts). "
-        "None: it only stands in a fused one.",
+        description="Its Hugging Face name, `{n}` for the layer; with `{e}` a tensor for each index of axis 0 (an "
+        "expert). None: it only stands in a fused one.",
     )
     names: tuple[str, ...] = Field((), description="Other Hugging Face names that files of the family bear.")
     shape: tuple[Dimension, ...] = Field(description="Row-major; each axis is a product of hyper-parameters.")
