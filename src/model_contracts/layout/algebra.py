@@ -27,6 +27,8 @@ from model_contracts.layout.written import written
 
 #: Splits after which two interleaved pieces count as not told apart.
 _MOST_SPLIT = 1 << 16
+#: Times that a form is worked out anew until it stays; two but for orders that meet by chance.
+_MOST_TRIES = 8
 
 
 def inverse(expr: Expr, whole: str = "whole") -> dict[str, Expr]:
@@ -152,9 +154,13 @@ def simplify(expr: Expr) -> Expr:
     """
     shapes = leaves([expr])
     try:
-        return written(compiled(expr), shapes)
+        for _ in range(_MOST_TRIES):
+            before, expr = expr, written(compiled(expr), shapes)
+            if expr == before:
+                break
     except LayoutError:
-        return expr
+        pass
+    return expr
 
 
 def leaves(exprs: Iterable[Expr]) -> dict[str, Shape]:

@@ -10,8 +10,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import accumulate
-from math import prod
+from itertools import accumulate, islice, pairwise
+from math import gcd, prod
 
 from model_contracts.layout.expressions import (
     Apply,
@@ -28,6 +28,9 @@ from model_contracts.layout.merging import merged
 from model_contracts.layout.pieces import Digit, Piece, cut, limited, restrided, taken
 from model_contracts.layout.runs import Run, joined_runs, runs_of
 from model_contracts.layout.steps import Step, joined
+
+#: Runs up to which pieces are merged anew from them, so that one layout has one form; a few milliseconds.
+_MOST_RUNS = 1024
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,39 @@ class Compiled:
 
 def compiled(expr: Expr) -> Compiled:
     """A layout worked out; raises LayoutError where axes do not divide one another into at most MOST_PIECES pieces."""
-    return Compiled(expr.shape, merged(_pieces(expr)))
+    pieces = merged(_pieces(expr))
+    if len({piece.name for piece in pieces}) < len(pieces):
+        pieces = _from_runs(pieces, prod(expr.shape)) or pieces
+    return Compiled(expr.shape, pieces)
+
+
+def _from_runs(pieces: tuple[Piece, ...], count: int) -> tuple[Piece, ...] | None:
+    """The same values merged from their runs, which are the same however a layout was written; None for too many."""
+    found: list[Piece] = []
+    at = 0
+    single = islice(runs_of(list(pieces), 0, count), 4 * _MOST_RUNS + 1)
+    for run in joined_runs(single):
+        found.append(Piece(run.name, at, run.first, (Digit(run.size, 1, run.step),), run.steps))
+        at += run.size
+        if len(found) > _MOST_RUNS:
+            return None
+    if at < count:
+        return None
+    return min(merged(found), merged(_evened(found)), key=len)
+
+
+def _evened(runs: list[Piece]) -> Iterator[Piece]:
+    """Runs of each stored tensor cut to one length, where they are few: two of an order may have met by chance."""
+    sizes: dict[str, int] = {}
+    for run in runs:
+        sizes[run.name] = gcd(sizes.get(run.name, 0), run.count)
+    if sum(run.count // sizes[run.name] for run in runs) > 4 * _MOST_RUNS:
+        sizes = {}
+    for run in runs:
+        size = sizes.get(run.name, run.count)
+        (digit,) = run.digits
+        for start in range(0, run.count, size):
+            yield run.part(digit, start, digit._replace(size=size))
 
 
 def same(one: Expr, other: Expr) -> bool:
@@ -137,14 +172,24 @@ def strides(shape: Shape) -> list[int]:
 
 
 def _permuted(pieces: list[Piece], shape: Shape, axes: tuple[int, ...]) -> list[Piece]:
-    new = dict(zip(axes, strides(tuple(shape[axis] for axis in axes)), strict=True))
-    known = [(stride, shape[axis], new[axis]) for axis, stride in enumerate(strides(shape)) if shape[axis] > 1]
-    for border, _, _ in known:
+    """Pieces with the strides of the new order; axes that stay side by side are one, and are not cut apart."""
+    order = [axis for axis in axes if shape[axis] > 1]
+    follows = dict(pairwise(sorted(order)))
+    groups: list[list[int]] = []
+    for axis in order:
+        if groups and follows.get(groups[-1][-1]) == axis:
+            groups[-1].append(axis)
+        else:
+            groups.append([axis])
+    sizes = [prod(shape[axis] for axis in group) for group in groups]
+    known, old = strides(shape), [group[-1] for group in groups]
+    moves = [(known[last], size, to) for last, size, to in zip(old, sizes, strides(tuple(sizes)), strict=True)]
+    for border, _, _ in moves:
         if border > 1:
             pieces = limited(cut(pieces, border))
 
     def moved(place: int) -> int:
-        return sum(place // stride % size * to for stride, size, to in known)
+        return sum(place // stride % size * to for stride, size, to in moves)
 
     return [
         replace(piece, at=moved(piece.at), digits=tuple(d._replace(logical=moved(d.logical)) for d in piece.digits))

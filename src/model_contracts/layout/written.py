@@ -108,7 +108,8 @@ def _one(piece: Piece, leaves: Mapping[str, Shape]) -> Expr:
     """A piece that fills the places from 0 on, as a permutation of a part of its stored tensor."""
     leaf = Stored(piece.name, leaves[piece.name])
     size = prod(leaf.shape)
-    found = _boxed(piece, leaf) if piece.count < size or len(piece.digits) > 1 else leaf
+    bare = replace(piece, steps=())
+    found = _boxed(bare, leaf) if piece.count < size or len(piece.digits) > 1 else leaf
     for step in piece.steps:
         found = Apply(found, step.name, step.value, step.exact)
     return found
