@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from model_contracts.layout import Compiled, Digit, LayoutError, Piece, Step
+from model_contracts.layout import Compiled, Digit, LayoutError, LayoutPiece, ValueStep
 
 #: Gives `count` values of a stored tensor from the `first` on, as a flat array.
 Read = Callable[[str, int, int], Any]
@@ -35,7 +35,7 @@ def values(layout: Compiled, read: Read, near: int = NEAR) -> Any:
     return block.reshape(layout.shape)
 
 
-def _place(block: Any, piece: Piece, read: Read, near: int) -> None:
+def _place(block: Any, piece: LayoutPiece, read: Read, near: int) -> None:
     outer, inner, size = piece.stretches(near)
 
     def down(depth: int, at: int, first: int) -> None:
@@ -56,7 +56,7 @@ def _view(values: Any, at: int, digits: tuple[Digit, ...], side: int) -> Any:
     return as_strided(values[at:], sizes, strides)
 
 
-def changed(values: Any, steps: tuple[Step, ...]) -> Any:
+def changed(values: Any, steps: tuple[ValueStep, ...]) -> Any:
     """Values after elementwise steps, in their own precision; raises LayoutError for what needs the whole tensor."""
     for step in steps:
         if step.name not in _CHANGES:

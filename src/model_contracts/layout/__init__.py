@@ -20,9 +20,9 @@ from model_contracts.layout.expressions import (
     stored,
 )
 from model_contracts.layout.mutations import mutations
-from model_contracts.layout.pieces import Digit, Piece
-from model_contracts.layout.runs import Run
-from model_contracts.layout.steps import Step
+from model_contracts.layout.pieces import Digit, LayoutPiece
+from model_contracts.layout.runs import ValueRun
+from model_contracts.layout.steps import ValueStep
 
 __all__ = [
     "Apply",
@@ -31,14 +31,14 @@ __all__ = [
     "Digit",
     "Expr",
     "LayoutError",
+    "LayoutPiece",
     "NotInvertible",
     "Permute",
-    "Piece",
     "Reshape",
-    "Run",
-    "Step",
     "Stored",
     "Take",
+    "ValueRun",
+    "ValueStep",
     "compiled",
     "inverse",
     "inverses",

@@ -21,8 +21,8 @@ from model_contracts.layout.expressions import (
     stored,
 )
 from model_contracts.layout.merging import merged
-from model_contracts.layout.pieces import Piece
-from model_contracts.layout.steps import Step
+from model_contracts.layout.pieces import LayoutPiece
+from model_contracts.layout.steps import ValueStep
 from model_contracts.layout.written import written
 
 #: Splits after which two interleaved pieces count as not told apart.
@@ -43,7 +43,7 @@ def inverse(expr: Expr, whole: str = "whole") -> dict[str, Expr]:
 def inverses(wholes: Mapping[str, Expr]) -> dict[str, Expr]:
     """Each stored tensor as an expression over several wholes together, as where K and V are parts of one tensor."""
     shapes = leaves(wholes.values())
-    back: dict[str, list[Piece]] = {name: [] for name in shapes}
+    back: dict[str, list[LayoutPiece]] = {name: [] for name in shapes}
     for whole, expr in wholes.items():
         for piece in compiled(expr).pieces:
             back[piece.name].append(replace(piece.turned(), name=whole, steps=_undone(piece)))
@@ -54,8 +54,8 @@ def inverses(wholes: Mapping[str, Expr]) -> dict[str, Expr]:
     }
 
 
-def _undone(piece: Piece) -> tuple[Step, ...]:
-    found: list[Step] = []
+def _undone(piece: LayoutPiece) -> tuple[ValueStep, ...]:
+    found: list[ValueStep] = []
     for step in reversed(piece.steps):
         if step.inverse is None:
             raise NotInvertible(f"{piece.name}: nothing undoes {step.name}")
@@ -63,7 +63,7 @@ def _undone(piece: Piece) -> tuple[Step, ...]:
     return tuple(found)
 
 
-def _covering(name: str, pieces: list[Piece], size: int) -> tuple[Piece, ...]:
+def _covering(name: str, pieces: list[LayoutPiece], size: int) -> tuple[LayoutPiece, ...]:
     """Pieces that fill a stored tensor, each place once; raises NotInvertible where they do not."""
     count = sum(piece.count for piece in pieces)
     if count < size:
@@ -74,9 +74,9 @@ def _covering(name: str, pieces: list[Piece], size: int) -> tuple[Piece, ...]:
     return found
 
 
-def _overlap(pieces: tuple[Piece, ...]) -> bool:
+def _overlap(pieces: tuple[LayoutPiece, ...]) -> bool:
     """Whether two pieces share a place; they stand in the order of their first places."""
-    active: list[Piece] = []
+    active: list[LayoutPiece] = []
     for piece in pieces:
         active = [other for other in active if other.last_at >= piece.at]
         if any(_meet(piece, other) for other in active):
@@ -85,7 +85,7 @@ def _overlap(pieces: tuple[Piece, ...]) -> bool:
     return False
 
 
-def _meet(one: Piece, other: Piece) -> bool:
+def _meet(one: LayoutPiece, other: LayoutPiece) -> bool:
     """Whether two boxes share a place: the wider is split along its widest digit until they part or are places."""
     todo, steps = [(one, other)], 0
     while todo:
@@ -107,7 +107,7 @@ def _meet(one: Piece, other: Piece) -> bool:
     return False
 
 
-def _apart(one: Piece, other: Piece) -> bool:
+def _apart(one: LayoutPiece, other: LayoutPiece) -> bool:
     """Whether both repeat at one stride and never meet within it, as columns of two parts of each row."""
     digits = (*one.digits, *other.digits)
     for border in {digit.logical for digit in digits} - {1}:
@@ -118,7 +118,7 @@ def _apart(one: Piece, other: Piece) -> bool:
     return False
 
 
-def _within(piece: Piece, border: int) -> tuple[int, int]:
+def _within(piece: LayoutPiece, border: int) -> tuple[int, int]:
     """The first and the last place modulo a border that the digits below the border reach."""
     start = piece.at % border
     return start, start + sum((digit.size - 1) * digit.logical for digit in piece.digits if digit.logical < border)

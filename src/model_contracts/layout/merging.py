@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from model_contracts.layout.pieces import Digit, Piece, limited, ordered
+from model_contracts.layout.pieces import Digit, LayoutPiece, limited, ordered
 
 Digits = tuple[Digit, ...]
 
@@ -21,12 +21,12 @@ class _Row(NamedTuple):
     piece: int
 
 
-def merged(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
+def merged(pieces: Iterable[LayoutPiece]) -> tuple[LayoutPiece, ...]:
     """The fewest pieces found that give the same values, in the order of their first places."""
-    groups: dict[object, list[Piece]] = {}
+    groups: dict[object, list[LayoutPiece]] = {}
     for piece in limited(pieces):
         groups.setdefault((piece.name, piece.steps), []).append(ordered(piece))
-    found: list[Piece] = []
+    found: list[LayoutPiece] = []
     for group in groups.values():
         known = group
         while len(known) > 1:
@@ -38,7 +38,7 @@ def merged(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
     return tuple(sorted(found, key=lambda piece: (piece.at, piece.name, piece.first)))
 
 
-def _once(group: list[Piece]) -> list[Piece]:
+def _once(group: list[LayoutPiece]) -> list[LayoutPiece]:
     """Each piece merged at most along one digit, the digit along which most pieces stand side by side."""
     rows: dict[Digits, list[_Row]] = {}
     for number, piece in enumerate(group):
@@ -52,7 +52,7 @@ def _once(group: list[Piece]) -> list[Piece]:
             chains.extend((chain, rest) for chain in _chains(sorted(side), rest))
     chains.sort(key=lambda found: (-len({row.piece for row in found[0]}), found[0][0].at, found[0][0].first, found[1]))
     used: set[int] = set()
-    made: list[Piece] = []
+    made: list[LayoutPiece] = []
     for chain, rest in chains:
         numbers = [row.piece for row in chain]
         if used.isdisjoint(numbers):
@@ -131,11 +131,11 @@ def _nested(digits: Digits) -> bool:
     return True
 
 
-def _one(piece: Piece, chain: list[_Row], rest: Digits) -> Piece:
+def _one(piece: LayoutPiece, chain: list[_Row], rest: Digits) -> LayoutPiece:
     first = chain[0]
     size = sum(row.size for row in chain)
     logical, stored = next(
         ((row.logical, row.stored) for row in chain if row.size > 1),
         (chain[1].at - first.at, chain[1].first - first.first),
     )
-    return ordered(Piece(piece.name, first.at, first.first, (*rest, Digit(size, logical, stored)), piece.steps))
+    return ordered(LayoutPiece(piece.name, first.at, first.first, (*rest, Digit(size, logical, stored)), piece.steps))

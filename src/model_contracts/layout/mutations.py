@@ -156,7 +156,8 @@ def _counts(order: _Order, what: str) -> Iterator[Rival]:
         ]:
             other = list(inner)
             other[first], other[last] = count, whole // count
-            yield f"{what} for {count} head{'s' if count > 1 else ''} instead of {declared}", order.on(order.of, tuple(other))
+            heads = f"{count} head{'s' if count > 1 else ''} instead of {declared}"
+            yield f"{what} for {heads}", order.on(order.of, tuple(other))
 
 
 def _split(order: _Order) -> list[tuple[int, int]]:
