@@ -6,7 +6,7 @@ form (`written`), and `mutations` the rival layouts that a wrong file may have.
 """
 
 from model_contracts.layout.algebra import inverse, inverses, leaves, simplify, substitute
-from model_contracts.layout.compiled import Compiled, compiled, same
+from model_contracts.layout.compiled import Compiled, compiled, normal, same
 from model_contracts.layout.expressions import (
     Apply,
     Concat,
@@ -44,6 +44,7 @@ __all__ = [
     "inverses",
     "leaves",
     "mutations",
+    "normal",
     "same",
     "simplify",
     "stored",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from math import prod
 
-from model_contracts.layout.compiled import Compiled, compiled
+from model_contracts.layout.compiled import Compiled, compiled, normal
 from model_contracts.layout.expressions import (
     Apply,
     Concat,
@@ -58,7 +58,7 @@ def _undone(piece: LayoutPiece) -> tuple[ValueStep, ...]:
     found: list[ValueStep] = []
     for step in reversed(piece.steps):
         if step.inverse is None:
-            raise NotInvertible(f"{piece.name}: nothing undoes {step.name}")
+            raise NotInvertible(f"{piece.name[:80]}: nothing undoes {step.name}")
         found.append(step.inverse)
     return tuple(found)
 
@@ -67,10 +67,10 @@ def _covering(name: str, pieces: list[LayoutPiece], size: int) -> tuple[LayoutPi
     """Pieces that fill a stored tensor, each place once; raises NotInvertible where they do not."""
     count = sum(piece.count for piece in pieces)
     if count < size:
-        raise NotInvertible(f"{name}: {size - count:,} of its {size:,} values are left out")
+        raise NotInvertible(f"{name[:80]}: {size - count:,} of its {size:,} values are left out")
     found = merged(pieces)
     if count > size or _overlap(found):
-        raise NotInvertible(f"{name}: {count - size or 'some':,} of its values stand twice")
+        raise NotInvertible(f"{name[:80]}: {f'{count - size:,}' if count > size else 'some'} of its values stand twice")
     return found
 
 
@@ -155,7 +155,7 @@ def simplify(expr: Expr) -> Expr:
     shapes = leaves([expr])
     try:
         for _ in range(_MOST_TRIES):
-            before, expr = expr, written(compiled(expr), shapes)
+            before, expr = expr, written(normal(expr), shapes)
             if expr == before:
                 break
     except LayoutError:

@@ -35,7 +35,7 @@ _MOST_RUNS = 1024
 
 @dataclass(frozen=True)
 class Compiled:
-    """A tensor of `shape`, every value of it in one piece; equal layouts compare equal, however they were written."""
+    """A tensor of `shape`, every value of it in one piece; two are equal where `normal` gave both."""
 
     shape: Shape
     pieces: tuple[LayoutPiece, ...]
@@ -108,10 +108,18 @@ class Compiled:
 
 def compiled(expr: Expr) -> Compiled:
     """A layout worked out; raises LayoutError where axes do not divide one another into at most MOST_PIECES pieces."""
-    pieces = merged(_pieces(expr))
-    if len({piece.name for piece in pieces}) < len(pieces):
-        pieces = _from_runs(pieces, prod(expr.shape)) or pieces
-    return Compiled(expr.shape, pieces)
+    return Compiled(expr.shape, merged(_pieces(expr)))
+
+
+def normal(expr: Expr) -> Compiled:
+    """A layout worked out, in one form for all ways in which it can be written (of at most _MOST_RUNS runs).
+
+    It takes a few milliseconds more where several pieces are of one stored tensor. Raises LayoutError as `compiled`.
+    """
+    found = compiled(expr)
+    if len({piece.name for piece in found.pieces}) < len(found.pieces):
+        return Compiled(found.shape, _from_runs(found.pieces, found.count) or found.pieces)
+    return found
 
 
 def _from_runs(pieces: tuple[LayoutPiece, ...], count: int) -> tuple[LayoutPiece, ...] | None:
@@ -145,7 +153,7 @@ def _evened(runs: list[LayoutPiece]) -> Iterator[LayoutPiece]:
 
 def same(one: Expr, other: Expr) -> bool:
     """Whether two expressions give the same values in the same order, and the same shape."""
-    return compiled(one) == compiled(other)
+    return normal(one) == normal(other)
 
 
 def _pieces(expr: Expr) -> list[LayoutPiece]:

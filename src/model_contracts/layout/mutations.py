@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from math import prod
 
-from model_contracts.layout.compiled import Compiled, compiled
+from model_contracts.layout.compiled import Compiled, normal
 from model_contracts.layout.expressions import (
     Apply,
     Concat,
@@ -33,12 +34,12 @@ Rival = tuple[str, Expr]
 
 def mutations(expr: Expr) -> Iterator[Rival]:
     """What is wrong, and the layout that a file wrong in this way has; at most MOST_RIVALS, each of another order."""
-    seen: set[Compiled] = {compiled(expr)}
+    seen: set[Compiled] = {normal(expr)}
     for sentence, rival in _rivals(expr):
         if len(seen) > MOST_RIVALS:
             return
         try:
-            form = compiled(rival)
+            form = normal(rival)
         except LayoutError:
             continue
         if rival.shape == expr.shape and form not in seen:
@@ -76,9 +77,9 @@ class _Order:
     @property
     def moved(self) -> str:
         """What is moved, in words."""
-        if len(self.shape) < 2:
+        if len(self.of.shape) < 2:
             return "values"
-        if self.kept % self.shape[-1] == 0:
+        if self.kept % self.of.shape[-1] == 0:
             return "rows"
         return "columns" if self.axes[:1] == (0,) else "axes"
 
@@ -212,20 +213,21 @@ def _ordinal(number: int) -> str:
 
 
 def _exchanged(expr: Concat) -> Iterator[Rival]:
-    """Two parts of one shape in each other's place: any two of few, neighbours of many, and all in reverse."""
+    """Two parts of one shape in each other's place; of many parts the first two, all in reverse, and all moved on."""
     many = len(expr.parts)
-    gaps = range(1, many) if many <= _MOST_PARTS else (1,)
-    for first in range(many):
-        for second in (first + gap for gap in gaps if first + gap < many):
-            if expr.parts[first].shape == expr.parts[second].shape:
-                parts = list(expr.parts)
-                parts[first], parts[second] = parts[second], parts[first]
-                names = _called(expr.parts[first], first), _called(expr.parts[second], second)
-                if names[0] == names[1]:
-                    names = f"part {first}", f"part {second}"
-                yield f"{names[0]} and {names[1]} exchanged", Concat(tuple(parts), expr.axis)
+    pairs = list(combinations(range(many), 2)) if many <= _MOST_PARTS else [(0, 1)]
+    for first, second in pairs:
+        if expr.parts[first].shape == expr.parts[second].shape:
+            parts = list(expr.parts)
+            parts[first], parts[second] = parts[second], parts[first]
+            names = _called(expr.parts[first], first), _called(expr.parts[second], second)
+            if names[0] == names[1]:
+                names = f"part {first}", f"part {second}"
+            yield f"{names[0]} and {names[1]} exchanged", Concat(tuple(parts), expr.axis)
     if many > 2:
         yield "parts in reverse", Concat(expr.parts[::-1], expr.axis)
+        yield "parts moved on by one", Concat((expr.parts[-1], *expr.parts[:-1]), expr.axis)
+        yield "parts moved back by one", Concat((*expr.parts[1:], expr.parts[0]), expr.axis)
 
 
 def _called(part: Expr, number: int) -> str:
