@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from math import prod
 
@@ -25,8 +25,8 @@ from model_contracts.layout.pieces import LayoutPiece
 from model_contracts.layout.steps import ValueStep
 from model_contracts.layout.written import written
 
-#: Splits after which two interleaved pieces count as not told apart.
-_MOST_SPLIT = 1 << 16
+#: Comparisons of interleaved pieces of one tensor, and splits of them, after which they count as not told apart.
+_MOST_SPLIT = 1 << 18
 #: Times that a form is worked out anew until it stays; two but for orders that meet by chance.
 _MOST_TRIES = 8
 
@@ -77,19 +77,22 @@ def _covering(name: str, pieces: list[LayoutPiece], size: int) -> tuple[LayoutPi
 def _overlap(pieces: tuple[LayoutPiece, ...]) -> bool:
     """Whether two pieces share a place; they stand in the order of their first places."""
     active: list[LayoutPiece] = []
+    budget = iter(range(_MOST_SPLIT))
     for piece in pieces:
         active = [other for other in active if other.last_at >= piece.at]
-        if any(_meet(piece, other) for other in active):
+        if any(_meet(piece, other, budget) for other in active):
             return True
         active.append(piece)
     return False
 
 
-def _meet(one: LayoutPiece, other: LayoutPiece) -> bool:
+def _meet(one: LayoutPiece, other: LayoutPiece, budget: Iterator[int]) -> bool:
     """Whether two boxes share a place: the wider is split along its widest digit until they part or are places."""
-    todo, steps = [(one, other)], 0
+    todo = [(one, other)]
     while todo:
         a, b = todo.pop()
+        if next(budget, None) is None:
+            raise LayoutError(f"{a.name[:80]}: expected parts told apart in {_MOST_SPLIT} steps, found more")
         if a.at > b.last_at or b.at > a.last_at or _apart(a, b):
             continue
         if not a.digits and not b.digits:
@@ -100,8 +103,7 @@ def _meet(one: LayoutPiece, other: LayoutPiece) -> bool:
         reach = a.last_at - a.at - (wide.size - 1) * wide.logical
         low = max(0, -(-(b.at - a.at - reach) // wide.logical))
         high = min(wide.size, (b.last_at - a.at) // wide.logical + 1)
-        steps += max(high - low, 1)
-        if steps > _MOST_SPLIT:
+        if high - low > _MOST_SPLIT:
             raise LayoutError(f"{a.name[:80]}: expected parts told apart in {_MOST_SPLIT} steps, found more")
         todo.extend((a.part(wide, at), b) for at in range(low, high))
     return False

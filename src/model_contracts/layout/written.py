@@ -26,6 +26,8 @@ from model_contracts.layout.runs import joined_runs, runs_of
 
 #: Runs that are written out one by one where pieces interleave as no concatenation does.
 _MOST_RUNS = 4096
+#: Pieces that are cut at borders, over all borders, to find parts that stand side by side.
+_MOST_CUTS = 1 << 18
 
 
 def written(layout: Compiled, leaves: Mapping[str, Shape]) -> Expr:
@@ -70,7 +72,8 @@ def _flat(pieces: list[LayoutPiece], count: int, leaves: Mapping[str, Shape]) ->
     borders = {digit.logical for piece in pieces for digit in piece.digits} | {
         digit.logical * digit.size for piece in pieces for digit in piece.digits
     }
-    for border in sorted(borders, reverse=True):
+    few = len(borders) * len(pieces) <= _MOST_CUTS
+    for border in sorted(borders, reverse=True) if few else ():
         if 1 < border < count and count % border == 0 and (found := _beside(pieces, count, border, leaves)):
             return found
     return _runs(pieces, count, leaves)
@@ -81,7 +84,8 @@ def _groups(spans: list[tuple[LayoutPiece, int, int]]) -> list[tuple[list[Layout
     found: list[tuple[list[LayoutPiece], int, int]] = []
     for piece, first, last in sorted(spans, key=lambda span: span[1:]):
         if found and first <= found[-1][2]:
-            found[-1] = ([*found[-1][0], piece], found[-1][1], max(found[-1][2], last))
+            found[-1][0].append(piece)
+            found[-1] = (found[-1][0], found[-1][1], max(found[-1][2], last))
         else:
             found.append(([piece], first, last))
     return found
