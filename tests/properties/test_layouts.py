@@ -8,7 +8,6 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model_contracts.kernels.laid_out import changed, values
 from model_contracts.layout import (
     Apply,
     Compiled,
@@ -26,6 +25,7 @@ from model_contracts.layout import (
     simplify,
     substitute,
 )
+from model_contracts.sweep.laid_out import changed, values
 from support.layouts import evaluated, expressions, numbered
 
 EXAMPLES = settings(max_examples=200, deadline=None)

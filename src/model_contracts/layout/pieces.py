@@ -16,7 +16,7 @@ from model_contracts.layout.expressions import LayoutError
 from model_contracts.layout.steps import ValueStep
 
 #: Pieces of one expression; what a real convention needs is one for each part.
-MOST_PIECES = 65_536
+MOST_PIECES = 16_384
 
 
 class Digit(NamedTuple):

@@ -35,6 +35,8 @@ def written(layout: Compiled, leaves: Mapping[str, Shape]) -> Expr:
 
     Raises LayoutError where it is too scattered to be written in _MOST_RUNS parts.
     """
+    if len(layout.pieces) > _MOST_RUNS:
+        raise LayoutError(f"expected a layout of at most {_MOST_RUNS} pieces to write, found {len(layout.pieces)}")
     steps = {piece.steps for piece in layout.pieces}
     pieces = list(layout.pieces)
     alike = steps.pop() if len(steps) == 1 else ()

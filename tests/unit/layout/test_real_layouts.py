@@ -10,8 +10,6 @@ import pytest
 
 from model_contracts.artifact import Artifact
 from model_contracts.formats.opening import open_artifact
-from model_contracts.kernels.laid_out import values
-from model_contracts.kernels.rows import read_rows
 from model_contracts.layout import (
     NotInvertible,
     Stored,
@@ -23,6 +21,8 @@ from model_contracts.layout import (
     stored,
     substitute,
 )
+from model_contracts.sweep.laid_out import values
+from model_contracts.sweep.rows import read_rows
 from support import shared_models
 from support.family_layouts import CUT, MADE, Made
 
