@@ -136,9 +136,8 @@ def ia3(folder: Path, edit: Edit = lambda parts: None, **changes: Any) -> Path:
             parts[f"base_model.model.model.layers.{layer}.self_attn.{name}.ia3_l"] = values(32, 1)
         parts[f"base_model.model.model.layers.{layer}.mlp.down_proj.ia3_l"] = values(1, 128)
     edit(parts)
-    return peft(folder, parts, {
-        "peft_type": "IA3", "target_modules": ["k_proj", "v_proj", "down_proj"], "feedforward_modules": ["down_proj"], **changes,
-    })  # fmt: skip
+    modules = {"target_modules": ["k_proj", "v_proj", "down_proj"], "feedforward_modules": ["down_proj"]}
+    return peft(folder, parts, {"peft_type": "IA3"} | modules | changes)
 
 
 def prompts(folder: Path, kind: str, shape: tuple[int, ...], name: str = "prompt_embeddings", **changes: Any) -> Path:
