@@ -12,7 +12,7 @@ from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact
 from model_contracts.converters import carried, rope
 from model_contracts.converters.interface import ConversionRefused
-from model_contracts.kernels.rows import read_rows
+from model_contracts.sweep.rows import read_rows
 
 _AGREES = 1e-6
 

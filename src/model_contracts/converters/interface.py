@@ -9,8 +9,8 @@ from typing import Any
 
 from model_contracts.artifact import Artifact, Format, Tensor
 from model_contracts.dtypes import DTYPES
-from model_contracts.kernels.interface import RowPermutation
 from model_contracts.outcome import Place
+from model_contracts.sweep.interface import RowPermutation
 
 Progress = Callable[[int, int], None]
 
