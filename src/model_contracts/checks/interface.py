@@ -106,6 +106,8 @@ class Examination:
     runtime: str | None = None
     #: Runtimes that other examinations use too; they are ended by whoever opened them.
     shared: Sessions | None = None
+    #: Why a contract that lies beside the target could not be used.
+    refused: str | None = None
     _pass: Callable[[], Sweep] | None = field(default=None, repr=False)
     _sweep: Sweep | None = field(default=None, repr=False)
 
