@@ -85,8 +85,9 @@ class View:
     def wrapped(self) -> dict[str, str]:
         """Names that hold a wrapper, to the wrapper (`_orig_mod`); the prefix counts as one."""
         cut, _ = self.prefix
-        inside = {name: unwrapped(name[len(cut) :])[1] for name in self.artifact.tensors}
-        return {name: cut.removesuffix(".") or wrapper for name, wrapper in inside.items() if cut or wrapper}
+        if cut:
+            return dict.fromkeys(self.artifact.tensors, cut.removesuffix("."))
+        return {name: wrapper for name in self.artifact.tensors if (wrapper := unwrapped(name)[1])}
 
     @cached_property
     def bare(self) -> dict[str, str]:

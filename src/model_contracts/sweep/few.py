@@ -24,6 +24,8 @@ from model_contracts.sweep.sides import Decoders
 _FEW = 1024
 MOST_BYTES = 256 * 1024
 _MOST_VALUES = 64 * 1024
+#: Tensors whose numbers are written down at once.
+_AT_ONCE = 4096
 #: Bytes between two tensors that are read although neither holds them.
 _NEAR = 4096
 
@@ -76,17 +78,29 @@ class Group:
             rows = logical_columns(tensors[0]) > 0
             pairings = [pairing for at in places if (pairing := self.members[at][1]) is not None]
             if not pairings:
-                for at, moments in zip(places, moments_of(target, rows), strict=True):
-                    found[at] = Found(moments)
+                _tell(found, places, rows, target)
                 continue
             stored, size = _gathered([pairing.source for pairing in pairings], files)
-            source_values = _decoded(stored, pairings[0].source, engine)
             read += size
-            several = moments_of(target, rows), moments_of(source_values, rows), pairs_of(target, source_values, rows)
-            for at, ours, theirs, pair in zip(places, *several, strict=True):
-                found[at] = Found(ours, ours if ours == theirs else theirs, pair)
+            _tell(found, places, rows, target, _decoded(stored, pairings[0].source, engine))
         self.found = found
         return read
+
+
+def _tell(
+    found: list[Found | None], places: list[int], rows: bool, target: Floats, source: Floats | None = None
+) -> None:
+    """Write down what was found of each tensor, some thousands at a time: of all at once the numbers take memory."""
+    for first in range(0, len(places), _AT_ONCE):
+        some = slice(first, first + _AT_ONCE)
+        every = moments_of(target[some], rows)
+        if source is None:
+            for at, moments in zip(places[some], every, strict=True):
+                found[at] = Found(moments)
+            continue
+        several = every, moments_of(source[some], rows), pairs_of(target[some], source[some], rows)
+        for at, ours, theirs, pair in zip(places[some], *several, strict=True):
+            found[at] = Found(ours, ours if ours == theirs else theirs, pair)
 
 
 def is_few(tensor: Tensor, file: File) -> bool:

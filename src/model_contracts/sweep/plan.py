@@ -150,7 +150,7 @@ class Plan:
     def _pairing(self, tensor: Tensor) -> Pairing | None:
         pairing = self._pairings.get(tensor.name)
         # A tensor of the same name in another shard is not the one that was paired.
-        return pairing if pairing is not None and pairing.target == tensor else None
+        return pairing if pairing is not None and (pairing.target is tensor or pairing.target == tensor) else None
 
     def work(self, tensor: Tensor, pairing: Pairing | None) -> Work | None:
         """The work of one tensor; None where it cannot be read, which is a problem of the pass."""

@@ -35,7 +35,9 @@ def beside(examination: Examination, parameters: Parameters, where: Where) -> Co
     artifact = examination.target
     found, templates = listing(artifact), dict(_templates(artifact))
     documents = dict(_documents(artifact))
-    if found is None and not templates and not documents:
+    if examination.refused is not None:
+        yield _refused(examination.refused)
+    elif found is None and not templates and not documents:
         raise not_owed("nothing lies beside the weights, and there is no chat template")
     if found is not None:
         yield from _files(found, parameters, where)
@@ -52,6 +54,17 @@ def beside(examination: Examination, parameters: Parameters, where: Where) -> Co
             )
     for place, text in templates.items():
         yield from _template(place, text)
+
+
+def _refused(reason: str) -> Comparison:
+    return Comparison(
+        measure="contract_beside",
+        place=Place(file="contracts.yaml"),
+        expected="a contract, whose clauses would come on top",
+        observed=reason[:400],
+        holds=False,
+        note="none of its clauses was held; --contract FILE ends with the same error",
+    )
 
 
 def _files(found: Listing, parameters: Parameters, where: Where) -> Comparisons:
