@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from model_contracts import door, placing
-from model_contracts.definitions.founding_playbook import any_playbook
 from model_contracts.engine.bounded_json import Refused, Unusable, parse
 from model_contracts.playbook import Playbook
+from model_contracts.qualification.reading import any_playbook
 
 Lock = Literal["locked", "changed", "unlocked"]
 NAME = "playbooks.lock"
