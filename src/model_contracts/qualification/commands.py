@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from model_contracts.artifact import Artifact
 from model_contracts.paths import component, model_parts
-from model_contracts.qualification.interface import Chain
+from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.programs import converter_name, converter_of, runtime_of
 
 if TYPE_CHECKING:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, cast
 from model_contracts.formats.opening import open_artifact
 from model_contracts.outcome import Cause, Comparison, Component, Outcome, Verdict
 from model_contracts.qualification import causes, commands, statements
-from model_contracts.qualification.interface import Chain, Step
+from model_contracts.qualification.chains import Chain
+from model_contracts.qualification.interface import Step
 from model_contracts.qualification.programs import converter_name, runtime_name
 from model_contracts.qualification.workshop import Workshop
 
 if TYPE_CHECKING:
-    from model_contracts.qualification.run import QualifyRequest
+    from model_contracts.qualification.request import QualifyRequest
 
 #: Kinds of gates that run a model; what they meet lies in a runtime where the files are what they should be.
 _RUN = ("answers", "tokens_per_second", "seconds_to_first_token", "peak_memory", "same_answers")

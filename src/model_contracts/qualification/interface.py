@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING, Any
 from model_contracts.checks.interface import Where
 from model_contracts.invariant import Gate, Invariant
 from model_contracts.outcome import Comparison, Force, Outcome, Record, Scenario, Uncompared
-from model_contracts.playbook import ContainerFormat
+from model_contracts.qualification.chains import Chain
 
 if TYPE_CHECKING:
     from model_contracts.qualification.matrix import Settled
     from model_contracts.qualification.workshop import Workshop
-
-#: Formats that an artifact went through, the source's first.
-Chain = tuple[ContainerFormat, ...]
 
 
 @dataclass(frozen=True, slots=True)

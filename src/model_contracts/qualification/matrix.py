@@ -23,7 +23,7 @@ from model_contracts.playbook import (
     Tier,
 )
 from model_contracts.qualification import quantisations
-from model_contracts.qualification.interface import Chain
+from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.programs import beside
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,44 +27,18 @@ from model_contracts.outcome import (
     Uncompared,
     Verdict,
 )
-from model_contracts.playbook import OnFailure, Playbook
 from model_contracts.qualification import diagnosis, folders, products, programs, subjects
+from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.gates import GATES
 from model_contracts.qualification.gates.borrowed import borrowed
-from model_contracts.qualification.interface import Chain, Seeing, Step
+from model_contracts.qualification.interface import Seeing, Step
 from model_contracts.qualification.journal import NAME, Journal
-from model_contracts.qualification.locking import Lock
 from model_contracts.qualification.matrix import Settled, settle
 from model_contracts.qualification.plan import Planned, plan
+from model_contracts.qualification.request import QualifyRequest
 from model_contracts.qualification.workshop import Workshop
 
 _BAD = (Verdict.FALSIFIED, Verdict.CRASHED, Verdict.TIMEOUT, Verdict.ERROR)
-
-
-@dataclass(frozen=True, slots=True)
-class QualifyRequest:
-    """What `contracts qualify` is asked."""
-
-    playbook: Playbook
-    #: How the playbook was named, for commands that run a gate again.
-    named: str
-    model_path: Path
-    output: Path
-    system: str | None = None
-    gpu: bool = True
-    workers: int = 1
-    only: tuple[str, ...] = ()
-    skip: tuple[str, ...] = ()
-    failure: OnFailure | None = None
-    resume: bool = False
-    #: Take nothing away: every artifact that was made stays in the workspace.
-    keep: bool = False
-    lock: Lock = "unlocked"
-    #: What of a playbook of the founding system is not evaluated, and why.
-    not_evaluated: tuple[tuple[str, str], ...] = ()
-    command: tuple[str, ...] = ()
-    #: Told of each step before it is evaluated: its number, how many there are, its key.
-    tell: Callable[[int, int, str], None] | None = None
 
 
 def prepared(request: QualifyRequest) -> tuple[Artifact, Settled, Planned]:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from model_contracts.checks.interface import Skip, missing_input, not_owed
 from model_contracts.outcome import Comparison, Place, Record, Scenario
 from model_contracts.playbook import Backend, Modality
+from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.gates.oracles import judged
-from model_contracts.qualification.interface import Chain, GateKind, Seeing, Step
+from model_contracts.qualification.interface import GateKind, Seeing, Step
 from model_contracts.qualification.matrix import Settled
 from model_contracts.qualification.workshop import Workshop
 from model_contracts.runtimes.http.asking import Answered, ServedAnswer, ServedAnswers, serve_exchange

@@ -10,9 +10,10 @@ from model_contracts.engine.run import evaluate, examination_of, outcome_of
 from model_contracts.invariant import Invariant
 from model_contracts.outcome import Comparison, Evidence, Outcome, Scenario
 from model_contracts.playbook import GateChoice
+from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.gates.probes import same_answers, same_framing
 from model_contracts.qualification.gates.products import made
-from model_contracts.qualification.interface import Chain, Seeing, Step
+from model_contracts.qualification.interface import Seeing, Step
 from model_contracts.qualification.matrix import Settled
 from model_contracts.qualification.workshop import Workshop
 from model_contracts.runtimes import runtime

@@ -11,9 +11,10 @@ from model_contracts.checks.interface import NoParameters, Skip
 from model_contracts.outcome import Comparison, Record, Scenario, Uncompared
 from model_contracts.playbook import ContainerFormat
 from model_contracts.qualification import products
+from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.gates.probes import same_answers
 from model_contracts.qualification.gates.products import examined, made, refused
-from model_contracts.qualification.interface import Chain, GateKind, Seeing, Step
+from model_contracts.qualification.interface import GateKind, Seeing, Step
 from model_contracts.qualification.matrix import Settled
 from model_contracts.qualification.workshop import Workshop
 

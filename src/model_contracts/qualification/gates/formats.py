@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from model_contracts.checks.interface import not_owed
 from model_contracts.outcome import Comparison, Place, Record, Scenario
 from model_contracts.playbook import ContainerFormat
+from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.gates.products import made
-from model_contracts.qualification.interface import Chain, GateKind, Seeing, Step
+from model_contracts.qualification.interface import GateKind, Seeing, Step
 from model_contracts.qualification.matrix import Settled
 from model_contracts.qualification.workshop import Workshop
 

@@ -4,34 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from statistics import median, pstdev
 from typing import TYPE_CHECKING
 
 from model_contracts.checks.interface import NoParameters, missing_input
 from model_contracts.outcome import Comparison, Scenario
 from model_contracts.playbook import Measured
-from model_contracts.qualification.interface import Chain, GateKind, Seeing, Step
+from model_contracts.qualification.answered import Timings
+from model_contracts.qualification.chains import Chain
+from model_contracts.qualification.interface import GateKind, Seeing, Step
 from model_contracts.qualification.matrix import Settled
 from model_contracts.qualification.workshop import Workshop
 from model_contracts.system import processes
 
 if TYPE_CHECKING:
     from model_contracts.runtimes.session.session import ChildSession
-
-
-@dataclass(frozen=True, slots=True)
-class Timings:
-    """Repeated answers to one prompt: seconds of each, tokens of each, seconds of one token."""
-
-    seconds: tuple[float, ...]
-    tokens: tuple[int, ...]
-    first: tuple[float, ...]
-
-    @property
-    def rates(self) -> tuple[float, ...]:
-        """Tokens a second, of each run."""
-        return tuple(count / seconds for count, seconds in zip(self.tokens, self.seconds, strict=True))
 
 
 def _every(settled: Settled, parameters: object) -> Iterator[tuple[Scenario, tuple[Chain, ...]]]:

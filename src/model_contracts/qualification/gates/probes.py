@@ -7,7 +7,6 @@ tokens it makes and the tokens it continues with are. Printed text is never comp
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import zip_longest
 from math import inf
 from typing import cast
@@ -20,7 +19,8 @@ from model_contracts.definitions import load_invariant, parameters
 from model_contracts.inference.budgets import Budget
 from model_contracts.inference.measures import compare_rows
 from model_contracts.outcome import Comparison, Place
-from model_contracts.qualification.interface import Chain
+from model_contracts.qualification.answered import Answer
+from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.workshop import Workshop
 from model_contracts.runtimes.interface import Completion, NotInstalled
 
@@ -29,20 +29,6 @@ _LONGEST = 48
 _PLAIN = (None, "F32", "F16", "BF16")
 #: The runtime that says how near two tokens are, where a program gives no logits.
 _REFERENCE = "transformers"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one artifact makes of one probe."""
-
-    #: Token ids of the prompt; None where the runtime does not say them, but their number.
-    prompt: tuple[int, ...] | None
-    prompt_tokens: int | None
-    #: Natural-log probabilities [positions, vocabulary], where the runtime gives them.
-    rows: np.ndarray[tuple[int, int], np.dtype[np.float32]] | None
-    #: Greedy continuation, where it gives ids.
-    tokens: tuple[int, ...] | None
-    way: str = "prompt"
 
 
 def same_answers(workshop: Workshop, before: Chain, after: Chain) -> Iterator[Comparison]:

@@ -12,7 +12,8 @@ from model_contracts.anatomy.view import View
 from model_contracts.checks.interface import NoParameters
 from model_contracts.definitions import load_families
 from model_contracts.outcome import Comparison, Place, Scenario, Verdict
-from model_contracts.qualification.interface import Chain, GateKind, Seeing, Step
+from model_contracts.qualification.chains import Chain
+from model_contracts.qualification.interface import GateKind, Seeing, Step
 from model_contracts.qualification.matrix import Settled
 from model_contracts.qualification.workshop import Workshop
 

@@ -15,7 +15,8 @@ from model_contracts.paths import component, model_parts
 from model_contracts.playbook import ContainerFormat
 from model_contracts.processes.program import NotStarted, Program
 from model_contracts.qualification import products
-from model_contracts.qualification.interface import Chain, GateKind, Seeing, Step
+from model_contracts.qualification.chains import Chain
+from model_contracts.qualification.interface import GateKind, Seeing, Step
 from model_contracts.qualification.matrix import Settled
 from model_contracts.qualification.programs import converter_of
 from model_contracts.qualification.workshop import Workshop

@@ -14,8 +14,9 @@ from model_contracts.checks.interface import missing_input, not_owed
 from model_contracts.outcome import Comparison, Place, Record, Scenario, Uncompared
 from model_contracts.playbook import ContainerFormat
 from model_contracts.qualification import products
+from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.gates.products import made
-from model_contracts.qualification.interface import Chain, GateKind, Seeing, Step
+from model_contracts.qualification.interface import GateKind, Seeing, Step
 from model_contracts.qualification.matrix import Settled
 from model_contracts.qualification.workshop import Workshop
 from model_contracts.sweep.reads import same_bytes
