@@ -191,6 +191,15 @@ class Sidecar:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """Files that a set should have and that are not there, and the tensors that its index says they hold."""
+
+    files: tuple[str, ...]
+    #: None where no index says what the files hold: any tensor may stand in one of them.
+    tensors: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Module:
     """One part of a sentence-transformers folder: the class that reads it, its folder, its config and weights."""
 
@@ -226,6 +235,8 @@ class Artifact:
     read_sentencepiece: Callable[[], SentencePiece | None] = lambda: None
     #: Tokenizer files that lie there and that nothing here reads (tekken.json), each with its reason.
     unread_tokenizers: Mapping[str, str] = field(default_factory=dict)
+    #: Files of the set that are not there (None: all are).
+    lost: Lost | None = None
     #: Every chat template by its home (a file name) and its own name; the unnamed one is called "default".
     chat_templates: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 

@@ -24,6 +24,8 @@ from support.conversions import to_gguf
 from support.gguf_models import GgufModel
 from support.mutations import copied, stored
 from support.slow_machine import slow_down
+from support.tokenizers import published
+from support.tokenizers import stored as kept
 
 pytest.importorskip("tokenizers")
 pytest.importorskip("jinja2")
@@ -284,3 +286,29 @@ def test_equal_seeds_make_equal_counterexamples(tmp_path: Path) -> None:
     twice = [examined(arguments, SAME, max_examples=2000, seed=11)[0][SAME].counterexample for _ in range(2)]
     assert twice[0] is not None and twice[0].seed == 11
     assert twice[0] == twice[1]
+
+
+PROMPTS = "F-CONTRACT-I1-001"
+SPACES = "the source's Metaspace puts no space there (first), and SentencePiece does"
+
+
+def test_ids_that_part_by_the_space_that_sentencepiece_puts_are_not_proven_and_not_false(tmp_path: Path) -> None:
+    pair = CheckArguments(kept("sentencepiece", tmp_path).path, published("sentencepiece", tmp_path).path)
+    found, run = examined(pair, PROMPTS)
+    prompts = found[PROMPTS]
+    assert (prompts.outcome, prompts.skip_cause, prompts.counterexample) == (Verdict.SKIPPED, "incomplete", None)
+    assert {gap.place.key for gap in prompts.uncompared} == {"code framing"}
+    assert all(SPACES in gap.reason for gap in prompts.uncompared)
+    assert prompts.compared > prompts.uncompared[0].count and run.decision.exit_code == 3
+
+
+def test_ids_of_a_text_that_begins_with_spaces_and_part_otherwise_are_falsified(tmp_path: Path) -> None:
+    def unmerged(model: GgufModel) -> None:
+        at = model[TOKENS].index("\u2581\u2581")
+        model[TOKENS][at] = "\u2581" * 9
+
+    pair = CheckArguments(kept("sentencepiece", tmp_path, unmerged).path, published("sentencepiece", tmp_path).path)
+    prompts = examined(pair, PROMPTS)[0][PROMPTS]
+    assert (prompts.outcome, prompts.counterexample.kind) == (Verdict.FALSIFIED, "prompt_tokens")
+    (broken,) = [comparison for comparison in prompts.comparisons if not comparison.holds]
+    assert (broken.measure, broken.place.key) == ("prompt_tokens", "code framing")

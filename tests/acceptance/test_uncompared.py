@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cases.gates import MOMENTS, VALUES
+from cases.gates import BIJECTION, MOMENTS, VALUES
 from cases.interface import LLAMA, LLAMA_Q8_0, QWEN2, QWEN2_Q4_K_M
 from support.command import Result, check, contracts
 from support.mutations import Stored, copied, json_of, safetensors_of
@@ -89,6 +89,24 @@ def test_a_source_cut_after_a_third_says_how_many_values_were_compared(tmp_path:
             "938,624 of 2,875,648 compared; not compared: the source's bytes are not there (1,937,024: "
             in (result.gate(gate)["reason"])
         )
+
+
+@pytest.mark.parametrize("target", [LLAMA, LLAMA_Q8_0], ids=["folder", "gguf"])
+@pytest.mark.parametrize("indexed", [True, False], ids=["index", "numbers"])
+@pytest.mark.parametrize(("number", "held"), [(1, 7), (2, 17), (3, 6)])
+def test_what_a_missing_shard_of_the_source_could_hold_is_not_proven(
+    number: int, held: int, indexed: bool, target: Path, tmp_path: Path
+) -> None:
+    source = copied(LLAMA, tmp_path)
+    (source / f"model-0000{number}-of-00003.safetensors").unlink()
+    if not indexed:
+        (source / "model.safetensors.index.json").unlink()
+    result = check(tmp_path / "out", target, "--against", source)
+    assert (result.code, result.run["decision"]["decided_by"]) == (1, ["G0-SOURCE-001"])
+    reasons = incomplete(result, BIJECTION)
+    assert len(reasons) == held
+    words = "its index says that this tensor stands there" if indexed else "what it holds is not known"
+    assert all(f"model-0000{number}-of-00003" in reason and words in reason for reason in reasons.values())
 
 
 @pytest.mark.parametrize("share", [0.001, 0.5, 0.999999])

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from cases.gates import SOURCE
+from cases.gates import BIJECTION, FAMILY, SOURCE
 from cases.interface import LLAMA, LLAMA_Q8_0, QWEN2, QWEN2_Q4_K_M, CheckArguments, Make, Variant, broken, seen
-from support.mutations import copied
+from support.mutations import copied, json_of, safetensors_of
 
-WEIGHTS = "model.safetensors"
-SECOND = "model-00002-of-00003.safetensors"
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+FIRST, SECOND = (f"model-0000{number}-of-00003.safetensors" for number in (1, 2))
 
 
 def cut_to(size: int) -> Make:
@@ -30,6 +30,17 @@ def _without_a_shard(folder: Path) -> CheckArguments:
     return CheckArguments(LLAMA_Q8_0, source)
 
 
+def _without_a_shard_and_one_tensor_more(folder: Path) -> CheckArguments:
+    source = _without_a_shard(folder).against
+    target = copied(LLAMA, folder / "target")
+    with safetensors_of(target / FIRST) as tensors:
+        tensors["model.layers.1.mlp.odd.weight"] = tensors["model.layers.0.mlp.up_proj.weight"]
+    with json_of(target / INDEX) as index:
+        index["weight_map"]["model.layers.1.mlp.odd.weight"] = FIRST
+        del index["metadata"]
+    return CheckArguments(target, source)
+
+
 VARIANTS: tuple[Variant, ...] = (
     broken(
         "source-cut-after-a-third",
@@ -46,6 +57,13 @@ VARIANTS: tuple[Variant, ...] = (
         "source-without-a-shard",
         _without_a_shard,
         seen(SOURCE, "shard_present", expected=SECOND, observed="no such file"),
-        seen("F-CONTRACT-I2-001", "tensor_extra"),
+    ),
+    # What the index places in the missing shard is not proven; what it places nowhere the source never had.
+    broken(
+        "source-without-a-shard-and-a-tensor-that-its-index-knows-not",
+        _without_a_shard_and_one_tensor_more,
+        seen(FAMILY, "tensor_known", tensor="model.layers.1.mlp.odd.weight"),
+        seen(SOURCE, "shard_present", expected=SECOND, observed="no such file"),
+        seen(BIJECTION, "tensor_extra", tensor="model.layers.1.mlp.odd.weight"),
     ),
 )

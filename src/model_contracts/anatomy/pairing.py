@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from model_contracts.anatomy.absent import Absent, absent
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
@@ -33,6 +34,9 @@ class Match:
     unknown: str | None = None
     #: Layers of the source of which the target has no tensor at all.
     missing_layers: tuple[int, ...] = ()
+    #: Tensors of either side that what the source lacks could answer, and why that is not known.
+    absent: tuple[Tensor, ...] = ()
+    absence: str | None = None
 
 
 def match(target: View, source: View) -> Match:
@@ -63,7 +67,33 @@ def match(target: View, source: View) -> Match:
             else:
                 explained.append((tensor, reason))
     found = Match(pairings, tuple(missing), tuple(explained), tuple(extra))
+    if (lacked := absent(source)) is not None:
+        found = _without(found, lacked, target, source)
     return found if unknown is None else _in_doubt(found, unknown, target, source)
+
+
+def _without(found: Match, lacked: Absent, target: View, source: View) -> Match:
+    """The same with those tensors apart that files which the source lacks could answer."""
+    held: list[Extra] = []
+    apart: list[Tensor] = []
+    for one in found.extra:
+        key = target.canonical[one.tensor.name] or target.bare[one.tensor.name]
+        if one.explanation is None and (lacked.may_hold(key) or lacked.may_hold(target.bare[one.tensor.name])):
+            apart.append(one.tensor)
+        else:
+            held.append(one)
+    parts = {
+        tensor.name
+        for tensor in found.missing
+        if source.canonical[tensor.name] is None and lacked.may_complete(source.bare[tensor.name])
+    }
+    return replace(
+        found,
+        extra=tuple(held),
+        missing=tuple(tensor for tensor in found.missing if tensor.name not in parts),
+        absent=(*apart, *(tensor for tensor in found.missing if tensor.name in parts)),
+        absence=lacked.reason,
+    )
 
 
 def _unknown(target: View, source: View) -> str | None:
@@ -94,7 +124,8 @@ def _in_doubt(found: Match, unknown: str, target: View, source: View) -> Match:
     ):
         room, owed = (sum(tensor.elements for tensor in side) for side in ((e.tensor for e in extra), found.missing))
         missing = tuple(tensor for tensor in found.missing if tensor.elements > room and not _tied(tensor, source))
-        lone = [one for one in extra if one.tensor.elements > owed]
+        # Of a source that lacks files it is not known how much it could answer.
+        lone = [one for one in extra if one.tensor.elements > owed and found.absence is None]
     else:
         missing, lone = (), []
     kept = {id(one) for one in lone}

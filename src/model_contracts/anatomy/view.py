@@ -91,10 +91,17 @@ class View:
     @cached_property
     def bare(self) -> dict[str, str]:
         """Tensor name to the name without prefix and wrappers, in the order of the artifact."""
-        cut = len(self.prefix[0])
         if self.convention == "gguf":
             return {name: name for name in self.artifact.tensors}
-        return {name: unwrapped(name[cut:])[0] for name in self.artifact.tensors}
+        return {name: self.without_prefix(name) for name in self.artifact.tensors}
+
+    def without_prefix(self, name: str) -> str:
+        """A name of this artifact's convention without the prefix and the wrappers that its tensors bear."""
+        return name if self.convention == "gguf" else unwrapped(name[len(self.prefix[0]) :])[0]
+
+    def find(self, bare: str) -> str | None:
+        """The canonical name of a bare one (None: nothing knows it)."""
+        return self._find(bare)
 
     @cached_property
     def refused(self) -> frozenset[str]:

@@ -137,6 +137,7 @@ def _say(found: Match | None, swept: Sweep) -> None:
     if found is not None:
         lines += [f"{tensor.name} of the source has no counterpart" for tensor in found.missing]
         lines += [f"{extra.tensor.name} has no counterpart" for extra in found.extra if extra.explanation is None]
+        lines += [f"{tensor.name} was not compared: {found.absence}" for tensor in found.absent]
         lines += [f"{tensor.name}: no counterpart by its name, and {found.unknown}" for tensor in found.undecided]
     if lines:
         print("\n" + "\n".join(safe(line) for line in lines))

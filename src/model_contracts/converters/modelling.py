@@ -57,7 +57,8 @@ def model_of(
         architecture=_architecture(view),
         documents=documents,
         numbers=numbers,
-        declared=frozenset((*scaling, *(found for found, value in view.declared.items() if value.enabled))),
+        declared=dict.fromkeys(scaling)
+        | {found: value.place for found, value in view.declared.items() if value.enabled},
         keys={found: (parameter.gguf, parameter.apr) for found, parameter in family.hyperparameters.items()},
         tensors=tuple(planned),
         label=label,

@@ -21,6 +21,7 @@ from model_contracts.formats.shards import (
     compare_splits,
     compare_tensors,
     contained,
+    lost_files,
     read_index,
     shard_files,
 )
@@ -111,6 +112,7 @@ def open_artifact(path: Path) -> Artifact:
         unread_tokenizers=taken.unread_tokenizers,
         chat_templates=taken.chat_templates,
         quantization=taken.quantization,
+        lost=lost_files(index, headers),
         **_carried(containers, taken),
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from model_contracts.artifact import Container
+from model_contracts.artifact import Container, Lost
 from model_contracts.formats.discovery import is_other
 from model_contracts.formats.documents import read_object
 from model_contracts.formats.safetensors import Header
@@ -206,6 +206,23 @@ def _total(index: Index, readable: Mapping[str, Header], ledger: Ledger) -> None
         place=Place(file=index.path.name, key="metadata.total_size"),
         note="expected is the sum over the tensors of all shards; no loader goes by it",
     )
+
+
+def lost_files(index: Index | None, headers: Mapping[str, Header]) -> Lost | None:
+    """Files of a set that were not opened: those that its index names, else those that the numbers of others count."""
+    if index is not None:
+        tensors = frozenset(name for name, shard in index.weight_map.items() if shard not in headers)
+        files = tuple(shard for shard in index.shards if shard not in headers)
+        tensors |= {name for name, _ in index.unnamed}
+        return Lost(files or ("a shard",), tensors) if tensors else None
+    found = [at for name in headers if (at := numbered(name)) is not None]
+    if not found:
+        return None
+    base, _, count = found[0]
+    present = {number for _, number, _ in found}
+    missing = (number for number in range(1, min(count, _MOST) + 1) if number not in present)
+    files = tuple(f"{base}-{number:05d}-of-{count:05d}" for number in missing)
+    return Lost(files, None) if files else None
 
 
 def compare_numbers(names: Iterable[str], ledger: Ledger) -> None:

@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 
 from model_contracts.checks.interface import Comparisons, Examination, Skip, Where, tokenizer_of
+from model_contracts.checks.running.declared_parting import DeclaredParting, declared_parting
 from model_contracts.checks.running.prompt_tokens import compare_prompt_tokens, prompt_ids
 from model_contracts.checks.running.settled import settled_comparisons
 from model_contracts.checks.search import Found, search, stopped_after
@@ -47,10 +48,12 @@ class Comparing:
         #: Whether the time budget ended it: then nothing is concluded from the positions so far.
         self.stopped = False
         self._worst: tuple[Framing, list[int], Floats] | None = None
+        self._parting = DeclaredParting(None)
 
     def compare(self, examination: Examination, trial: Trial) -> Comparisons:
         """Draw prompts and compare their ids; then run them until settled, and shrink the worst where broken."""
         artifact = examination.source_view.artifact
+        self._parting = declared_parting(examination)
         examples = trial.max_examples or self.parameters.examples
         drawn: dict[Framing, list[_Drawn]] = {}
         for framing in FRAMINGS:
@@ -61,6 +64,7 @@ class Comparing:
             found = search(strategy, partial(self._draw, mine), examples, trial.seed, seconds=trial.time_budget)
             if found.counterexample is not None:
                 yield from self._other_ids(framing, found, trial)
+            yield from self._parting.uncompared(framing)
             if found.stopped is not None:  # other prompts would be run, and another would be the worst
                 self.stopped = True
                 yield found.stopped.model_copy(update={"place": Place(key=f"{framing} framing")})
@@ -70,10 +74,10 @@ class Comparing:
             trial.counterexample = self._shrunk(trial)
 
     def _draw(self, drawn: list[_Drawn], prompt: Prompt) -> bool:
-        """Keep a prompt to be run; False where its ids differ."""
+        """Keep a prompt to be run; False where its ids differ, and nothing that is declared says why."""
         ids = prompt_ids(self.source, prompt)
         if ids != prompt_ids(self.target, prompt):
-            return False
+            return self._parting.explains(prompt, self.source, self.target)
         if len(ids) >= 2 and all(ids != one.ids for one in drawn):
             drawn.append(_Drawn(prompt, ids))
         return True
@@ -106,9 +110,11 @@ class Comparing:
                     continue
                 one, most = mine[nth], self.longest if nth >= _OWED else self.parameters.edges[0]
                 if nth == 0 and (self.prompts == 0 or self.buckets.far_is_open()):
-                    one, most = self._long(mine), self.longest
-                    if one.ids != prompt_ids(self.target, one.prompt):
-                        yield from self._other_ids(framing, Found(1, one.prompt), trial)
+                    long, most = self._long(mine), self.longest
+                    if long.ids == prompt_ids(self.target, long.prompt):
+                        one = long
+                    elif not self._parting.explains(long.prompt, self.source, self.target):
+                        yield from self._other_ids(framing, Found(1, long.prompt), trial)
                 self._taken(framing, one.ids[:most], trial)
 
     def _long(self, drawn: Sequence[_Drawn]) -> _Drawn:

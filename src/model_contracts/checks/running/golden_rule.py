@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal, cast
 
 from pydantic import Field
 
 from model_contracts.checks.interface import Comparisons, Examination, Kind, Skip, Where, not_owed, tokenizers_of
 from model_contracts.checks.running.bisect import Departure, compare_modules, first_difference, label_of
+from model_contracts.checks.running.declared_parting import declared_parting
 from model_contracts.checks.running.distributions import Comparing
 from model_contracts.checks.running.prompt_tokens import Words, compare_prompt_tokens, prompt_ids
 from model_contracts.checks.running.prompts_again import run_again
@@ -43,8 +45,11 @@ def same_prompt_tokens(
     sessions = examination.sessions
     source, target = Words(sessions, examination.source_view.artifact), Words(sessions, examination.target)
 
+    parting = declared_parting(examination)
+
     def same(prompt: Prompt) -> bool:
-        return prompt_ids(source, prompt) == prompt_ids(target, prompt)
+        alike = prompt_ids(source, prompt) == prompt_ids(target, prompt)
+        return alike or parting.explains(prompt, source, target)
 
     for framing in FRAMINGS:
         if framing == "chat" and examination.source_view.artifact.chat_template is None:
@@ -54,8 +59,9 @@ def same_prompt_tokens(
         found = search(strategy, same, examples, trial.seed, seconds=trial.time_budget)
         if found.stopped is not None:
             yield found.stopped.model_copy(update={"place": Place(key=f"{framing} framing")})
-        if found.tried:
-            yield compare_prompt_tokens(framing, found, source, target, trial)
+        if (tried := found.tried - parting.left_out[framing]) > 0:
+            yield compare_prompt_tokens(framing, replace(found, tried=tried), source, target, trial)
+        yield from parting.uncompared(framing)
 
 
 def same_distributions(

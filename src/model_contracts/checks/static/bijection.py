@@ -27,6 +27,8 @@ def bijection(examination: Examination, parameters: NoParameters, where: Where) 
         yield Draft(True, partial(_dropped, tensor, reason))
     for extra in match.extra:
         yield Draft(extra.explanation is not None, partial(_extra, extra))
+    for tensor in match.absent:
+        yield gap(tensor, match.absence or "the source is not whole")
     for tensor in match.undecided:
         yield gap(tensor, match.unknown or "no name answers to it")
 
