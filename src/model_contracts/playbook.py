@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
+from model_contracts.containers import Format
 from model_contracts.invariant import Definition, Name
 from model_contracts.outcome import Force, Record
 
-ContainerFormat = Literal["safetensors", "gguf", "apr"]
 Modality = Literal["run", "chat", "serve"]
 Backend = Literal["cpu", "gpu"]
 TierName = Literal["smoke", "mvp", "full"]
@@ -76,7 +76,7 @@ class Matrix(Definition):
 
     title: str
     description: str = ""
-    formats: tuple[ContainerFormat, ...] | None = None
+    formats: tuple[Format, ...] | None = None
     quantisations: tuple[str, ...] | None = Field(None, description="Recipes that the source is also converted to.")
     modalities: tuple[Modality, ...] | None = None
     backends: tuple[Backend, ...] | None = None
@@ -127,7 +127,7 @@ class System(Definition):
 
     title: str
     converter: str = Field("builtin", description="`builtin`, a shipped command converter, or a YAML file.")
-    runtimes: dict[ContainerFormat, str] = Field(min_length=1, description="A runtime's name for each format.")
+    runtimes: dict[Format, str] = Field(min_length=1, description="A runtime's name for each format.")
     inspects: tuple[str, ...] = Field(
         (), description="Arguments with which the converter's program looks at `{folder}`; none: it is not asked to."
     )

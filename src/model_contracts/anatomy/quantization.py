@@ -114,7 +114,7 @@ def _setting(setting: Setting, mapping: Mapping[str, Any]) -> Value:
 
 def _blocks(artifact: Artifact) -> Iterator[tuple[str, Place, Mapping[str, Any]]]:
     config, sidecars = artifact.config or {}, artifact.sidecars
-    if artifact.format != "safetensors":
+    if not artifact.form.beside:
         return
     file = sidecars["config"].path.name if "config" in sidecars else "config.json"
     mlx = config.get("quantization")

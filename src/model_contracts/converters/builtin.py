@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from model_contracts.anatomy.view import View
-from model_contracts.artifact import Artifact, Format
+from model_contracts.artifact import Artifact
+from model_contracts.containers import FORMS, Format
 from model_contracts.converters.gather import documents_of, with_tokenizer
 from model_contracts.converters.interface import (
     ConversionRefused,
@@ -68,7 +69,7 @@ def convert(
     for name, count in overflowed.items():
         notes.append(f"{name}: {count:,} values beyond 65504 were written as infinity, as was allowed")
     files = [weights]
-    if format == "safetensors":
+    if FORMS[format].beside:
         files += _documents(place, weights.name, documents, template_in_config(documents))
     held = Counter(tensor.dtype for tensor in model.tensors if not tensor.placeholder)
     taken = _taken(source, artifact)

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from model_contracts.artifact import Artifact, Format, Tensor
+from model_contracts.artifact import Artifact, Tensor
+from model_contracts.containers import Format
 from model_contracts.dtypes import DTYPES
 from model_contracts.outcome import Place
 from model_contracts.sweep.interface import RowPermutation

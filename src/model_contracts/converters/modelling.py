@@ -11,7 +11,8 @@ from typing import Any
 from model_contracts.anatomy.claims import claims
 from model_contracts.anatomy.names import huggingface_name, layer_count, template
 from model_contracts.anatomy.view import View
-from model_contracts.artifact import Format, Tensor
+from model_contracts.artifact import Tensor
+from model_contracts.containers import FORMS, Format
 from model_contracts.converters import rope
 from model_contracts.converters.carried import PREFIX
 from model_contracts.converters.interface import ConversionRefused, Documents, Model, Planned
@@ -100,7 +101,7 @@ def _architecture(view: View) -> str:
 
 
 def _metadata(view: View) -> dict[str, Any]:
-    if view.artifact.format == "safetensors":
+    if view.artifact.form.beside:
         return dict(view.artifact.metadata)
     found = view.artifact.metadata.get("source_metadata")
     return dict(found) if isinstance(found, dict) else {}
@@ -127,8 +128,8 @@ def _planned(view: View, documents: Documents, format: Format, types: Types, tie
             source=tensor,
             order=_order(view, canonical, tensor, format),
         )
-        planned.append(_with_rows(found) if format == "apr" else found)
-    if format != "gguf" and types.label is None:
+        planned.append(_with_rows(found) if FORMS[format].padded_rows else found)
+    if FORMS[format].vectors is None and types.label is None:
         planned = _restored(planned, documents)
     if format == "apr" and tied:
         embedding = next(tensor for tensor in planned if tensor.canonical == _EMBEDDING)
@@ -220,7 +221,7 @@ def _dtype(documents: Documents, planned: list[Planned], format: Format) -> None
     """config.json says the type that the weights have; the published word stays where it is right."""
     common = _WORDS.get(_common(planned) or "")
     keys = [key for key in ("dtype", "torch_dtype") if documents.config.get(key) is not None]
-    if format != "safetensors" or common is None:
+    if not FORMS[format].beside or common is None:
         return
     for key in keys or ["torch_dtype"]:
         if documents.config.get(key) != common:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from model_contracts.playbook import ContainerFormat
+from model_contracts.containers import Format
 
 #: Formats that an artifact went through, the source's first.
-Chain = tuple[ContainerFormat, ...]
+Chain = tuple[Format, ...]

@@ -65,7 +65,7 @@ def session(
 def beside_source(examination: Examination, parameters: TextParameters) -> TextSession:
     """The target's encoder; what an .apr does not say of it is taken to be as in the source."""
     source = tokenizer_of(examination.source_view.artifact)
-    pre = name_of(source) if examination.target.format == "apr" else None
+    pre = name_of(source) if examination.target.form.bare_tokenizer else None
     return session(examination, examination.target, parameters, pre=pre)
 
 
@@ -112,7 +112,7 @@ def same_ids(examination: Examination, parameters: TextParameters) -> Judge:
     engines = "; ".join([f"{source.about['origin']} against {target.about['origin']}", *target.about["assumed"]])
 
     left_out = _left_out(examination)
-    unnamed = examination.target.format == "apr" and name_of(tokenizer_of(examination.source_view.artifact)) is None
+    unnamed = examination.target.form.bare_tokenizer and name_of(tokenizer_of(examination.source_view.artifact)) is None
 
     def judge(texts: Sequence[str]) -> list[Difference | None]:
         theirs, ours = source.encode(texts, add_special=True), target.encode(texts, add_special=True)
@@ -130,7 +130,7 @@ def same_ids(examination: Examination, parameters: TextParameters) -> Judge:
 
 def same_ids_in_llama_cpp(examination: Examination, parameters: TextParameters) -> Judge:
     """The source's ids against llama.cpp's."""
-    if examination.target.format != "gguf":
+    if examination.target.form.runtime != "llamacpp":
         raise not_owed(f"llama.cpp reads GGUF, and the target is {examination.target.kind}")
     source = session(examination, examination.source_view.artifact, parameters)
     theirs = examination.sessions.get(examination.target.path, "llamacpp")
@@ -156,7 +156,7 @@ def parted_as_declared(examination: Examination) -> str | None:
     added token; SentencePiece, and llama.cpp after it, always do.
     """
     source, target = examination.source_view.artifact.tokenizer, examination.target.tokenizer
-    if source is None or target is None or examination.target.format != "gguf" or source.sections is None:
+    if source is None or target is None or examination.target.form.runtime != "llamacpp" or source.sections is None:
         return None
     scheme = option_of(source.sections, "pre_tokenizer", "Metaspace", "prepend_scheme")
     if scheme != "first" or kind_of(target) != "sentencepiece" or target.options.get("add_space_prefix") is False:

@@ -113,7 +113,7 @@ def _fallbacks(claim: Claim, recipe: Recipe, tensors: list[tuple[str | None, Ten
 
 
 def _expected(examination: Examination, recipe: Recipe, canonical: str | None, tensor: Tensor) -> tuple[str, ...]:
-    if examination.target.format == "safetensors" and len(tensor.shape) < 2:
+    if examination.target.form.free_vectors and len(tensor.shape) < 2:
         # A checkpoint may keep its vectors in float32, or in the type of its matrices.
         return tuple(dict.fromkeys((*recipe.types, "F32")))
     return expected_types(recipe, examination.recipes, canonical, tensor)

@@ -34,7 +34,7 @@ def declared_parts(view: View) -> Comparisons:
 
 def _declares(artifact: Artifact) -> bool:
     """Whether any key could be such a declaration: most small files have none, and the table of keys is long."""
-    said = (artifact.config or {}) if artifact.format == "safetensors" else artifact.metadata
+    said = (artifact.config or {}) if artifact.form.beside else artifact.metadata
     return any(
         not isinstance(value, int | float | str | None) or "bias" in key or "nextn" in key
         for key, value in said.items()

@@ -33,7 +33,7 @@ class Pair:
 
     def measured(self, *keys: str) -> bool:
         """Whether the GGUF's architecture was measured (to write one of these keys, where any are given)."""
-        gguf = next((side for side in (self.target, self.source) if side.kind == "gguf"), None)
+        gguf = next((side for side in (self.target, self.source) if side.form.prefixed_keys), None)
         if gguf is None:
             return True
         written = self.target.keys.measured.get(gguf.architecture)
@@ -110,7 +110,7 @@ def _equal(name: str, ours: Said, theirs: Said, pair: Pair) -> Comparison | Unco
 
 def _lost(name: str, theirs: Said, pair: Pair) -> Iterator[Comparison | Uncompared]:
     line, target = pair.target.table[name], pair.target
-    if name == "vocab_size" and target.kind == "gguf":
+    if name == "vocab_size" and target.form.counts_tokens:
         return  # llama.cpp counts the tokens; G0-INTEGRITY-CONFIG compares their number with the rows
     assumed = target.numbers.get(name, pair.target.keys.defaults.get(name) if target.kind == "config" else None)
     keys = target.spelled(line)
@@ -153,7 +153,7 @@ def _absent(name: str, theirs: Said, pair: Pair, keys: tuple[str, ...], assumed:
 def _invented(name: str, ours: Said, pair: Pair) -> Iterator[Comparison | Uncompared]:
     line, source = pair.source.table[name], pair.source
     assumed = source.numbers.get(name)
-    if name == "vocab_size" and source.kind == "gguf" and source.view.artifact.tokenizer is not None:
+    if name == "vocab_size" and source.form.counts_tokens and source.view.artifact.tokenizer is not None:
         assumed = source.view.artifact.tokenizer.size
     holds = assumed is not None and same(ours.value, assumed, pair.relative)[0]
     if not holds and not ours.enabled and (isinstance(ours.value, str) or _published(name, ours.value, source)):

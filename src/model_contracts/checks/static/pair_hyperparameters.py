@@ -108,7 +108,7 @@ def _scaled_by_tensor(target: View, source: View) -> bool:
     """llama3 and longrope scaling: tensors of a GGUF carry them, and F-CONTRACT-I3-006 looks at those."""
     said = (view.declared.get("rope_scaling_type") for view in (target, source))
     kinds = {str(one.value).lower() for one in said if one is not None}
-    gguf = next((view for view in (target, source) if view.artifact.format == "gguf"), None)
+    gguf = next((view for view in (target, source) if view.artifact.form.rope_tensors), None)
     if gguf is None or target.artifact.format == source.artifact.format:
         return False
     tensors = gguf.artifact.tensors

@@ -30,7 +30,7 @@ def rope_frequencies(examination: Examination, parameters: Parameters, where: Wh
     """Compare tensors of factors with the closed formula of llama3, or with the lists that longrope declares."""
     source, target = examination.source_view, examination.view
     scaling = scaling_of(source.artifact.config)
-    if scaling is None or examination.target.format != "gguf":
+    if scaling is None or not examination.target.form.rope_tensors:
         raise not_owed("the source declares no scaling that tensors carry, or the target keeps its config.json")
     bound = where("relative")
     if kind_of(scaling) == "llama3":

@@ -83,7 +83,7 @@ def _agreement(view: View) -> Iterator[Comparison]:
 def _generation(view: View) -> Iterator[Comparison]:
     """transformers stops where generation_config.json says, and nowhere where it says nothing."""
     artifact = view.artifact
-    if artifact.format != "safetensors" or artifact.generation_config is None:
+    if not artifact.form.beside or artifact.generation_config is None:
         raise not_owed("no generation_config.json lies beside the weights")
     named: dict[int, Place] = {}
     own: list[int] = []

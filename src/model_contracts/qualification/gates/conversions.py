@@ -8,8 +8,8 @@ from dataclasses import replace
 from pydantic import Field
 
 from model_contracts.checks.interface import NoParameters, Skip
+from model_contracts.containers import Format
 from model_contracts.outcome import Comparison, Record, Scenario, Uncompared
-from model_contracts.playbook import ContainerFormat
 from model_contracts.qualification import products
 from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.gates.probes import same_answers
@@ -22,7 +22,7 @@ from model_contracts.qualification.workshop import Workshop
 class OneChain(Record):
     """The formats of a chain of conversions, the first as it was made of the source."""
 
-    chain: tuple[ContainerFormat, ...] = Field(min_length=2)
+    chain: tuple[Format, ...] = Field(min_length=2)
 
 
 def _where(settled: Settled, parameters: OneChain) -> Iterator[tuple[Scenario, tuple[Chain, ...]]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from model_contracts.checks.interface import not_owed
+from model_contracts.containers import Format
 from model_contracts.outcome import Comparison, Place, Record, Scenario
-from model_contracts.playbook import ContainerFormat
 from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.gates.products import made
 from model_contracts.qualification.interface import GateKind, Seeing, Step
@@ -17,7 +17,7 @@ from model_contracts.qualification.workshop import Workshop
 class FormatWritten(Record):
     """Which format."""
 
-    format: ContainerFormat
+    format: Format
 
 
 def _where(settled: Settled, parameters: FormatWritten) -> Iterator[tuple[Scenario, tuple[Chain, ...]]]:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import NoParameters, Skip, missing_input
+from model_contracts.containers import Format
 from model_contracts.converter import CommandConverter
 from model_contracts.formats.opening import open_artifact
 from model_contracts.outcome import Comparison, Place, Record, Scenario, Verdict
 from model_contracts.paths import component, model_parts
-from model_contracts.playbook import ContainerFormat
 from model_contracts.processes.program import NotStarted, Program
 from model_contracts.qualification import products
 from model_contracts.qualification.chains import Chain
@@ -29,7 +29,7 @@ _NAMED = "by name"
 class TokenizerGiven(Record):
     """What the weights are converted to."""
 
-    target: ContainerFormat
+    target: Format
 
 
 def _asked(settled: Settled, parameters: NoParameters) -> Iterator[tuple[Scenario, tuple[Chain, ...]]]:

@@ -11,8 +11,8 @@ from pydantic import Field
 from model_contracts.anatomy.names import huggingface_name
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import missing_input, not_owed
+from model_contracts.containers import Format
 from model_contracts.outcome import Comparison, Place, Record, Scenario, Uncompared
-from model_contracts.playbook import ContainerFormat
 from model_contracts.qualification import products
 from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.gates.products import made
@@ -21,7 +21,7 @@ from model_contracts.qualification.matrix import Settled
 from model_contracts.qualification.workshop import Workshop
 from model_contracts.sweep.reads import same_bytes
 
-Formats = tuple[ContainerFormat, ...]
+Formats = tuple[Format, ...]
 #: Recipes that no quantiser makes.
 _PLAIN = ("F32", "F16", "BF16")
 

@@ -18,7 +18,7 @@ from model_contracts.runtimes.session.served import Emit
 def serve(path: str) -> Served:
     """Load the GGUF at a path. Raises Refused."""
     artifact = open_artifact(Path(path))
-    if artifact.format != "gguf" or not artifact.files:
+    if artifact.form.runtime != "llamacpp" or not artifact.files:
         raise Refused(f"llama.cpp reads GGUF, and {artifact.name} is {artifact.kind}")
     return Served(artifact.files[0])
 

@@ -31,7 +31,7 @@ def serve(path: str, tokenizer: str | None, purpose: str, pre: str | None) -> Se
     carried = artifact.tokenizer
     if carried is None:
         raise Refused(f"{artifact.name} has no tokenizer")
-    if pre is not None and artifact.format == "apr" and carried.pre is None:
+    if pre is not None and artifact.form.bare_tokenizer and carried.pre is None:
         named = replace(carried, pre=pre)
         artifact, carried = replace(artifact, read_tokenizer=lambda: named), named
     return Served(artifact, Reading(encoder(artifact), completed(artifact, carried)[0]))
