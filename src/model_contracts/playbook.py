@@ -31,7 +31,7 @@ class PlaybookModel(Record):
     )
 
 
-class Limits(Record):
+class StepLimits(Record):
     """What one step may take."""
 
     start_seconds: float = Field(300, gt=0, le=604_800, description="A runtime loads a model, a server becomes ready.")
@@ -84,7 +84,7 @@ class Matrix(Definition):
     tokens: int | None = Field(None, ge=1, le=4096, description="The most that an answer is made of.")
     oracles: tuple[OracleChoice, ...] | None = None
     seed: int | None = Field(None, ge=0, le=2**32 - 1)
-    limits: Limits | None = None
+    limits: StepLimits | None = None
     measured: Measured | None = None
     failure: OnFailure | None = None
     gates: tuple[GateChoice, ...] | None = None

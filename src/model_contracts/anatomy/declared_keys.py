@@ -33,7 +33,7 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Side:
+class DeclaredSide:
     """One artifact of a pair, read through the table of keys."""
 
     view: View

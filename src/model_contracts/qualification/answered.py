@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ProbeAnswer:
     """What one artifact makes of one probe."""
 
     #: Token ids of the prompt; None where the runtime does not say them, but their number.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class QualificationStep:
     """One gate in one scenario."""
 
     gate: Gate
@@ -54,6 +54,6 @@ class GateKind:
     """A kind of gate: its parameters, the scenarios it is evaluated in, and the comparisons."""
 
     parameters: type[Record]
-    run: Callable[[Workshop, Step, Any, Seeing], Iterator[Comparison | Uncompared]]
+    run: Callable[[Workshop, QualificationStep, Any, Seeing], Iterator[Comparison | Uncompared]]
     #: Scenarios with the chains of artifacts that each looks at.
     scenarios: Callable[[Settled, Any], Iterator[tuple[Scenario, tuple[Chain, ...]]]]

@@ -12,13 +12,13 @@ from model_contracts.paths import stays_in
 from model_contracts.playbook import (
     Backend,
     GateChoice,
-    Limits,
     Measured,
     Modality,
     OnFailure,
     OracleChoice,
     Playbook,
     PlaybookModel,
+    StepLimits,
     System,
     Tier,
 )
@@ -46,7 +46,7 @@ class Settled:
     tokens: int
     oracles: tuple[OracleChoice, ...]
     seed: int
-    limits: Limits
+    limits: StepLimits
     measured: Measured
     failure: OnFailure
     gates: tuple[GateChoice, ...]

@@ -31,7 +31,7 @@ from model_contracts.qualification import diagnosis, folders, products, programs
 from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.gates import GATES
 from model_contracts.qualification.gates.borrowed import borrowed
-from model_contracts.qualification.interface import Seeing, Step
+from model_contracts.qualification.interface import QualificationStep, Seeing
 from model_contracts.qualification.journal import NAME, Journal
 from model_contracts.qualification.matrix import Settled, settle
 from model_contracts.qualification.plan import Planned, plan
@@ -100,14 +100,14 @@ def _evaluate_all(request: QualifyRequest, planned: Planned, workshop: Workshop,
     return {}
 
 
-def _last_seen(steps: tuple[Step, ...], at: int) -> Iterator[Chain]:
+def _last_seen(steps: tuple[QualificationStep, ...], at: int) -> Iterator[Chain]:
     """Chains that no later step looks at, nor anything that is made of them."""
     later = {chain[:end] for step in steps[at + 1 :] for chain in step.chains for end in range(1, len(chain) + 1)}
     for chain in steps[at].chains:
         yield from (chain[:end] for end in range(len(chain), 1, -1) if chain[:end] not in later)
 
 
-def _evaluate(step: Step, workshop: Workshop, request: QualifyRequest) -> Outcome:
+def _evaluate(step: QualificationStep, workshop: Workshop, request: QualifyRequest) -> Outcome:
     clock, tally, seeing = time.perf_counter(), Tally(), Seeing(subject=step.chains[0] if step.chains else None)
 
     def comparisons() -> Iterator[Comparison | Uncompared]:
@@ -158,7 +158,7 @@ def _named(workshop: Workshop, chain: Chain, against: Subject | None) -> Subject
     return named(product.artifact, examination, against)
 
 
-def _records(workshop: Workshop, step: Step) -> Iterator[ArtifactRecord]:
+def _records(workshop: Workshop, step: QualificationStep) -> Iterator[ArtifactRecord]:
     """The source and each format as it was made of it: what a reader looks for. Chains are named in the outcomes."""
     for chain in step.chains:
         product = workshop.known(chain) if len(chain) < 3 else None

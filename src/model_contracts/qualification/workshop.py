@@ -32,7 +32,7 @@ from model_contracts.runtimes.interface import Limits, WholeRows
 from model_contracts.system.processes import free_memory
 
 if TYPE_CHECKING:
-    from model_contracts.qualification.answered import Answer, Timings
+    from model_contracts.qualification.answered import ProbeAnswer, Timings
     from model_contracts.runtimes.session.session import ChildSession
 
 
@@ -105,7 +105,7 @@ class Workshop:
     workers: int = 1
     sessions: Benches = field(init=False)
     #: What each artifact made of the probes, by its content; and its timings: asked once.
-    answered: dict[tuple[str, ...], dict[str, Answer]] = field(default_factory=dict)
+    answered: dict[tuple[str, ...], dict[str, ProbeAnswer]] = field(default_factory=dict)
     timings: dict[Chain, Timings] = field(default_factory=dict)
     #: Keys of causes that were seen on an artifact that nothing is wrong with.
     blamed: set[str] = field(default_factory=set)

@@ -29,7 +29,7 @@ _NEAR = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FewSeen:
     """What the pass saw of one tensor: its moments and, of a pair, the source's and the measures of both."""
 
     moments: Moments
@@ -45,7 +45,7 @@ class Group:
     start: int = 0
     stop: int = 0
     values: int = 0
-    found: list[Found | None] = field(default_factory=list)
+    found: list[FewSeen | None] = field(default_factory=list)
 
     def takes(self, tensor: Tensor) -> bool:
         """Whether a tensor that follows in the file is near enough, and the group not yet full."""
@@ -63,7 +63,7 @@ class Group:
 
     def conclude(self, raw: Bytes, files: Files, engine: Decoders) -> int:
         """Reduce every member; `raw` are the bytes from `start`. Gives the bytes read of sources; raises ReadFailed."""
-        found: list[Found | None] = [None] * len(self.members)
+        found: list[FewSeen | None] = [None] * len(self.members)
         alike: dict[object, list[int]] = {}
         for at, (tensor, pairing) in enumerate(self.members):
             source = (pairing.source.dtype, pairing.source.file) if pairing is not None else None
@@ -77,14 +77,14 @@ class Group:
             pairings = [pairing for at in places if (pairing := self.members[at][1]) is not None]
             if not pairings:
                 for at, moments in zip(places, moments_of(target, rows), strict=True):
-                    found[at] = Found(moments)
+                    found[at] = FewSeen(moments)
                 continue
             stored, size = _gathered([pairing.source for pairing in pairings], files)
             source_values = _decoded(stored, pairings[0].source, engine)
             read += size
             several = moments_of(target, rows), moments_of(source_values, rows), pairs_of(target, source_values, rows)
             for at, ours, theirs, pair in zip(places, *several, strict=True):
-                found[at] = Found(ours, ours if ours == theirs else theirs, pair)
+                found[at] = FewSeen(ours, ours if ours == theirs else theirs, pair)
         self.found = found
         return read
 

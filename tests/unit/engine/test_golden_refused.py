@@ -120,9 +120,9 @@ def test_without_a_golden_file_nothing_is_compared() -> None:
 
     from model_contracts.checks.running.golden_agreement import golden_answers
     from model_contracts.checks.trial import Trial
-    from model_contracts.inference.budgets import Budgets
+    from model_contracts.inference.budgets import DistributionBudgets
 
-    budgets = Budgets.model_validate(
+    budgets = DistributionBudgets.model_validate(
         {"lossless": {"divergence": 1e-4, "divergence_99": 1e-3, "top1": 0.995}, "budgets": {}}
     )
     with pytest.raises(Skip, match="--golden"):

@@ -35,7 +35,7 @@ class TextParameters(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class TextDifference:
     """What was owed of one text and what came."""
 
     expected: JsonValue
@@ -44,7 +44,7 @@ class Difference:
 
 
 #: Of each text, how it fails (None: it holds).
-Judge = Callable[[Sequence[str]], list[Difference | None]]
+Judge = Callable[[Sequence[str]], list[TextDifference | None]]
 
 
 def code_points(text: str, most: int = 12) -> str:
@@ -75,11 +75,11 @@ def round_trip(examination: Examination, parameters: TextParameters) -> Judge:
     if encoder.about["lossy"] is not None:
         raise not_owed(str(encoder.about["lossy"]))
 
-    def judge(texts: Sequence[str]) -> list[Difference | None]:
+    def judge(texts: Sequence[str]) -> list[TextDifference | None]:
         return [
             None
             if trip.expected is None or trip.decoded == trip.expected
-            else Difference(
+            else TextDifference(
                 jsonable(trip.expected),
                 jsonable(trip.decoded),
                 f"ids {list(trip.ids[:16])} decode to {code_points(trip.decoded)}",
@@ -96,10 +96,10 @@ def in_range(examination: Examination, parameters: TextParameters) -> Judge:
     embedding = examination.view.by_canonical.get("token_embd.weight")
     rows = embedding.shape[0] if embedding is not None and embedding.shape else tokenizer_of(examination.target).size
 
-    def judge(texts: Sequence[str]) -> list[Difference | None]:
+    def judge(texts: Sequence[str]) -> list[TextDifference | None]:
         outside = [[at for at in ids if not 0 <= at < rows] for ids in encoder.encode(texts, add_special=True)]
         return [
-            Difference(f"below {rows:,}", ids[0], f"{rows:,} rows of embedding") if ids else None for ids in outside
+            TextDifference(f"below {rows:,}", ids[0], f"{rows:,} rows of embedding") if ids else None for ids in outside
         ]
 
     return judge
@@ -114,7 +114,7 @@ def same_ids(examination: Examination, parameters: TextParameters) -> Judge:
     left_out = _left_out(examination)
     unnamed = examination.target.form.bare_tokenizer and name_of(tokenizer_of(examination.source_view.artifact)) is None
 
-    def judge(texts: Sequence[str]) -> list[Difference | None]:
+    def judge(texts: Sequence[str]) -> list[TextDifference | None]:
         theirs, ours = source.encode(texts, add_special=True), target.encode(texts, add_special=True)
         found = [
             None if left_out(text) else _parted(a, b, engines) for text, a, b in zip(texts, theirs, ours, strict=True)
@@ -137,7 +137,7 @@ def same_ids_in_llama_cpp(examination: Examination, parameters: TextParameters) 
     engines = f"{source.about['origin']} against llama.cpp"
     left_out = _left_out(examination)
 
-    def judge(texts: Sequence[str]) -> list[Difference | None]:
+    def judge(texts: Sequence[str]) -> list[TextDifference | None]:
         # llama.cpp normalises nothing: what the source's normaliser leaves of a text is the same for both.
         plain = source.normalise(texts)
         pairs = zip(source.encode(plain, add_special=True), plain, strict=True)
@@ -174,13 +174,13 @@ def _left_out(examination: Examination) -> Callable[[str], bool]:
     return lambda text: text[:1] in (" ", "\u2581") or any(content in text for content in contents)
 
 
-def _parted(expected: list[int], observed: list[int], engines: str) -> Difference | None:
+def _parted(expected: list[int], observed: list[int], engines: str) -> TextDifference | None:
     if expected == observed:
         return None
     at = next((at for at, (a, b) in enumerate(zip(expected, observed, strict=False)) if a != b), None)
     at = min(len(expected), len(observed)) if at is None else at
     start = max(0, at - 8)
-    return Difference(
+    return TextDifference(
         list[JsonValue](expected[start : start + 24]),
         list[JsonValue](observed[start : start + 24]),
         f"ids part at position {at} of {len(expected)} and {len(observed)}, {engines}",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from model_contracts.anatomy.declared_keys import Plain, Said, Side
+from model_contracts.anatomy.declared_keys import DeclaredSide, Plain, Said
 from model_contracts.converters.carried import carried
 from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
 
@@ -16,8 +16,8 @@ from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
 class Pair:
     """Both sides, and how near two numbers are the same."""
 
-    target: Side
-    source: Side
+    target: DeclaredSide
+    source: DeclaredSide
     relative: float
     bound_from: str
 
@@ -78,7 +78,7 @@ def _explicitly(name: str, ours: Said | None, theirs: Said | None, pair: Pair) -
     )
 
 
-def _made(name: str, side: Side) -> Said | None:
+def _made(name: str, side: DeclaredSide) -> Said | None:
     """A value that a side's other values give (a rotary width of a rotary share), where it declares one of them."""
     line = side.table[name]
     parts = (*(line.default.product or ()), *(line.default.total or ())) if line.default else ()
@@ -232,11 +232,13 @@ def compare_rest(pair: Pair) -> Iterator[Comparison | Uncompared]:
         )
 
 
-def _or_assumed(key: str, value: Plain | None, side: Side) -> Plain | None:
+def _or_assumed(key: str, value: Plain | None, side: DeclaredSide) -> Plain | None:
     return side.keys.defaults.get(key) if value is None and side.kind == "config" else value
 
 
-def _without_counterpart(side: Side, other: Side, values: dict[str, Plain | None]) -> Iterator[Comparison | Uncompared]:
+def _without_counterpart(
+    side: DeclaredSide, other: DeclaredSide, values: dict[str, Plain | None]
+) -> Iterator[Comparison | Uncompared]:
     for key, value in values.items():
         # The parts of a sentence model are compared with modules.json.
         of_parts = any(fnmatchcase(key, pattern) for pattern in ("*.pooling_type", "*.dense_*_feat_*"))
@@ -296,18 +298,18 @@ def _finite(value: float) -> float:
         return 1e300 if value > 0 else -1e300
 
 
-def _carried_config(side: Side) -> dict[str, Any]:
+def _carried_config(side: DeclaredSide) -> dict[str, Any]:
     config = carried(side.view.artifact.metadata, "config")
     if config is None:
         config = side.view.artifact.metadata.get("hf_config")
     return config if isinstance(config, dict) else {}
 
 
-def _carries(side: Side) -> bool:
+def _carries(side: DeclaredSide) -> bool:
     return side.kind != "config" and bool(_carried_config(side))
 
 
-def _published(key: str | None, value: Plain, side: Side) -> bool:
+def _published(key: str | None, value: Plain, side: DeclaredSide) -> bool:
     """Whether a value stands under its key in the config.json that a container of ours carries along."""
     config: Any = _carried_config(side) if side.kind != "config" else {}
     for part in (key or "").split("."):

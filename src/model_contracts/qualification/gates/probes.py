@@ -16,10 +16,10 @@ import numpy as np
 from model_contracts.checks.interface import missing_input, not_owed
 from model_contracts.checks.running.golden_rule import DistributionParameters
 from model_contracts.definitions import load_invariant, parameters
-from model_contracts.inference.budgets import Budget
+from model_contracts.inference.budgets import DistributionBudget
 from model_contracts.inference.measures import compare_rows
 from model_contracts.outcome import Comparison, Place
-from model_contracts.qualification.answered import Answer
+from model_contracts.qualification.answered import ProbeAnswer
 from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.workshop import Workshop
 from model_contracts.runtimes.interface import Completion, NotInstalled
@@ -62,7 +62,7 @@ def same_framing(workshop: Workshop, before: Chain, after: Chain) -> Iterator[Co
             yield _framing(Place(key=probe), ours, theirs)
 
 
-def _pairs(workshop: Workshop, before: Chain, after: Chain) -> Iterator[tuple[str, Answer, Answer]]:
+def _pairs(workshop: Workshop, before: Chain, after: Chain) -> Iterator[tuple[str, ProbeAnswer, ProbeAnswer]]:
     for chain in (before, after):
         workshop.available(chain)
     # The one before is still open where its own gates came last, and the one after is asked by the gates that follow:
@@ -72,7 +72,7 @@ def _pairs(workshop: Workshop, before: Chain, after: Chain) -> Iterator[tuple[st
     yield from ((probe, ours[probe], theirs[probe]) for probe in theirs if probe in ours)
 
 
-def answers(workshop: Workshop, chain: Chain) -> dict[str, Answer]:
+def answers(workshop: Workshop, chain: Chain) -> dict[str, ProbeAnswer]:
     """What an artifact makes of every probe; asked once."""
     content = (*workshop.content(chain), workshop.runtime(chain))
     if content not in workshop.answered:
@@ -82,7 +82,7 @@ def answers(workshop: Workshop, chain: Chain) -> dict[str, Answer]:
     return workshop.answered[content]
 
 
-def _evaluated(workshop: Workshop, chain: Chain) -> Iterator[tuple[str, Answer]]:
+def _evaluated(workshop: Workshop, chain: Chain) -> Iterator[tuple[str, ProbeAnswer]]:
     """Probes of a runtime that gives logits: a prompt as it is, and one as its chat template renders it."""
     session, prompt = workshop.session(chain), " ".join(workshop.settled.prompts)
     probes = {"plain prompt": session.tokens(prompt, add_special=True)}
@@ -91,19 +91,21 @@ def _evaluated(workshop: Workshop, chain: Chain) -> Iterator[tuple[str, Answer]]
     for name, ids in probes.items():
         kept = ids[:_LONGEST]
         rows = np.concatenate(list(session.rows(kept)))
-        yield name, Answer(tuple(ids), len(ids), rows, None)
+        yield name, ProbeAnswer(tuple(ids), len(ids), rows, None)
 
 
-def _completed(workshop: Workshop, chain: Chain) -> Iterator[tuple[str, Answer]]:
+def _completed(workshop: Workshop, chain: Chain) -> Iterator[tuple[str, ProbeAnswer]]:
     """Probes of a program that is given text: every way it can be asked, each prompt of the playbook."""
     session = workshop.session(chain)
     for way in session.ways:
         for prompt in workshop.settled.prompts:
             told: Completion = session.complete(prompt, workshop.settled.tokens, way=way)
-            yield f"{way}: {prompt}", Answer(told.prompt, told.prompt_tokens, None, told.tokens, way)
+            yield f"{way}: {prompt}", ProbeAnswer(told.prompt, told.prompt_tokens, None, told.tokens, way)
 
 
-def _one(workshop: Workshop, before: Chain, place: Place, ours: Answer, theirs: Answer) -> Iterator[Comparison]:
+def _one(
+    workshop: Workshop, before: Chain, place: Place, ours: ProbeAnswer, theirs: ProbeAnswer
+) -> Iterator[Comparison]:
     if ours.rows is not None and theirs.rows is not None:
         yield from _distributions(workshop, place, ours.rows, theirs.rows)
     elif ours.tokens is not None and theirs.tokens is not None:
@@ -112,7 +114,7 @@ def _one(workshop: Workshop, before: Chain, place: Place, ours: Answer, theirs: 
         yield _continued(workshop, before, place, ours, theirs)
 
 
-def _continued(workshop: Workshop, before: Chain, place: Place, ours: Answer, theirs: Answer) -> Comparison:
+def _continued(workshop: Workshop, before: Chain, place: Place, ours: ProbeAnswer, theirs: ProbeAnswer) -> Comparison:
     """Equal tokens, or two that part where the artifact before hardly prefers either; behind that nothing is compared.
 
     Raises Skip where they part and nothing here says how near the two are.
@@ -152,7 +154,7 @@ def _after(workshop: Workshop, before: Chain, ids: list[int]) -> np.ndarray[tupl
     return row
 
 
-def _framing(place: Place, ours: Answer, theirs: Answer) -> Comparison:
+def _framing(place: Place, ours: ProbeAnswer, theirs: ProbeAnswer) -> Comparison:
     """Whether both made the same tokens of the prompt: ids where both say them, else how many."""
     note = "framing: the prompts differ, so that answers to them say nothing of the weights"
     if ours.prompt is not None and theirs.prompt is not None:
@@ -209,7 +211,7 @@ def _distributions(
         )
 
 
-def _budget(dtype: str | None) -> tuple[Budget, str]:
+def _budget(dtype: str | None) -> tuple[DistributionBudget, str]:
     invariant = load_invariant("golden-rule")
     values = {**invariant.parameters, **invariant.gates[0].parameters}
     known = {key: value for key, value in values.items() if key in DistributionParameters.model_fields}
