@@ -2,7 +2,7 @@
 
 The house, from the ground up; imports run downward only (import-linter holds it):
 
-* the nouns: `artifact`, `outcome`, `invariant`, `contract`, `family`, `keys`, `tokenization`, `scheme`, `playbook`, …
+* the nouns: `artifact`, `outcome`, `invariant`, `contract`, `family`, `containers`, `keys`, `scheme`, `playbook`, …
   Typed, frozen, no I/O; `decision` is the one pure function from outcomes to the exit code.
 * `resources`, `log`, `paths`, `terminal`: shipped data, the log, the one module that builds every path, safe text.
 * `system`: what one system has and another lacks: cores, files by position, processes; asked nowhere else.
