@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from model_contracts.anatomy.part_shapes import allowed, meets, solved
-from model_contracts.anatomy.quantization import Entry, Quantisation, settings_of
+from model_contracts.anatomy.quantization import ModuleSettings, Quantisation, settings_of
 from model_contracts.artifact import Packed, Tensor
 from model_contracts.scheme import Scheme, StorageLayout, Value, WeightPart
 from model_contracts.sweep.reads import Files, small_bytes
@@ -29,7 +29,7 @@ class PackedWeight:
     scheme: Scheme
     layout: StorageLayout
     block: Quantisation | None
-    entry: Entry | None
+    entry: ModuleSettings | None
     settings: Mapping[str, Value]
     parts: dict[str, Tensor]
     #: Settings that the weight's own state gives (`quant_state` of bitsandbytes).
@@ -102,7 +102,7 @@ class Reading:
     scheme: Scheme
     layout: StorageLayout
     block: Quantisation | None
-    entry: Entry | None
+    entry: ModuleSettings | None
     settings: Mapping[str, Value]
     certain: bool
     shapes: dict[tuple[str, tuple[int, ...]], tuple[int, ...] | None] = field(default_factory=dict)

@@ -37,7 +37,7 @@ class Storage:
 
 def storage(artifact: Artifact) -> Storage:
     """The weights of an artifact; nothing is looked into where no key and no element type hints at packed ones."""
-    if artifact.format != "safetensors" or not _hints(artifact):
+    if not artifact.form.packs or not _hints(artifact):
         return Storage(artifact)
     from model_contracts.definitions import load_schemes
 

@@ -31,7 +31,7 @@ _NEAR = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FewSeen:
     """What the pass saw of one tensor: its moments and, of a pair, the source's and the measures of both."""
 
     moments: Moments
@@ -47,7 +47,7 @@ class Group:
     start: int = 0
     stop: int = 0
     values: int = 0
-    found: list[Found | None] = field(default_factory=list)
+    found: list[FewSeen | None] = field(default_factory=list)
 
     def takes(self, tensor: Tensor) -> bool:
         """Whether a tensor that follows in the file is near enough, and the group not yet full."""
@@ -65,7 +65,7 @@ class Group:
 
     def conclude(self, raw: Bytes, files: Files, engine: Decoders) -> int:
         """Reduce every member; `raw` are the bytes from `start`. Gives the bytes read of sources; raises ReadFailed."""
-        found: list[Found | None] = [None] * len(self.members)
+        found: list[FewSeen | None] = [None] * len(self.members)
         alike: dict[object, list[int]] = {}
         for at, (tensor, pairing) in enumerate(self.members):
             source = (pairing.source.dtype, pairing.source.file) if pairing is not None else None
@@ -88,7 +88,7 @@ class Group:
 
 
 def _tell(
-    found: list[Found | None], places: list[int], rows: bool, target: Floats, source: Floats | None = None
+    found: list[FewSeen | None], places: list[int], rows: bool, target: Floats, source: Floats | None = None
 ) -> None:
     """Write down what was found of each tensor, some thousands at a time: of all at once the numbers take memory."""
     for first in range(0, len(places), _AT_ONCE):
@@ -96,11 +96,11 @@ def _tell(
         every = moments_of(target[some], rows)
         if source is None:
             for at, moments in zip(places[some], every, strict=True):
-                found[at] = Found(moments)
+                found[at] = FewSeen(moments)
             continue
         several = every, moments_of(source[some], rows), pairs_of(target[some], source[some], rows)
         for at, ours, theirs, pair in zip(places[some], *several, strict=True):
-            found[at] = Found(ours, ours if ours == theirs else theirs, pair)
+            found[at] = FewSeen(ours, ours if ours == theirs else theirs, pair)
 
 
 def is_few(tensor: Tensor, file: File) -> bool:

@@ -22,7 +22,7 @@ _HIDDEN = re.compile(
 )
 
 
-class Parameters(Record):
+class BesideParameters(Record):
     """Names that are more than data, by what they may do; keys of configurations that ask for code."""
 
     #: Ending of a name (in small letters, with its dot) to what a file of that name is.
@@ -30,7 +30,7 @@ class Parameters(Record):
     keys: tuple[str, ...]
 
 
-def beside(examination: Examination, parameters: Parameters, where: Where) -> Comparisons:
+def beside(examination: Examination, parameters: BesideParameters, where: Where) -> Comparisons:
     """Compare the names in the folder, the keys of its configurations and its chat templates with what is only data."""
     artifact = examination.target
     found, templates = listing(artifact), dict(_templates(artifact))
@@ -67,7 +67,7 @@ def _refused(reason: str) -> Comparison:
     )
 
 
-def _files(found: Listing, parameters: Parameters, where: Where) -> Comparisons:
+def _files(found: Listing, parameters: BesideParameters, where: Where) -> Comparisons:
     bad = [(name, ending) for name in found.names if (ending := _ending(name, parameters)) is not None]
     for name, ending in bad:
         yield Comparison(
@@ -85,7 +85,7 @@ def _files(found: Listing, parameters: Parameters, where: Where) -> Comparisons:
         yield Uncompared(reason=found.left_out)
 
 
-def _ending(name: str, parameters: Parameters) -> str | None:
+def _ending(name: str, parameters: BesideParameters) -> str | None:
     """The longest of the endings that a name has."""
     return max((end for end in parameters.endings if name.lower().endswith(end)), key=len, default=None)
 
@@ -143,4 +143,4 @@ def _seen(found: str, text: str) -> str:
     return f"{shown[:200]}{f' at character {at:,}' if at >= 0 else ', written as escapes'}"
 
 
-BESIDE = static(Parameters, beside)
+BESIDE = static(BesideParameters, beside)
