@@ -38,7 +38,8 @@ bench:  ## Ratios against the tool a user would otherwise run, side by side; the
 	$(VENV)-bench/bin/python -m pip install --quiet --force-reinstall --no-deps . && $(VENV)-bench/bin/python -m pip install --quiet '.[transformers,llamacpp]'
 	$(VENV)-bench/bin/python tests/benchmarks/bench.py
 
-fuzz: $(VENV)/tested  ## Spoil files of every format for SECONDS, and say what was found: executions and findings a reader
+fuzz: $(VENV)/tested  ## Spoil files of every format for SECONDS; tells executions and failures a reader, and keeps what failed
+	$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
 	PYTHONPATH=tests $(BIN)/python -m fuzz $(or $(SECONDS),600)
 
 clean:

@@ -7,21 +7,23 @@ The house, from the ground up; imports run downward only (import-linter holds it
 * `resources`, `log`, `paths`, `terminal`: shipped data, the log, the one module that builds every path, safe text.
 * `system`: what one system has and another lacks: cores, files by position, processes; asked nowhere else.
 * `door`, `placing`, `bounds`: the one way to open a file, the one way to put one in place, what a document may hold.
-* `kernels`: decode and reduce over blocks; one streaming pass gives moments, pair measures and digests.
+* `processes`: one run of somebody else's program, its last lines, and the end of all that it started.
+* `sweep`: one streaming pass gives moments, pair measures and digests; `kernels` inside decode and reduce blocks.
 * `definitions`: YAML to typed objects that know the line they came from.
 * `formats`: a path to an Artifact, through bounded readers for safetensors, GGUF and .apr.
 * `strategies`: Hypothesis generators of inputs.
 * `anatomy`: what an artifact is beyond its container: family, canonical names, hyper-parameters, claims, pairing.
 * `converters`, `runtimes`: what turns an artifact into another, what executes one; ours, or a program told of in YAML.
 * `inference`: token ids and distributions compared: measures, budgets, sequential stopping, oracles.
-* `checks`: one file a kind; an Artifact (or two) to what was compared and what stays uncompared, never a bool.
-* `engine`: plan, run, `properties` (what is generated), evidence. What was compared in part is Skipped, never green.
+* `checks`: an Artifact (or two) to what was compared and what stays uncompared, never a bool. One file a kind:
+  `static` reads bytes, `running` needs a session and mostly generates its inputs.
+* `engine`: plan, run, evidence. What was compared in part is Skipped, never green.
 * `qualification`: a playbook, gate by gate: formats, modalities, conversions; why a gate does not hold.
 * `audit`: evidence, ours or of the founding system, read for lines that prove nothing.
 * `reporters`: evidence to text. `cli`: parses and prints, decides nothing.
 
 To find the code behind a red gate: `contracts explain GATE` names the invariant and the kind of check, which is
-`checks/<kind>.py`, `engine/properties/` or `qualification/gates/`; its bounds are in `invariants/<id>.yaml`, and every
+`checks/static/`, `checks/running/` or `qualification/gates/`; its bounds are in `invariants/<id>.yaml`, and every
 comparison says the line its bound came from.
 """
 

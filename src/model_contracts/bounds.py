@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from math import isnan
 from typing import Any
 
 #: Levels of lists and objects, and magnitude of a number: what is read here is computed with as 64-bit floats.
@@ -28,7 +29,7 @@ def refuse_beyond(value: object) -> None:
                 continue
             if kind is int or kind is float:
                 if not -NUMBER_BOUND <= part <= NUMBER_BOUND:
-                    raise Beyond("a number that a 64-bit float holds", f"a greater one{_at(value, part)}")
+                    raise Beyond("a number that a 64-bit float holds", f"{_called(part)}{_at(value, part)}")
             elif isinstance(part, dict):
                 below.extend(part.values())
             else:
@@ -36,6 +37,12 @@ def refuse_beyond(value: object) -> None:
         if not (level := below):
             return
     raise Beyond(f"at most {DEPTH_BOUND} levels of lists and objects (a bound of this reader)", "one more")
+
+
+def _called(number: int | float) -> str:
+    if isinstance(number, float) and isnan(number):
+        return "NaN"
+    return "a greater one" if number > 0 else "a lesser one"
 
 
 def _at(value: object, wanted: object) -> str:

@@ -86,6 +86,21 @@ def fed(path: str | os.PathLike[str], digest: _Digest) -> None:
         digest.update(piece)
 
 
+def unreadable(path: str | os.PathLike[str]) -> str | None:
+    """Why no regular file is read at a name that lies in its folder; None where one is, or where nothing lies there."""
+    try:
+        os.lstat(path)
+    except (OSError, ValueError):
+        return None
+    try:
+        os.close(descriptor(path))
+    except FileNotFoundError:
+        return "a link to nothing"
+    except OSError as error:
+        return (error.strerror or "the system refused").lower()
+    return None
+
+
 def is_regular(path: str | os.PathLike[str]) -> bool:
     """Whether a regular file is at a path, links followed; False for whatever cannot be looked at."""
     try:

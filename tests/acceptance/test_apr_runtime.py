@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from model_contracts.runtimes import runtime
-from model_contracts.runtimes.asking import serve_exchange
+from model_contracts.runtimes.http.asking import serve_exchange
 from model_contracts.runtimes.interface import Limits, NotInstalled, Refused
 from support import apr_serving
 from support.shared_models import APR_FILES, MODELS, needs_apr_files

@@ -12,7 +12,7 @@ import pytest
 from model_contracts.engine.plan import CheckRequest, UsageError
 from model_contracts.engine.run import check
 from model_contracts.outcome import Outcome
-from model_contracts.runtimes import session
+from model_contracts.runtimes.session import session
 from support import apr_serving
 from support.shared_models import MODELS, needs_apr_files
 

@@ -14,10 +14,10 @@ import pytest
 
 from cases.interface import LLAMA, LLAMA_Q8_0, QWEN2, QWEN2_Q4_K_M
 from cases.variants import BROKEN
+from model_contracts.checks import search
+from model_contracts.checks.running import distributions
 from model_contracts.cli.main import main
-from model_contracts.engine import search
 from model_contracts.engine.plan import CheckRequest
-from model_contracts.engine.properties import distributions
 from model_contracts.engine.run import check
 from model_contracts.outcome import Outcome
 from support import expert_models

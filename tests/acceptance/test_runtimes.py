@@ -173,7 +173,7 @@ def test_what_llama_cpp_refuses_is_told_in_its_own_words():
 @needs("llamacpp")
 def test_llama_cpp_serves_on_loopback():
     with runtime("llamacpp").open(DATA / "tiny-llama-Q8_0.gguf", LIMITS) as session:
-        from model_contracts.runtimes.loopback import post
+        from model_contracts.runtimes.http.loopback import post
 
         body = json.dumps({"content": TEXTS[0]}).encode()
         assert post(f"{session.address()}/tokenize", body)["tokens"] == session.tokens(TEXTS[0])
@@ -182,7 +182,7 @@ def test_llama_cpp_serves_on_loopback():
 @needs("transformers")
 @pytest.mark.parametrize("name", ["tiny-qwen2", "tiny-llama-Q8_0.gguf", "q.apr"])
 def test_transformers_serves_whatever_it_loaded_and_the_server_before_it_is_gone(torch_session, name):
-    from model_contracts.runtimes.loopback import post
+    from model_contracts.runtimes.http.loopback import post
 
     torch_session.reopen(shared(APR_FILES / name) if name.endswith(".apr") else DATA / name)
     address = torch_session.address()

@@ -19,7 +19,7 @@ from model_contracts.engine.evidence import write
 from model_contracts.engine.plan import CheckRequest
 from model_contracts.engine.run import check
 from model_contracts.outcome import Outcome, Run, Verdict
-from model_contracts.runtimes import encoders
+from model_contracts.runtimes.text import encoders
 from support.conversions import to_gguf
 from support.gguf_models import GgufModel
 from support.mutations import copied, stored

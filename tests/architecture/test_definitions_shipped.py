@@ -63,11 +63,9 @@ def test_a_gate_id_belongs_to_one_invariant():
 
 def test_every_gate_names_a_check_that_exists_with_parameters_that_it_takes():
     from model_contracts.checks import KINDS
-    from model_contracts.engine.properties import PROPERTIES
     from model_contracts.qualification.gates import GATES
 
     kinds = {name: kind.parameters for name, kind in KINDS.items()}
-    kinds |= {name: kind.parameters for name, kind in PROPERTIES.items()}
     kinds |= {name: kind.parameters for name, kind in GATES.items()}
     for invariant in INVARIANTS:
         for at, gate in enumerate(invariant.gates):

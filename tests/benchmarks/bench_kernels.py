@@ -14,8 +14,8 @@ from timing import side_by_side
 from model_contracts.artifact import Tensor
 from model_contracts.dtypes import DTYPES
 from model_contracts.formats.opening import open_artifact
-from model_contracts.kernels.interface import Pairing, SweepRequest
-from model_contracts.kernels.sweep import sweep
+from model_contracts.sweep.interface import Pairing, SweepRequest
+from model_contracts.sweep.sweep import sweep
 
 Measured = tuple[str, float, float]
 

@@ -1,7 +1,12 @@
-"""Owns how the fuzz targets spoil a file: by what its format is made of, from one seed, so that findings replay."""
+"""Owns how the fuzz targets spoil a file: by what its format is made of, each decision asked of a `Random`.
+
+The `Random` is seeded by the coverage-guided engine, or is Hypothesis's own, where each decision is drawn and shrinks.
+What was spoilt before may be spoilt again: bytes that no longer parse are spoilt as bytes.
+"""
 
 import json
 import struct
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -24,9 +29,11 @@ _WORDS = (
 )
 
 
-def json_text(seed: Any, random: Random) -> bytes:
+def json_text(seed: bytes, random: Random) -> bytes:
     """A JSON document with one to three values replaced, removed, moved or doubled."""
-    value = json.loads(json.dumps(seed))
+    value = _parsed(seed)
+    if value is None:
+        return binary(seed, random)
     raw: dict[str, str] = {}
     for at in range(random.choice((1, 1, 1, 2, 3))):
         places = list(_places(value))
@@ -38,8 +45,7 @@ def json_text(seed: Any, random: Random) -> bytes:
             del holder[key]
         elif what == 1:
             other, elsewhere = random.choice(places)
-            taken = other[elsewhere]
-            holder[key] = json.loads(json.dumps(taken))
+            holder[key] = deepcopy(other[elsewhere])
         else:
             raw[marker := f"@@{at}@@"] = random.choice(HOSTILE)
             holder[key] = marker
@@ -47,6 +53,16 @@ def json_text(seed: Any, random: Random) -> bytes:
     for marker, put in raw.items():
         text = text.replace(f'"{marker}"', put)
     return binary(text.encode(), random, most=2) if random.random() < 0.1 else text.encode()
+
+
+def _parsed(data: bytes) -> Any:
+    """The document, or None where these bytes are none that can be spoilt as a document."""
+    try:
+        value = json.loads(data)
+        json.dumps(value)
+    except (ValueError, RecursionError):
+        return None
+    return value
 
 
 def _places(value: Any, depth: int = 0) -> Any:
@@ -86,16 +102,30 @@ def binary(seed: bytes, random: Random, most: int = 4, within: int | None = None
 
 def safetensors(seed: bytes, random: Random) -> bytes:
     """The header spoilt as JSON, with its length put right; now and then the bytes."""
-    if random.random() < 0.2:
-        return binary(seed, random, within=600)
     length = int.from_bytes(seed[:8], "little")
-    header = json_text(json.loads(seed[8 : 8 + length]), random)
+    if random.random() < 0.2 or length > len(seed):
+        return binary(seed, random, within=600)
+    header = json_text(seed[8 : 8 + length], random)
     return len(header).to_bytes(8, "little") + header + seed[8 + length :]
 
 
-def yaml_text(seed: str, random: Random) -> bytes:
+def gguf(seed: bytes, random: Random) -> bytes:
+    """Key-values and tensor infos, which lie in the first 4000 bytes of the seed; now and then the blocks."""
+    return binary(seed, random, within=4000)
+
+
+def apr(seed: bytes, random: Random) -> bytes:
+    """The metadata spoilt as JSON at its own length, or header, index and data as bytes."""
+    start, end = seed.find(b"{"), seed.rfind(b"}", 0, len(seed) // 2) + 1
+    if random.random() < 0.5 or not 0 < start < end:
+        return binary(seed, random, within=max(end, 0) + 2000)
+    spoilt = json_text(seed[start:end], random)
+    return seed[:start] + spoilt[: end - start].ljust(end - start) + seed[end:]
+
+
+def yaml_text(seed: bytes, random: Random) -> bytes:
     """Words of a definition replaced by what YAML means otherwise, lines doubled, moved or indented."""
-    lines = seed.splitlines()
+    lines = seed.decode("utf-8", "replace").splitlines() or [""]
     for _ in range(random.randint(1, 3)):
         at, what = random.randrange(len(lines)), random.randrange(6)
         key, colon, _ = lines[at].partition(": ")

@@ -1,162 +1,224 @@
-"""Owns the fuzz targets, one a reader: each takes a seed, spoils a file of the corpus, and runs what reads it.
+"""Owns the fuzz targets, one a reader: a file it reads, how its structure is spoilt, and the command that reads it.
 
 A target raises whatever this program does not mean to raise: what reaches exit 4, and an outcome that is our own error.
+What a target does follows from the bytes alone, so that a file that was kept replays.
 """
 
-import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from random import Random
+from zlib import crc32
 
 from fuzz import mutations
 from model_contracts.cli.main import main
 
 CORPUS = Path(__file__).parent / "corpus"
+_HF, _PARTS, _GGUF = CORPUS / "hf", CORPUS / "parts", CORPUS / "t-Q4_0.gguf"
 _DEFINITIONS = Path(__file__).parents[2] / "contracts"
 
 
-class Finding(AssertionError):
+class Failure(AssertionError):
     """A command ended as the checker's own failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One reader: where its first file lies, what spoils such a file, and what reads the spoilt bytes."""
+
+    seed: Path
+    spoil: Callable[[bytes, Random], bytes]
+    read: Callable[[bytes, Random], None]
+
+    def __call__(self, data: bytes) -> None:
+        """Read these bytes; which command reads them is drawn from the bytes."""
+        self.read(data, Random(crc32(data)))
+
+    @property
+    def name(self) -> str:
+        """The reader's name, by which `make fuzz` tells it and its kept files are found."""
+        return self.read.__name__
+
+    def corpus(self) -> list[bytes]:
+        """The whole file, and every spoilt one that was kept because it once failed."""
+        return [path.read_bytes() for path in (self.seed, *sorted((CORPUS / "kept" / self.name).glob("*")))]
 
 
 def _ran(*words: object) -> None:
     out, err = StringIO(), StringIO()
     with redirect_stdout(out), redirect_stderr(err):
-        code = main([str(word) for word in words])
+        code = main([*(str(word) for word in words), "--traceback"])
     if code not in (0, 1, 2, 3):
-        raise Finding(f"exit {code}: {err.getvalue()[-600:]} {out.getvalue()[-600:]}")
+        raise Failure(f"exit {code}: {err.getvalue()[-600:]} {out.getvalue()[-600:]}")
     if shown := [c for c in out.getvalue() + err.getvalue() if not c.isprintable() and c != "\n"]:
-        raise Finding(f"printed as it is: {shown[0]!r}")
+        raise Failure(f"printed as it is: {shown[0]!r}")
 
 
 @contextmanager
 def _folder(*, copied: bool = False) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         if copied:
-            shutil.copytree(CORPUS / "hf", Path(name) / "m")
+            shutil.copytree(_HF, Path(name) / "m")
         yield Path(name)
 
 
-def safetensors(random: Random) -> None:
-    """model.safetensors in its folder."""
+def safetensors(data: bytes, random: Random) -> None:
     with _folder(copied=True) as folder:
         path = folder / "m" / "model.safetensors"
-        path.write_bytes(mutations.safetensors(path.read_bytes(), random))
+        path.write_bytes(data)
         _ran(random.choice(("check", "check", "inspect", "stats")), path)
 
 
-def gguf(random: Random) -> None:
-    """A GGUF file: its key-values, tensor infos and blocks."""
-    with _folder() as folder:
-        seed = (CORPUS / "t-Q4_0.gguf").read_bytes()
-        (folder / "t.gguf").write_bytes(mutations.binary(seed, random, within=4000))
-        _artifact(folder / "t.gguf", folder, random)
+def gguf(data: bytes, random: Random) -> None:
+    _artifact("t.gguf", data, random)
 
 
-def apr(random: Random) -> None:
-    """An .apr file: header, metadata as JSON, index and data."""
+def apr(data: bytes, random: Random) -> None:
+    _artifact("t.apr", data, random)
+
+
+def _artifact(name: str, data: bytes, random: Random) -> None:
     with _folder() as folder:
-        seed = (CORPUS / "t.apr").read_bytes()
-        start, end = seed.find(b"{"), seed.rfind(b"}", 0, len(seed) // 2) + 1
-        if random.random() < 0.5 and 0 < start < end:
-            seed = _same_length(seed, start, end, random)
+        (path := folder / name).write_bytes(data)
+        word = random.choice(("check", "check", "inspect", "stats", "convert", "pair"))
+        if word == "convert":
+            _ran("convert", path, folder / "out.safetensors", "--no-check")
+        elif word == "pair":
+            _ran("check", path, "--against", _HF)
         else:
-            seed = mutations.binary(seed, random, within=end + 2000)
-        (folder / "t.apr").write_bytes(seed)
-        _artifact(folder / "t.apr", folder, random)
+            _ran(word, path)
 
 
-def _same_length(seed: bytes, start: int, end: int, random: Random) -> bytes:
-    try:
-        spoilt = mutations.json_text(json.loads(seed[start:end]), random)
-    except ValueError:
-        return mutations.binary(seed, random, within=end)
-    return seed[:start] + spoilt[: end - start].ljust(end - start) + seed[end:]
-
-
-def _artifact(path: Path, folder: Path, random: Random) -> None:
-    words = random.choice((["check"], ["check"], ["inspect"], ["stats"], ["convert"], ["pair"]))
-    if words == ["convert"]:
-        _ran("convert", path, folder / "out.safetensors", "--no-check")
-    elif words == ["pair"]:
-        _ran("check", path, "--against", CORPUS / "hf")
-    else:
-        _ran(*words, path)
-
-
-def _sidecar(name: str, random: Random) -> None:
+def _beside(name: str, data: bytes, random: Random) -> None:
     with _folder(copied=True) as folder:
-        path = folder / "m" / name
-        path.write_bytes(mutations.json_text(json.loads(path.read_bytes()), random))
-        what = random.randrange(4)
-        if what == 0:
-            target = random.choice(("out.gguf", "out.apr", "out.safetensors"))
-            _ran("convert", folder / "m", folder / target, "--no-check")
-        elif what == 1:
-            _ran("check", CORPUS / "t-Q4_0.gguf", "--against", folder / "m")
+        (folder / "m" / name).write_bytes(data)
+        word = random.choice(("convert", "pair", "check", "inspect"))
+        if word == "convert":
+            _ran("convert", folder / "m", folder / random.choice(("o.gguf", "o.apr", "o.safetensors")), "--no-check")
+        elif word == "pair":
+            _ran("check", _GGUF, "--against", folder / "m")
         else:
-            _ran(random.choice(("check", "inspect")), folder / "m")
+            _ran(word, folder / "m")
 
 
-def tokenizer(random: Random) -> None:
-    """tokenizer.json."""
-    _sidecar("tokenizer.json", random)
+def tokenizer(data: bytes, random: Random) -> None:
+    _beside("tokenizer.json", data, random)
 
 
-def sidecars(random: Random) -> None:
-    """config.json, generation_config.json, tokenizer_config.json."""
-    _sidecar(random.choice(("config.json", "config.json", "generation_config.json", "tokenizer_config.json")), random)
+def tokenizer_config(data: bytes, random: Random) -> None:
+    _beside("tokenizer_config.json", data, random)
 
 
-def index(random: Random) -> None:
-    """The index of a set of shards."""
+def sentencepiece(data: bytes, random: Random) -> None:
+    _beside("tokenizer.model", data, random)
+
+
+def config(data: bytes, random: Random) -> None:
+    _beside("config.json", data, random)
+
+
+def generation_config(data: bytes, random: Random) -> None:
+    _beside("generation_config.json", data, random)
+
+
+def sentence_modules(data: bytes, random: Random) -> None:
+    _sentence_model("modules.json", data, random)
+
+
+def pooling(data: bytes, random: Random) -> None:
+    _sentence_model("1_Pooling/config.json", data, random)
+
+
+def _sentence_model(name: str, data: bytes, random: Random) -> None:
+    with _folder(copied=True) as folder:
+        shutil.copy(_PARTS / "modules.json", folder / "m")
+        shutil.copytree(_PARTS / "1_Pooling", folder / "m" / "1_Pooling")
+        (folder / "m" / name).write_bytes(data)
+        _ran("check", folder / "m", *random.choice(((), ("--against", _HF))))
+
+
+def adapter(data: bytes, random: Random) -> None:
+    with _folder(copied=True) as folder:
+        (folder / "m" / "model.safetensors").rename(folder / "m" / "adapter_model.safetensors")
+        (folder / "m" / "adapter_config.json").write_bytes(data)
+        _ran(random.choice(("check", "check", "inspect")), folder / "m")
+
+
+def index(data: bytes, random: Random) -> None:
     with _folder(copied=True) as folder:
         model = folder / "m"
         (model / "model.safetensors").rename(model / "model-00001-of-00001.safetensors")
-        header = (model / "model-00001-of-00001.safetensors").read_bytes()
-        names = json.loads(header[8 : 8 + int.from_bytes(header[:8], "little")])
-        value = {"metadata": {"total_size": 1}, "weight_map": dict.fromkeys(names, "model-00001-of-00001.safetensors")}
-        (model / "model.safetensors.index.json").write_bytes(mutations.json_text(value, random))
+        (model / "model.safetensors.index.json").write_bytes(data)
         _ran(random.choice(("check", "inspect")), model)
 
 
-def definitions(random: Random) -> None:
-    """A contract, playbook, converter, runtime or system in YAML."""
+def contract(data: bytes, random: Random) -> None:
     with _folder() as folder:
-        kind = random.choice(("contract", "beside", "playbook", "converter", "system"))
-        name = {"playbook": "qualification/tiers/smoke", "converter": "converters/llama-cpp"}.get(kind, "default")
-        name = "qualification/systems/llama-cpp" if kind == "system" else name
-        path = folder / ("contracts.yaml" if kind == "beside" else "d.yaml")
-        path.write_bytes(mutations.yaml_text((_DEFINITIONS / f"{name}.yaml").read_text("utf-8"), random))
-        if kind == "contract":
-            _ran("check", CORPUS / "t-Q4_0.gguf", "--contract", path, "--plan")
-        elif kind == "beside":
-            shutil.copy(CORPUS / "t-Q4_0.gguf", folder)
-            _ran("check", folder / "t-Q4_0.gguf", "--plan")
-        elif kind == "converter":
-            _ran("convert", CORPUS / "t.apr", folder / "out.apr", "--converter", path, "--dtype", "none-such")
+        (folder / "contracts.yaml").write_bytes(data)
+        shutil.copy(_GGUF, folder)
+        named = random.choice(((), ("--contract", folder / "contracts.yaml")))
+        _ran("check", folder / _GGUF.name, *named, "--plan")
+
+
+def converter(data: bytes, random: Random) -> None:
+    with _folder() as folder:
+        (path := folder / "d.yaml").write_bytes(data)
+        _ran("convert", CORPUS / "t.apr", folder / "out.apr", "--converter", path, "--dtype", "none-such")
+
+
+def playbook(data: bytes, random: Random) -> None:
+    with _folder() as folder:
+        (path := folder / "d.yaml").write_bytes(data)
+        _ran("qualify", path, "--plan", "--model-path", _HF)
+
+
+def system(data: bytes, random: Random) -> None:
+    with _folder() as folder:
+        (path := folder / "d.yaml").write_bytes(data)
+        _ran("qualify", "tiny", "--system", path, "--plan", "--model-path", _HF)
+
+
+def evidence(data: bytes, random: Random) -> None:
+    _evidence("evidence.json", data, random)
+
+
+def run_record(data: bytes, random: Random) -> None:
+    _evidence("run.json", data, random)
+
+
+def _evidence(name: str, data: bytes, random: Random) -> None:
+    with _folder() as folder:
+        for each in ("evidence.json", "run.json"):
+            shutil.copy(CORPUS / each, folder)
+        (folder / name).write_bytes(data)
+        if random.random() < 0.5:
+            _ran("evidence", random.choice(("validate", "audit")), folder / name)
         else:
-            words = ["--system", path] if kind == "system" else []
-            book = "tiny" if kind == "system" else path
-            _ran("qualify", book, *words, "--plan", "--model-path", CORPUS / "hf")
+            _ran("report", folder, "--format", random.choice(("text", "json", "markdown")))
 
 
-def evidence(random: Random) -> None:
-    """evidence.json and run.json, as validate, audit, report and replay read them."""
-    with _folder() as folder:
-        for name in ("evidence.json", "run.json"):
-            shutil.copy(CORPUS / name, folder)
-        path = folder / random.choice(("evidence.json", "evidence.json", "run.json"))
-        path.write_bytes(mutations.json_text(json.loads(path.read_bytes()), random))
-        what = random.choice((["evidence", "validate"], ["evidence", "audit"], ["report"], ["report"]))
-        form = ["--format", random.choice(("text", "json", "markdown"))] if what == ["report"] else []
-        _ran(*what, folder if what == ["report"] else path, *form)
-
-
-TARGETS: dict[str, Callable[[Random], None]] = {
-    target.__name__: target for target in (safetensors, gguf, apr, tokenizer, sidecars, index, definitions, evidence)
-}
+_ALL = (
+    Target(_HF / "model.safetensors", mutations.safetensors, safetensors),
+    Target(_GGUF, mutations.gguf, gguf),
+    Target(CORPUS / "t.apr", mutations.apr, apr),
+    Target(_HF / "tokenizer.json", mutations.json_text, tokenizer),
+    Target(_HF / "tokenizer_config.json", mutations.json_text, tokenizer_config),
+    Target(_PARTS / "tokenizer.model", mutations.binary, sentencepiece),
+    Target(_HF / "config.json", mutations.json_text, config),
+    Target(_HF / "generation_config.json", mutations.json_text, generation_config),
+    Target(_PARTS / "modules.json", mutations.json_text, sentence_modules),
+    Target(_PARTS / "1_Pooling" / "config.json", mutations.json_text, pooling),
+    Target(_PARTS / "adapter_config.json", mutations.json_text, adapter),
+    Target(_PARTS / "index.json", mutations.json_text, index),
+    Target(_DEFINITIONS / "default.yaml", mutations.yaml_text, contract),
+    Target(_DEFINITIONS / "converters" / "llama-cpp.yaml", mutations.yaml_text, converter),
+    Target(_DEFINITIONS / "qualification" / "tiers" / "smoke.yaml", mutations.yaml_text, playbook),
+    Target(_DEFINITIONS / "qualification" / "systems" / "llama-cpp.yaml", mutations.yaml_text, system),
+    Target(CORPUS / "evidence.json", mutations.json_text, evidence),
+    Target(CORPUS / "run.json", mutations.json_text, run_record),
+)
+TARGETS: dict[str, Target] = {target.name: target for target in _ALL}

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 from model_contracts.artifact import Tensor
 from model_contracts.dtypes import DTYPES
-from model_contracts.kernels.decode_numpy import DECODERS
-from model_contracts.kernels.interface import Moments, Pairing, PairMeasures, Sweep, SweepRequest
-from model_contracts.kernels.sweep import sweep
+from model_contracts.sweep.interface import Moments, Pairing, PairMeasures, Sweep, SweepRequest
+from model_contracts.sweep.kernels.decode_numpy import DECODERS
+from model_contracts.sweep.sweep import sweep
 from support.tensor_files import TensorFile, bf16, random_blocks
 
 pytest.importorskip("numba", reason="numba is not installed: there is one engine")

@@ -10,6 +10,7 @@ from typing import Any
 from cases.interface import QWEN2
 from model_contracts.checks import KINDS
 from model_contracts.checks.drafts import written
+from model_contracts.checks.trial import Trial
 from model_contracts.engine.plan import CheckRequest, plan
 from model_contracts.engine.run import examination_of
 from model_contracts.formats.opening import open_artifact
@@ -39,7 +40,7 @@ def yielded(
     against = open_artifact(source) if source is not None else None
     examination = examination_of(request, open_artifact(target), against, None)
     held = step.parameters.model_copy(update=parameters)
-    seen = [written(one) for one in KINDS[step.gate.check].run(examination, held, step.where)]
+    seen = [written(one) for one in KINDS[step.gate.check].run(examination, held, step.where, Trial(0, None))]
     return [one for one in seen if isinstance(one, Comparison)], [one for one in seen if isinstance(one, Uncompared)]
 
 

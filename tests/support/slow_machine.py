@@ -8,8 +8,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from model_contracts.engine import search
-from model_contracts.engine.properties import distributions, shortest, tokenizer_texts
+from model_contracts.checks import search
+from model_contracts.checks.running import distributions, shortest, tokenizer_texts
 
 #: What may look at a clock while it looks for a counterexample.
 WHO_LOOKS = (search, shortest, distributions, tokenizer_texts)

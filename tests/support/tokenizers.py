@@ -12,6 +12,7 @@ from model_contracts.artifact import Artifact
 from model_contracts.checks import KINDS
 from model_contracts.checks.drafts import written
 from model_contracts.checks.interface import Examination, Skip
+from model_contracts.checks.trial import Trial
 from model_contracts.definitions import load_families, load_invariant, load_recipes
 from model_contracts.formats.opening import open_artifact
 from model_contracts.outcome import Comparison, Uncompared
@@ -53,7 +54,7 @@ def seen(target: Artifact, source: Artifact | None) -> dict[str, tuple[list[Comp
             kind = KINDS[gate.check]
             try:
                 held = kind.parameters.model_validate(gate.parameters)
-                told = [written(one) for one in kind.run(examination, held, lambda *at: "here")]
+                told = [written(one) for one in kind.run(examination, held, lambda *at: "here", Trial(0, None))]
             except Skip:
                 continue
             broken = [one for one in told if isinstance(one, Comparison) and not one.holds]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from model_contracts.dtypes import DTYPES
-from model_contracts.kernels.interface import Pairing
 from model_contracts.outcome import Record
+from model_contracts.sweep.interface import Pairing
 
 #: Types whose every value the wider one holds exactly.
 _WIDENS = {("BF16", "F32"), ("F16", "F32"), ("BF16", "F64"), ("F16", "F64"), ("F32", "F64")}

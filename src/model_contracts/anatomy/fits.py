@@ -8,8 +8,8 @@ import numpy as np
 
 from model_contracts.anatomy.budgets import Budget
 from model_contracts.artifact import Tensor
-from model_contracts.kernels.interface import Pairing, RowPermutation
-from model_contracts.kernels.rows import permute_rows, read_rows
+from model_contracts.sweep.interface import Pairing, RowPermutation
+from model_contracts.sweep.rows import permute_rows, read_rows
 
 Matrix = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 

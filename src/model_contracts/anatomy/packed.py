@@ -13,8 +13,8 @@ import numpy as np
 from model_contracts.anatomy.part_shapes import allowed, meets, solved
 from model_contracts.anatomy.quantization import Entry, Quantisation, settings_of
 from model_contracts.artifact import Packed, Tensor
-from model_contracts.kernels.reads import Files, small_bytes
 from model_contracts.scheme import Scheme, StorageLayout, Value, WeightPart
+from model_contracts.sweep.reads import Files, small_bytes
 
 #: The longest state that is read, in bytes, and the most axes and values of a weight.
 _STATE, _AXES, _LARGEST = 65_536, 8, 1 << 62

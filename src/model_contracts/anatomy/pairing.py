@@ -9,7 +9,7 @@ from model_contracts.anatomy.absent import Absent, absent
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
-from model_contracts.kernels.interface import Pairing, RowPermutation
+from model_contracts.sweep.interface import Pairing, RowPermutation
 
 
 @dataclass(frozen=True, slots=True)

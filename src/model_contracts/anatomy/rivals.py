@@ -12,8 +12,8 @@ from model_contracts.anatomy.names import template
 from model_contracts.anatomy.storage_rivals import storage_rivals
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
-from model_contracts.kernels.interface import Pairing, PairMeasures, RowPermutation
-from model_contracts.kernels.rows import read_rows
+from model_contracts.sweep.interface import Pairing, PairMeasures, RowPermutation
+from model_contracts.sweep.rows import read_rows
 
 #: A reading of the source: what it would mean, and the values the target would then hold.
 Rival = tuple[str, Matrix]

@@ -10,8 +10,8 @@ from math import prod
 from model_contracts.anatomy.packed import PackedWeight, Reading, packed_weight
 from model_contracts.anatomy.quantization import Quantisation, declares, quantisations
 from model_contracts.artifact import Artifact, Tensor
-from model_contracts.kernels.reads import Files
 from model_contracts.scheme import Scheme, StorageLayout
+from model_contracts.sweep.reads import Files
 
 #: Types of weights that are not packed; I64 and BOOL are those of buffers.
 _PLAIN = frozenset(("BF16", "F16", "F32", "F64", "I64", "BOOL"))

@@ -1,71 +1,74 @@
-"""Kinds of checks: Artifact (or two) to Comparisons. One file a kind, one line a kind in this table."""
+"""Kinds of checks: Artifact (or two) to Comparisons. One file a kind, one line a kind in this table.
+
+`static/` reads bytes, `running/` needs a session; both are one kind of thing with one signature (`interface.Kind`).
+"""
 
 from __future__ import annotations
 
-from model_contracts.anatomy.budgets import Budgets
-from model_contracts.checks import (
-    beside,
-    bijection,
-    chat_template,
-    claimed_types,
-    container,
-    elementwise,
-    family_shapes,
-    family_tensors,
-    hyperparameters,
-    layers_differ,
-    marked_tokens,
-    merges,
-    merges_pair,
-    moments_preserved,
-    pair_hyperparameters,
-    pair_types,
-    rope_frequencies,
-    special_ids,
-    storage,
-    tied_embeddings,
-    tokenizer_flags,
-    tokenizer_pair,
-    tokenizer_present,
-    values_alive,
-    values_finite,
-    vocabulary,
-)
-from model_contracts.checks.interface import Kind, NoParameters
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import cast
 
-#: Kinds that need the pass over the bytes.
-READS_VALUES = frozenset({"elementwise", "layers_differ", "moments_preserved", "values_alive", "values_finite"})
-#: Kinds that wait for it: the container's ledger takes in what reading the bytes and the tokenizer brought up.
-AFTER_THE_PASS = READS_VALUES | {"container", "source_container"}
+from model_contracts.checks.interface import Kind
 
-KINDS: dict[str, Kind] = {
-    "beside": Kind(beside.Parameters, beside.beside),
-    "bijection": Kind(NoParameters, bijection.bijection),
-    "claimed_types": Kind(claimed_types.Parameters, claimed_types.claimed_types),
-    "container": Kind(container.Parameters, container.container),
-    "elementwise": Kind(Budgets, elementwise.elementwise),
-    "family_shapes": Kind(NoParameters, family_shapes.family_shapes),
-    "family_tensors": Kind(NoParameters, family_tensors.family_tensors),
-    "hyperparameters": Kind(NoParameters, hyperparameters.hyperparameters),
-    "layers_differ": Kind(layers_differ.Parameters, layers_differ.layers_differ),
-    "marked_tokens": Kind(NoParameters, marked_tokens.marked_tokens),
-    "merges": Kind(NoParameters, merges.merges),
-    "moments_preserved": Kind(Budgets, moments_preserved.moments_preserved),
-    "one_template": Kind(NoParameters, chat_template.one_template),
-    "pair_hyperparameters": Kind(pair_hyperparameters.Parameters, pair_hyperparameters.pair_hyperparameters),
-    "pair_shapes": Kind(NoParameters, bijection.pair_shapes),
-    "pair_types": Kind(NoParameters, pair_types.pair_types),
-    "rope_frequencies": Kind(rope_frequencies.Parameters, rope_frequencies.rope_frequencies),
-    "same_flags": Kind(NoParameters, tokenizer_flags.same_flags),
-    "same_merges": Kind(NoParameters, merges_pair.same_merges),
-    "same_template": Kind(chat_template.TemplateParameters, chat_template.same_template),
-    "same_vocabulary": Kind(NoParameters, tokenizer_pair.same_vocabulary),
-    "source_container": Kind(container.Parameters, container.source_container),
-    "special_ids": Kind(special_ids.Parameters, special_ids.special_ids_check),
-    "storage": Kind(NoParameters, storage.storage),
-    "tied_embeddings": Kind(NoParameters, tied_embeddings.tied_embeddings),
-    "tokenizer_present": Kind(NoParameters, tokenizer_present.tokenizer_present),
-    "values_alive": Kind(values_alive.Parameters, values_alive.values_alive),
-    "values_finite": Kind(NoParameters, values_finite.values_finite),
-    "vocabulary": Kind(NoParameters, vocabulary.vocabulary),
+#: Name to the module and the constant of a kind, which is imported when it is first looked up.
+_TABLE: dict[str, tuple[str, str]] = {
+    "added_token_ids": ("running.added_tokens", "ADDED_TOKEN_IDS"),
+    "beside": ("static.beside", "BESIDE"),
+    "bijection": ("static.bijection", "BIJECTION"),
+    "claimed_types": ("static.claimed_types", "CLAIMED_TYPES"),
+    "container": ("static.container", "CONTAINER"),
+    "decoded_text": ("running.tokenizer_texts", "DECODED_TEXT"),
+    "elementwise": ("static.elementwise", "ELEMENTWISE"),
+    "family_shapes": ("static.family_shapes", "FAMILY_SHAPES"),
+    "family_tensors": ("static.family_tensors", "FAMILY_TENSORS"),
+    "golden_answers": ("running.golden_agreement", "GOLDEN_ANSWERS"),
+    "hyperparameters": ("static.hyperparameters", "HYPERPARAMETERS"),
+    "ids_in_range": ("running.tokenizer_texts", "IDS_IN_RANGE"),
+    "layers_differ": ("static.layers_differ", "LAYERS_DIFFER"),
+    "marked_tokens": ("static.marked_tokens", "MARKED_TOKENS"),
+    "merges": ("static.merges", "MERGES"),
+    "moments_preserved": ("static.moments_preserved", "MOMENTS_PRESERVED"),
+    "one_template": ("static.chat_template", "ONE_TEMPLATE"),
+    "pair_hyperparameters": ("static.pair_hyperparameters", "PAIR_HYPERPARAMETERS"),
+    "pair_shapes": ("static.bijection", "PAIR_SHAPES"),
+    "pair_types": ("static.pair_types", "PAIR_TYPES"),
+    "rope_frequencies": ("static.rope_frequencies", "ROPE_FREQUENCIES"),
+    "same_continuations": ("running.continuations", "SAME_CONTINUATIONS"),
+    "same_distributions": ("running.golden_rule", "SAME_DISTRIBUTIONS"),
+    "same_flags": ("static.tokenizer_flags", "SAME_FLAGS"),
+    "same_framing": ("running.continuations", "SAME_FRAMING"),
+    "same_merges": ("static.merges_pair", "SAME_MERGES"),
+    "same_prompt_tokens": ("running.golden_rule", "SAME_PROMPT_TOKENS"),
+    "same_rendering": ("running.chat_templates", "SAME_RENDERING"),
+    "same_template": ("static.chat_template", "SAME_TEMPLATE"),
+    "same_token_ids": ("running.tokenizer_texts", "SAME_TOKEN_IDS"),
+    "same_token_ids_llama_cpp": ("running.tokenizer_texts", "SAME_TOKEN_IDS_LLAMA_CPP"),
+    "same_vocabulary": ("static.tokenizer_pair", "SAME_VOCABULARY"),
+    "source_container": ("static.container", "SOURCE_CONTAINER"),
+    "special_ids": ("static.special_ids", "SPECIAL_IDS"),
+    "storage": ("static.storage", "STORAGE"),
+    "tied_embeddings": ("static.tied_embeddings", "TIED_EMBEDDINGS"),
+    "tokenizer_present": ("static.tokenizer_present", "TOKENIZER_PRESENT"),
+    "unknown_dtype_refused": ("static.headers", "UNKNOWN_DTYPE_REFUSED"),
+    "values_alive": ("static.values_alive", "VALUES_ALIVE"),
+    "values_finite": ("static.values_finite", "VALUES_FINITE"),
+    "vocabulary": ("static.vocabulary", "VOCABULARY"),
 }
+
+
+class _Kinds(Mapping[str, Kind]):
+    """The table, each kind imported when it is first looked up."""
+
+    def __getitem__(self, name: str) -> Kind:
+        module, constant = _TABLE[name]
+        return cast("Kind", getattr(import_module(f"{__name__}.{module}"), constant))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_TABLE)
+
+    def __len__(self) -> int:
+        return len(_TABLE)
+
+
+KINDS: Mapping[str, Kind] = _Kinds()

@@ -15,9 +15,10 @@ from model_contracts.anatomy.prefixes import WRAPPERS
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Tensor, Tokenizer
 from model_contracts.checks.drafts import Draft, Gap, gap
+from model_contracts.checks.trial import Trial
 from model_contracts.family import Family, Recipes
-from model_contracts.kernels.interface import Pairing, Sweep, SweepRequest
-from model_contracts.outcome import Comparison, Place, Record, SkipCause, Uncompared
+from model_contracts.outcome import Comparison, Counterexample, Place, Record, SkipCause, Uncompared
+from model_contracts.sweep.interface import Pairing, Sweep, SweepRequest
 
 if TYPE_CHECKING:
     from model_contracts.golden import Golden
@@ -239,7 +240,36 @@ class Kind:
     """A kind of check: the type of its parameters and the function that yields comparisons."""
 
     parameters: type[Record]
-    run: Callable[[Examination, Any, Where], Comparisons]
+    run: Callable[[Examination, Any, Where, Trial], Comparisons]
+    #: A stored counterexample again, without Hypothesis (None: what it takes to run again is not stored).
+    again: Callable[[Examination, Any, Counterexample], Comparison] | None = None
+    #: Whether past counterexamples of the invariant are run before anything is generated.
+    tries: bool = True
+    #: Whether it needs the pass over the bytes.
+    reads_values: bool = False
+    #: Whether it is about the container itself: it has a say on a file that cannot be parsed, and waits for the pass,
+    #: since the ledger of a container takes in what reading the bytes and the tokenizer brought up.
+    of_container: bool = False
+
+    @property
+    def after_the_pass(self) -> bool:
+        """Whether it waits until the bytes were read."""
+        return self.reads_values or self.of_container
+
+
+def static(
+    parameters: type[Record],
+    run: Callable[[Examination, Any, Where], Comparisons],
+    *,
+    reads_values: bool = False,
+    of_container: bool = False,
+) -> Kind:
+    """A kind that generates nothing: it takes no trial."""
+
+    def untried(examination: Examination, held: Any, where: Where, trial: Trial) -> Comparisons:
+        return run(examination, held, where)
+
+    return Kind(parameters, untried, tries=False, reads_values=reads_values, of_container=of_container)
 
 
 def tokenizers_of(examination: Examination) -> tuple[Tokenizer, Tokenizer]:

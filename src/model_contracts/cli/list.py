@@ -77,11 +77,9 @@ def _gates() -> Rows:
 
 def _kinds() -> Rows:
     from model_contracts.checks import KINDS
-    from model_contracts.engine.properties import PROPERTIES
     from model_contracts.qualification.gates import GATES
 
     types = {name: kind.parameters for name, kind in KINDS.items()}
-    types |= {name: kind.parameters for name, kind in PROPERTIES.items()}
     types |= {name: kind.parameters for name, kind in GATES.items()}
     return [("kind", "parameters"), *((name, ", ".join(found.model_fields)) for name, found in sorted(types.items()))]
 

@@ -18,7 +18,7 @@ from model_contracts.cli.output import table
 from model_contracts.cli.progress import progress
 from model_contracts.definitions import load_families
 from model_contracts.formats.opening import open_artifact
-from model_contracts.kernels.interface import Moments, PairMeasures, Sweep, SweepRequest
+from model_contracts.sweep.interface import Moments, PairMeasures, Sweep, SweepRequest
 from model_contracts.terminal import safe
 
 _MOMENTS: dict[str, Callable[[Moments], float]] = {
@@ -87,7 +87,7 @@ def _matched(target: Artifact, source: Artifact) -> Match:
 
 
 def _sweep(target: Artifact, found: Match | None) -> Sweep:
-    from model_contracts.kernels.sweep import sweep
+    from model_contracts.sweep.sweep import sweep
 
     pairings = found.pairings if found else {}
     tensors = [tensor for tensor in target.tensors.values() if tensor.readable and not tensor.placeholder]

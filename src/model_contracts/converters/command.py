@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO
 
 from model_contracts.anatomy.claims import UnknownRecipe, requested
 from model_contracts.artifact import Artifact
@@ -18,10 +13,8 @@ from model_contracts.converters.interface import ConversionRefused, ConverterFai
 from model_contracts.definitions import load_recipes
 from model_contracts.formats.opening import open_artifact
 from model_contracts.paths import suffix_format
-from model_contracts.system import processes
-
-#: The last bytes of what a program printed that a report shows, and lines of them.
-_TAIL_BYTES, _TAIL_LINES = 4_000, 20
+from model_contracts.processes.program import NotStarted, Program
+from model_contracts.system.processes import signal_name
 
 
 def convert(
@@ -106,40 +99,20 @@ def _program(converter: CommandConverter) -> str:
 
 def _run(converter: CommandConverter, argv: list[str], folder: Path) -> None:
     """Run the program in a process group of its own, which ends with it whatever it started."""
-    with TemporaryFile() as printed:
-        try:
-            child = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=printed,
-                stderr=printed,
-                cwd=folder,
-                **processes.apart(),
-            )
-        except OSError as error:
-            raise ConverterUnavailable(f"{argv[0]}: {(error.strerror or 'cannot be run').lower()}") from None
-        code: int | None = None
-        try:
-            code = child.wait(converter.seconds)
-        except subprocess.TimeoutExpired:
-            reason = f"{converter.id} did not end within {converter.seconds:g} s"
-            raise ConverterFailed(reason, exit_code=None, timeout=True, tail=_tail(printed)) from None
-        finally:
-            processes.end(child.pid)
-            child.wait()
-        if code in converter.unanswered:
-            raise ConverterUnavailable(f"{converter.program} has no answer: {' '.join(_lines(_tail(printed)))}")
-        if code:
-            how = f"was ended by {processes.signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
-            raise ConverterFailed(f"{converter.id} {how}", exit_code=code, tail=_tail(printed))
-
-
-def _tail(printed: IO[bytes]) -> str:
-    """The last lines that the program printed."""
-    size = printed.seek(0, os.SEEK_END)
-    printed.seek(max(0, size - _TAIL_BYTES))
-    return "\n".join(_lines(printed.read().decode("utf-8", "replace")))
-
-
-def _lines(text: str) -> Iterator[str]:
-    yield from [line for line in text.splitlines() if line.strip()][-_TAIL_LINES:]
+    try:
+        program = Program(argv, folder=folder, group=True, merged=True)
+    except NotStarted as error:
+        raise ConverterUnavailable(str(error)) from None
+    try:
+        code = program.wait(converter.seconds)
+    except TimeoutError:
+        program.end()
+        reason = f"{converter.id} did not end within {converter.seconds:g} s"
+        raise ConverterFailed(reason, exit_code=None, timeout=True, tail=program.tail) from None
+    finally:
+        program.end()
+    if code in converter.unanswered:
+        raise ConverterUnavailable(f"{converter.program} has no answer: {' '.join(program.tail.splitlines())}")
+    if code:
+        how = f"was ended by {signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
+        raise ConverterFailed(f"{converter.id} {how}", exit_code=code, tail=program.tail)

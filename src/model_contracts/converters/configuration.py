@@ -12,7 +12,7 @@ from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact
 from model_contracts.converters import carried, rope
 from model_contracts.converters.interface import ConversionRefused
-from model_contracts.kernels.rows import read_rows
+from model_contracts.sweep.rows import read_rows
 
 _AGREES = 1e-6
 
@@ -22,7 +22,7 @@ def config_of(view: View, notes: list[str]) -> tuple[dict[str, Any], bool]:
     artifact = view.artifact
     if artifact.format == "safetensors":
         if artifact.config is None:
-            raise ConversionRefused(f"{artifact.path}: there is no config.json beside the weights to convert by")
+            raise ConversionRefused(_unread(artifact))
         if "quantization_config" in artifact.config:
             raise ConversionRefused(f"{artifact.path}: config.json declares quantised weights, which are not read here")
         return dict(artifact.config), True
@@ -32,6 +32,16 @@ def config_of(view: View, notes: list[str]) -> tuple[dict[str, Any], bool]:
     if found is not None:
         notes.append(f"the config.json carried in the file was not taken: it disagrees on {different}")
     return _built(view), False
+
+
+def _unread(artifact: Artifact) -> str:
+    """Why there is no configuration: what its reader refused, or that no file of that name lies there."""
+    sidecar = artifact.sidecars.get("config")
+    name = sidecar.path.name if sidecar is not None else "config.json"
+    for topic, one in artifact.ledger.violations:
+        if topic == "format" and one.place.file == name:
+            return f"{artifact.path}: {name}: expected {one.expected}, found {one.observed}"
+    return f"{artifact.path}: there is no config.json beside the weights to convert by"
 
 
 def _carried(artifact: Artifact) -> dict[str, Any] | None:

@@ -55,7 +55,7 @@ def _hyperparameters(model: Model) -> Keys:
         if name not in _REQUIRED and name not in model.declared and name != "vocab_size":
             continue
         key = places[0].replace("{arch}", model.architecture)
-        keys[key] = _typed(name, value)
+        keys[key] = _typed(name, value, model)
         if name == "head_dim":
             keys[key.replace("key_length", "value_length")] = keys[key]
     dimension = _rotary(model)
@@ -64,14 +64,18 @@ def _hyperparameters(model: Model) -> Keys:
     return keys
 
 
-def _typed(name: str, value: Any) -> int | float:
+def _typed(name: str, value: Any, model: Model) -> int | float:
     if name in _NUMBERS:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _LARGEST:
-            raise ConversionRefused(f"{name}: GGUF holds a positive number of 32 bits, not {jsonable(value)!r}")
+            raise _refused(name, "a positive number of 32 bits", value, model)
         return float(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**32:
-        raise ConversionRefused(f"{name}: GGUF holds a whole number below 2^32, not {jsonable(value)!r}")
+        raise _refused(name, "a whole number below 2^32", value, model)
     return value
+
+
+def _refused(name: str, held: str, value: Any, model: Model) -> ConversionRefused:
+    return ConversionRefused(f"{model.declared.get(name) or name}: GGUF holds {held}, not {jsonable(value)!r}")
 
 
 def _rotary(model: Model) -> int | None:

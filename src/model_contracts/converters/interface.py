@@ -9,7 +9,8 @@ from typing import Any
 
 from model_contracts.artifact import Artifact, Format, Tensor
 from model_contracts.dtypes import DTYPES
-from model_contracts.kernels.interface import RowPermutation
+from model_contracts.outcome import Place
+from model_contracts.sweep.interface import RowPermutation
 
 Progress = Callable[[int, int], None]
 
@@ -104,7 +105,7 @@ class Model:
     #: Hyper-parameters, as declared or as readers assume them.
     numbers: Mapping[str, Any]
     #: Those that the source declares and that are in force.
-    declared: frozenset[str]
+    declared: Mapping[str, Place | None]
     #: Hyper-parameter to the keys that .apr and GGUF keep it under.
     keys: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
     tensors: tuple[Planned, ...]

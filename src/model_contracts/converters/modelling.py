@@ -18,8 +18,8 @@ from model_contracts.converters.interface import ConversionRefused, Documents, M
 from model_contracts.converters.types import HOLDS, Types, label_of
 from model_contracts.dtypes import DTYPES
 from model_contracts.family import Family, Recipes
-from model_contracts.kernels.interface import RowPermutation
-from model_contracts.kernels.reads import same_bytes
+from model_contracts.sweep.interface import RowPermutation
+from model_contracts.sweep.reads import same_bytes
 
 _HEAD, _EMBEDDING, _FREQUENCIES = "output.weight", "token_embd.weight", "rope_freqs.weight"
 #: Tensors that llama.cpp computes itself.
@@ -57,7 +57,8 @@ def model_of(
         architecture=_architecture(view),
         documents=documents,
         numbers=numbers,
-        declared=frozenset((*scaling, *(found for found, value in view.declared.items() if value.enabled))),
+        declared=dict.fromkeys(scaling)
+        | {found: value.place for found, value in view.declared.items() if value.enabled},
         keys={found: (parameter.gguf, parameter.apr) for found, parameter in family.hyperparameters.items()},
         tensors=tuple(planned),
         label=label,

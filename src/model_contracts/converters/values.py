@@ -14,10 +14,10 @@ from model_contracts.converters.interface import ConversionRefused, Layout, Plan
 from model_contracts.converters.narrowing import narrow, overflows
 from model_contracts.converters.quantise import encoder
 from model_contracts.dtypes import DTYPES
-from model_contracts.kernels.blocks import LARGEST_BLOCK
-from model_contracts.kernels.reads import Files, ReadFailed
-from model_contracts.kernels.reduce_numpy import NumpyEngine
-from model_contracts.kernels.sides import Side
+from model_contracts.sweep.blocks import LARGEST_BLOCK
+from model_contracts.sweep.kernels.reduce_numpy import NumpyEngine
+from model_contracts.sweep.reads import Files, ReadFailed
+from model_contracts.sweep.sides import Side
 from model_contracts.system.cores import cores
 from model_contracts.system.files import write_at
 

@@ -17,9 +17,9 @@ from model_contracts.definitions import load_converter, shipped_ids
 from model_contracts.engine.plan import CheckRequest
 from model_contracts.engine.run import check as run_check
 from model_contracts.formats.opening import open_artifact
-from model_contracts.kernels.apart import ahead
 from model_contracts.outcome import FALSIFIED, Evidence, Run
 from model_contracts.placing import standing, taken
+from model_contracts.sweep.apart import ahead
 
 
 @dataclass(frozen=True, slots=True)

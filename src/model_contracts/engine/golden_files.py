@@ -8,9 +8,9 @@ from pathlib import Path
 from model_contracts import door, placing
 from model_contracts.artifact import Artifact, Tokenizer
 from model_contracts.checks.interface import Skip, tokenizer_of
+from model_contracts.checks.running.prompt_tokens import prompt_ids
+from model_contracts.checks.search import search
 from model_contracts.engine.environment import environment
-from model_contracts.engine.properties.prompt_tokens import prompt_ids
-from model_contracts.engine.search import search
 from model_contracts.formats.opening import open_artifact
 from model_contracts.golden import Digests, Golden, GoldenPrompt, Message
 from model_contracts.inference import golden_answers

@@ -21,7 +21,6 @@ from model_contracts.definitions import (
     shipped_ids,
 )
 from model_contracts.definitions.errors import short
-from model_contracts.engine.properties import PROPERTIES
 from model_contracts.invariant import Gate, Invariant
 from model_contracts.outcome import Force, Record
 
@@ -211,9 +210,9 @@ def _parameters(contract: Contract, index: int, invariant: Invariant, at: int) -
 def _kind(invariant: Invariant, at: int) -> type[Record]:
     """The type of a gate's parameters, by its kind of check."""
     name = invariant.gates[at].check
-    kind = KINDS.get(name) or PROPERTIES.get(name)
+    kind = KINDS.get(name)
     if kind is None:
-        known = ", ".join(sorted((*KINDS, *PROPERTIES)))
+        known = ", ".join(sorted(KINDS))
         raise DefinitionError(invariant.where("gates", at, "check"), None, None, f"one of {known}", repr(name))
     return kind.parameters
 

@@ -11,18 +11,18 @@ from typing import Literal
 
 from model_contracts import door
 from model_contracts.artifact import Artifact
+from model_contracts.checks import KINDS
 from model_contracts.checks.interface import Examination, Skip
 from model_contracts.converters.gather import with_tokenizer
 from model_contracts.converters.interface import ConversionRefused
 from model_contracts.definitions import DefinitionError, load_families, load_recipes
 from model_contracts.engine import golden_files
 from model_contracts.engine.plan import UsageError, step_of
-from model_contracts.engine.properties import PROPERTIES
 from model_contracts.formats.interface import Unreadable
 from model_contracts.formats.opening import open_artifact
-from model_contracts.kernels.apart import start
 from model_contracts.outcome import FALSIFIED, KEPT, NOT_PROVEN, Comparison, Evidence, ExitCode, Outcome, Run, Subject
 from model_contracts.runtimes.interface import Crashed, RuntimeFailure, TimedOut, WrongAnswer
+from model_contracts.sweep.apart import start
 
 Now = Literal["falsified", "holds", "not replayed"]
 
@@ -62,7 +62,7 @@ def _again(outcome: Outcome, run: Run) -> Replayed:
     assert stored is not None
     try:
         step = step_of(outcome.contract, outcome.invariant, outcome.gate_id)
-        kind = PROPERTIES.get(step.gate.check)
+        kind = KINDS.get(step.gate.check)
         if kind is None or kind.again is None:
             return Replayed(outcome, "not replayed", f"inputs of {step.gate.check} cannot be run again from evidence")
         examination = _examination(outcome, run)

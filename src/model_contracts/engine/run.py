@@ -11,19 +11,16 @@ from typing import TYPE_CHECKING
 
 from model_contracts.anatomy.claims import UnknownRecipe, requested
 from model_contracts.artifact import Artifact
-from model_contracts.checks import AFTER_THE_PASS, KINDS, READS_VALUES
+from model_contracts.checks import KINDS
 from model_contracts.checks.interface import Examination, Skip, Told, owed_to
+from model_contracts.checks.trial import Trial
 from model_contracts.definitions import load_corpus, load_families, load_recipes
 from model_contracts.engine.conclude import conclude
 from model_contracts.engine.environment import host
 from model_contracts.engine.plan import CheckRequest, Plan, Step, UsageError, plan
-from model_contracts.engine.properties import PROPERTIES
 from model_contracts.engine.record import artifact_record, beside, run_record, subject_of
 from model_contracts.engine.seen import Seen, Tally
-from model_contracts.engine.trial import Trial
 from model_contracts.formats.opening import open_artifact
-from model_contracts.kernels.apart import start
-from model_contracts.kernels.interface import Sweep
 from model_contracts.log import logger
 from model_contracts.outcome import (
     ArtifactRecord,
@@ -32,6 +29,8 @@ from model_contracts.outcome import (
     Place,
     Run,
 )
+from model_contracts.sweep.apart import start
+from model_contracts.sweep.interface import Sweep
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,14 +88,14 @@ def examination_of(
 
 def examine(plan: Plan, examination: Examination, request: CheckRequest) -> list[Outcome]:
     """The outcomes in the order of the plan. Gates that read no value are evaluated while the bytes are read."""
-    reads = any(step.gate.check in READS_VALUES for step in plan.steps) and bool(examination.target.containers)
+    reads = any(KINDS[step.gate.check].reads_values for step in plan.steps) and bool(examination.target.containers)
     seen: dict[int, Seen] = {}
     examination.refused = plan.refused
     if reads:
         examination.begin()
     log = logger(artifact=str(examination.target.path))
     for at, step in enumerate(plan.steps):
-        if step.gate.check not in AFTER_THE_PASS:
+        if not KINDS[step.gate.check].after_the_pass:
             seen[at] = evaluate(step, examination, request)
     if reads and (done := _finished(examination)) is not None:
         _take_problems(examination, done)
@@ -146,7 +145,7 @@ def evaluate(step: Step, examination: Examination, request: CheckRequest) -> See
     def comparisons() -> Iterable[Told]:
         _refuse_unreadable(step, examination)
         owed_to(examination, step.gate.check)
-        return _comparisons(step, examination, trial)
+        return KINDS[step.gate.check].run(examination, step.parameters, step.where, trial)
 
     verdict, cause, reason = conclude(comparisons, tally, step.gate)
     counterexample = trial.counterexample
@@ -155,15 +154,9 @@ def evaluate(step: Step, examination: Examination, request: CheckRequest) -> See
     return Seen(tally, verdict, cause, reason, counterexample, time.perf_counter() - clock)
 
 
-def _comparisons(step: Step, examination: Examination, trial: Trial) -> Iterable[Told]:
-    if (prop := PROPERTIES.get(step.gate.check)) is not None:
-        return prop.run(examination, step.parameters, step.where, trial)
-    return KINDS[step.gate.check].run(examination, step.parameters, step.where)
-
-
 def _refuse_unreadable(step: Step, examination: Examination) -> None:
     """Only the gates of the container itself have something to say of a file that cannot be parsed."""
-    if step.gate.check in ("container", "source_container"):
+    if KINDS[step.gate.check].of_container:
         return
     if not examination.target.readable:
         raise Skip("unreadable", "the container could not be read; its own gates say why")
@@ -198,7 +191,7 @@ def outcome_of(step: Step, examination: Examination, seen: Seen) -> Outcome:
 
 
 def _trial(step: Step, request: CheckRequest) -> Trial:
-    corpus = load_corpus(step.invariant.id) if step.gate.check in PROPERTIES else None
+    corpus = load_corpus(step.invariant.id) if KINDS[step.gate.check].tries else None
     pinned = corpus.of(step.gate.check) if corpus is not None else ()
     return Trial(_seed(step, request), request.max_examples, request.time_budget, pinned, request.bisect)
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from model_contracts.bounds import Beyond, refuse_beyond
 from model_contracts.formats.interface import Bytes, Unreadable
@@ -64,7 +64,7 @@ def parse(data: bytes, hook: Hook | None = None, bounds: Bounds = SIDECAR_BOUNDS
     try:
         text = data.decode("utf-8-sig" if data[:3] == b"\xef\xbb\xbf" else "utf-8")
         del data  # the text alone may take four times as much
-        value = json.loads(text, object_pairs_hook=hook, parse_constant=_constant)
+        value = _loaded(text, hook)
         refuse_beyond(value)
         if surrogates:
             json.dumps(value, ensure_ascii=False).encode()
@@ -84,8 +84,14 @@ def parse(data: bytes, hook: Hook | None = None, bounds: Bounds = SIDECAR_BOUNDS
     return value
 
 
-def _constant(word: str) -> NoReturn:
-    raise ValueError(f"{word}, which is no JSON number")
+def _loaded(text: str, hook: Hook | None) -> Any:
+    """The value of JSON text; NaN, and whole numbers of more digits than Python takes, as floats that are refused."""
+    try:
+        return json.loads(text, object_pairs_hook=hook, parse_constant=float)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        return json.loads(text, parse_constant=float, parse_int=float)
 
 
 def read_whole(source: Bytes, bound: int) -> bytes:

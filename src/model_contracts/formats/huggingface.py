@@ -13,9 +13,10 @@ from model_contracts.artifact import Format, SentencePiece, Sidecar, Tokenizer
 from model_contracts.formats.chat_templates import templates_beside
 from model_contracts.formats.documents import read_object
 from model_contracts.formats.interface import Unreadable
+from model_contracts.formats.modules import FILE as MODULES
 from model_contracts.formats.sentencepiece import read_sentencepiece
 from model_contracts.formats.source import FileBytes
-from model_contracts.formats.tokenizer_folder import other_tokenizer, sentencepiece_beside
+from model_contracts.formats.tokenizer_folder import FILES, other_tokenizer, sentencepiece_beside
 from model_contracts.formats.tokenizer_json import read_tokenizer
 from model_contracts.ledger import Ledger
 from model_contracts.outcome import Place
@@ -68,6 +69,8 @@ def beside(folder: Path, weights: Path | None, format: Format, ledger: Ledger, a
         for name, why in taken.unread_tokenizers.items():
             ledger.note(f"{name} lies beside the weights and is not read: {why}")
     if format == "safetensors":
+        for name in (*FILES, MODULES):
+            _told_unreadable(folder / name, ledger)
         taken.chat_template, taken.chat_templates = templates_beside(
             folder, taken.sidecars.get("chat_template"), taken.tokenizer_config, ledger
         )
@@ -84,11 +87,20 @@ def _find(
     plain = [(folder / name, "lies beside the weights") for name in names]
     for path, how in named + (plain if format == "safetensors" else []):
         there = door.is_regular(path)
+        if not there:
+            _told_unreadable(path, ledger)
         if there and stays_in(folder, path):
             return Sidecar(role, path, how)
         if there:
             ledger.note(f"{path.name} was not read: it is a link that leaves the folder of the model")
     return None
+
+
+def _told_unreadable(path: Path, ledger: Ledger) -> None:
+    """Say of a name that lies beside the weights and has no file behind it why it is not read; else nothing."""
+    if (why := door.unreadable(path)) is not None:
+        expected, place = "a file that can be read", Place(file=path.name)
+        ledger.compare("format", "sidecar_file", False, expected=expected, observed=why, place=place)
 
 
 def _object(taken: Beside, role: Role, ledger: Ledger) -> dict[str, Any] | None:

@@ -32,6 +32,8 @@ UNREAD = {
     "bpe.codes": "nothing here reads fastBPE",
     "vocab.bpe": "it has no table of ids beside it",
 }
+#: Every file that a tokenizer without tokenizer.json may be made of.
+FILES = (*SENTENCEPIECE, *UNREAD, "vocab.json", "merges.txt", "vocab.txt", "added_tokens.json")
 _TIKTOKEN = re.compile(rb"[A-Za-z0-9+/]+={0,2} \d+\r?\n")
 _TOKENS_BOUND = 1 << 20
 Read = Callable[[], Tokenizer | None]

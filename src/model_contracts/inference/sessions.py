@@ -11,8 +11,8 @@ from typing import Self, cast
 
 from model_contracts.artifact import Artifact
 from model_contracts.runtimes import runtime
-from model_contracts.runtimes.encoders import Purpose, TextSession
 from model_contracts.runtimes.interface import Limits, LogProbabilities, WholeRows
+from model_contracts.runtimes.text.encoders import Purpose, TextSession
 
 
 def own_runtime(artifact: Artifact) -> str:

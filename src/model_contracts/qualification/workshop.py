@@ -34,7 +34,7 @@ from model_contracts.system.processes import free_memory
 if TYPE_CHECKING:
     from model_contracts.qualification.gates.measured import Timings
     from model_contracts.qualification.gates.probes import Answer
-    from model_contracts.runtimes.session import ChildSession
+    from model_contracts.runtimes.session.session import ChildSession
 
 
 #: Free bytes that an artifact of one byte is given.

@@ -1,4 +1,8 @@
-"""What executes an artifact: one file a runtime, each in a child process with a time and a memory limit."""
+"""What executes an artifact: one room a runtime, each in a child process with a time and a memory limit.
+
+`session/` is that child and what is asked of it, `http/` a server on loopback, `text/` tokenizers and chat templates
+without a model; `transformers/`, `llama_cpp/` and `command/` are the runtimes, `interface` what each of them owes.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,8 @@ from model_contracts.runtimes.interface import NotInstalled, Runtime
 
 #: Name to the module and the class of a runtime; a name that is not here is looked for among `contracts/runtimes`.
 RUNTIMES: dict[str, tuple[str, str]] = {
-    "transformers": ("model_contracts.runtimes.transformers", "Transformers"),
-    "llamacpp": ("model_contracts.runtimes.llama_cpp", "LlamaCpp"),
+    "transformers": ("model_contracts.runtimes.transformers.runtime", "Transformers"),
+    "llamacpp": ("model_contracts.runtimes.llama_cpp.runtime", "LlamaCpp"),
 }
 
 
@@ -29,7 +33,7 @@ def runtime(name: str) -> Runtime:
         return cast("Callable[[], Runtime]", getattr(import_module(module), kind))()
     from model_contracts.definitions.loading import load
     from model_contracts.runtime import CommandRuntime
-    from model_contracts.runtimes.command import Command
+    from model_contracts.runtimes.command.runtime import Command
 
     if name in names():
         return Command(load(CommandRuntime, f"runtimes/{name}"))

@@ -191,7 +191,7 @@ class Serving(Session, Protocol):
 
     @property
     def routes(self) -> ServerRoutes:
-        """Where it is asked (see `asking.serve_exchange`)."""
+        """Where it is asked (see `http.asking.serve_exchange`)."""
         ...
 
 

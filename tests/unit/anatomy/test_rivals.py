@@ -15,7 +15,7 @@ from model_contracts.anatomy.rivals import explain
 from model_contracts.anatomy.view import View
 from model_contracts.definitions import load_families
 from model_contracts.formats.opening import open_artifact
-from model_contracts.kernels.interface import Pairing, PairMeasures, RowPermutation
+from model_contracts.sweep.interface import Pairing, PairMeasures, RowPermutation
 from support.conversions import interleaved, split_again
 from support.safetensors_files import dumps, write_file
 

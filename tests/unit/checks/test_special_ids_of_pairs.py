@@ -6,7 +6,7 @@ from pathlib import Path
 
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination
-from model_contracts.checks.pair_special_ids import same_special_ids
+from model_contracts.checks.static.pair_special_ids import same_special_ids
 from model_contracts.definitions import load_families, load_recipes
 from model_contracts.outcome import Comparison
 from support.tokenizers import published, stored

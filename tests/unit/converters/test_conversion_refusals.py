@@ -40,6 +40,33 @@ def put(source: Path, value: float) -> None:
         tensors[name] = stored(values, "BF16")
 
 
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        ("NaN", r"config\.json: expected a number that a 64-bit float holds, found NaN at rope_theta"),
+        ("1e400", r"config\.json: expected a number .*, found a greater one at rope_theta"),
+        ("9" * 5000, r"config\.json: expected a number .*, found a greater one at rope_theta"),
+        ("-1", r"^config\.json · rope_theta: GGUF holds a positive number of 32 bits, not -1"),
+        ("1e300", r"^config\.json · rope_theta: GGUF holds a positive number of 32 bits, not 1e\+300"),
+    ],
+    ids=["NaN", "1e400", "many-digits", "negative", "huge"],
+)
+def test_a_hostile_number_is_told_by_file_and_key(number: str, said: str, source: Path, tmp_path: Path) -> None:
+    with json_of(source / "config.json") as config:
+        config["rope_theta"] = "@"
+    path = source / "config.json"
+    path.write_text(path.read_text("utf-8").replace('"@"', number), "utf-8")
+    with pytest.raises(ConversionRefused, match=said):
+        convert(source, tmp_path / "m.gguf")
+    assert names(tmp_path) == {"tiny-qwen2"}
+
+
+def test_a_folder_without_configuration_is_told_so(source: Path, tmp_path: Path) -> None:
+    (source / "config.json").unlink()
+    with pytest.raises(ConversionRefused, match=r"there is no config\.json beside the weights"):
+        convert(source, tmp_path / "m.gguf")
+
+
 @pytest.mark.parametrize("dtype", ["BF16", "F32"])
 def test_f16_refuses_what_it_cannot_hold_by_tensor_and_value(dtype: str, source: Path, tmp_path: Path) -> None:
     put(source, -70144.0)

@@ -12,7 +12,7 @@ from model_contracts.converters import quantise
 from model_contracts.converters.interface import ConversionRefused
 from model_contracts.converters.quantise import encoder
 from model_contracts.dtypes import DTYPES
-from model_contracts.kernels.rows import read_rows
+from model_contracts.sweep.rows import read_rows
 from support.converting import needs_ggml
 
 #: Largest relative RMSE on a normal distribution.

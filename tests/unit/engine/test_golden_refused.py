@@ -118,8 +118,8 @@ def test_no_file_and_a_folder_are_refused(tmp_path: Path) -> None:
 def test_without_a_golden_file_nothing_is_compared() -> None:
     from types import SimpleNamespace
 
-    from model_contracts.engine.properties.golden_agreement import golden_answers
-    from model_contracts.engine.trial import Trial
+    from model_contracts.checks.running.golden_agreement import golden_answers
+    from model_contracts.checks.trial import Trial
     from model_contracts.inference.budgets import Budgets
 
     budgets = Budgets.model_validate(
@@ -133,7 +133,7 @@ def test_without_a_golden_file_nothing_is_compared() -> None:
 def test_stored_ids_are_replayed_by_what_the_target_makes_of_the_prompt_now(ids: list[int], holds: bool) -> None:
     from types import SimpleNamespace
 
-    from model_contracts.engine.properties.golden_agreement import again
+    from model_contracts.checks.running.golden_agreement import again
     from model_contracts.outcome import Counterexample
 
     session = SimpleNamespace(tokens=lambda text, add_special: ids)

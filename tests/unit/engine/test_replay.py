@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from model_contracts.artifact import Tensor
+from model_contracts.checks.static import headers
 from model_contracts.cli.main import main
 from model_contracts.engine.evidence import write
 from model_contracts.engine.plan import CheckRequest
-from model_contracts.engine.properties import headers
 from model_contracts.engine.run import check
 from model_contracts.formats.opening import READERS
 from model_contracts.ledger import Ledger

@@ -67,6 +67,31 @@ def test_a_sidecar_longer_than_the_bound_is_refused_unread(tmp_path: Path) -> No
     assert (comparison.measure, comparison.observed) == ("sidecar_json", (64 << 20) + 1)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["config.json", "generation_config.json", "tokenizer_config.json", "tokenizer.json", "tokenizer.model",
+     "chat_template.jinja", "modules.json"],
+)  # fmt: skip
+def test_a_link_to_nothing_and_a_folder_in_a_sidecars_place_are_told(name: str, tmp_path: Path) -> None:
+    write_file(tmp_path / "model.safetensors", {"a": X})
+    assert violated(open_artifact(tmp_path)) == []
+    (tmp_path / name).symlink_to(tmp_path / "not-there")
+    (link,) = violated(open_artifact(tmp_path))
+    (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
+    (folder,) = violated(open_artifact(tmp_path))
+    assert (link.measure, link.place.file, link.observed) == ("sidecar_file", name, "a link to nothing")
+    assert (folder.measure, folder.place.file, folder.observed) == ("sidecar_file", name, "a directory")
+
+
+def test_a_link_to_a_file_of_the_folder_is_read(tmp_path: Path) -> None:
+    write_file(tmp_path / "model.safetensors", {"a": X})
+    (tmp_path / "stored").write_text('{"a": 1}')
+    (tmp_path / "config.json").symlink_to(tmp_path / "stored")
+    artifact = open_artifact(tmp_path)
+    assert (violated(artifact), artifact.config) == ([], {"a": 1})
+
+
 def test_a_key_that_stands_twice_in_a_sidecar_violates_format(tmp_path: Path) -> None:
     write_file(tmp_path / "model.safetensors", {"a": X})
     (tmp_path / "config.json").write_text('{"rope_theta": 1e6, "rope_theta": 1e4}')

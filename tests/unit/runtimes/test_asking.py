@@ -10,8 +10,8 @@ from collections.abc import Callable
 import pytest
 
 from model_contracts.runtime import ServerRoute, ServerRoutes
-from model_contracts.runtimes import exchange
-from model_contracts.runtimes.asking import ServedAnswer, ServedAnswers, serve_exchange
+from model_contracts.runtimes.http import exchange
+from model_contracts.runtimes.http.asking import ServedAnswer, ServedAnswers, serve_exchange
 from model_contracts.runtimes.interface import Crashed, Refused, RuntimeFailure, TimedOut, WrongAnswer
 
 CHAT = [{"role": "user", "content": "hello"}]

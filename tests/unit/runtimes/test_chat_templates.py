@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from model_contracts.runtimes import templates
 from model_contracts.runtimes.interface import Refused
+from model_contracts.runtimes.text import templates
 
 pytest.importorskip("jinja2", reason="jinja2 is not installed")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from model_contracts.runtimes.interface import Crashed, Limits, Refused, RuntimeFailure, TimedOut, WrongAnswer
-from model_contracts.runtimes.session import ChildSession
+from model_contracts.runtimes.session.session import ChildSession
 from model_contracts.system import processes
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc to count processes by")
@@ -25,7 +25,7 @@ PATIENT = Limits(seconds=20, start_seconds=20, memory_mb=300)
 
 @pytest.fixture(autouse=True)
 def fakes_can_be_imported(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    monkeypatch.setenv("PYTHONPATH", str(TESTS), prepend=os.pathsep)
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def test_the_child_ends_with_whoever_started_it(how, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # one that is killed cannot tidy up
     program = (
         "import os\nfrom model_contracts.runtimes.interface import Limits\n"
-        "from model_contracts.runtimes.session import ChildSession\n"
+        "from model_contracts.runtimes.session.session import ChildSession\n"
         f"session = ChildSession('fake', {FAKE!r}, {{'mode': 'well'}}, Limits())\n"
         f"print(session.pid, flush=True)\ninput()\n{how}\n"
     )

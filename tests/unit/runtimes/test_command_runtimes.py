@@ -14,7 +14,7 @@ from model_contracts.definitions.errors import DefinitionError
 from model_contracts.definitions.loading import load
 from model_contracts.runtime import CommandRuntime, Exits, Reads, Server, Way
 from model_contracts.runtimes import names, runtime
-from model_contracts.runtimes.command import Command
+from model_contracts.runtimes.command.runtime import Command
 from model_contracts.runtimes.interface import (
     Crashed,
     Limits,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from model_contracts.runtimes.interface import Refused, WrongAnswer
-from model_contracts.runtimes.transformers_server import MOST_BODY, Server
+from model_contracts.runtimes.transformers.server import MOST_BODY, Server
 
 #: One token a byte: 'é' is two of them.
 ANSWER = list("né!\n".encode())

@@ -16,11 +16,11 @@ from model_contracts.qualification.gates.oracles import judged
 from model_contracts.qualification.interface import Chain, GateKind, Seeing, Step
 from model_contracts.qualification.matrix import Settled
 from model_contracts.qualification.workshop import Workshop
-from model_contracts.runtimes.asking import Answered, ServedAnswer, ServedAnswers, serve_exchange
+from model_contracts.runtimes.http.asking import Answered, ServedAnswer, ServedAnswers, serve_exchange
 from model_contracts.runtimes.interface import Crashed, Refused, RuntimeFailure, TimedOut
 
 if TYPE_CHECKING:
-    from model_contracts.runtimes.session import ChildSession
+    from model_contracts.runtimes.session.session import ChildSession
 
 #: Positions of a prompt whose logits are looked at for NaN.
 _LOOKED_AT = 64

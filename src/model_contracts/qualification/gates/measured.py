@@ -17,7 +17,7 @@ from model_contracts.qualification.workshop import Workshop
 from model_contracts.system import processes
 
 if TYPE_CHECKING:
-    from model_contracts.runtimes.session import ChildSession
+    from model_contracts.runtimes.session.session import ChildSession
 
 
 @dataclass(frozen=True, slots=True)

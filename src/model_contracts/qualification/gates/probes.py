@@ -15,8 +15,8 @@ from typing import cast
 import numpy as np
 
 from model_contracts.checks.interface import missing_input, not_owed
+from model_contracts.checks.running.golden_rule import DistributionParameters
 from model_contracts.definitions import load_invariant, parameters
-from model_contracts.engine.properties.golden_rule import DistributionParameters
 from model_contracts.inference.budgets import Budget
 from model_contracts.inference.measures import compare_rows
 from model_contracts.outcome import Comparison, Place

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from model_contracts.formats.opening import open_artifact
 from model_contracts.outcome import Comparison, Place, Record, Scenario, Verdict
 from model_contracts.paths import component, model_parts
 from model_contracts.playbook import ContainerFormat
+from model_contracts.processes.program import NotStarted, Program
 from model_contracts.qualification import products
 from model_contracts.qualification.interface import Chain, GateKind, Seeing, Step
 from model_contracts.qualification.matrix import Settled
@@ -99,15 +99,18 @@ def _run(converter: CommandConverter, words: list[str], folder: Path) -> tuple[i
     if program is None:
         raise missing_input(f"{converter.program} is not installed: {converter.how_to_get}")
     try:
-        done = subprocess.run(
-            [program, *words], cwd=folder, capture_output=True, stdin=subprocess.DEVNULL, timeout=_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
+        run = Program([program, *words], folder=folder, group=True)
+    except NotStarted as error:
+        raise missing_input(str(error)) from None
+    try:
+        code = run.wait(_SECONDS)
+    except TimeoutError:
         return 124, f"it did not end within {_SECONDS:g} s"
-    if done.returncode in converter.unanswered:
+    finally:
+        run.end()
+    if code in converter.unanswered:
         raise missing_input(f"{converter.program} has no answer to this question")
-    lines = [line for line in (done.stderr or done.stdout).decode("utf-8", "replace").splitlines() if line.strip()]
-    return done.returncode, lines[-1].strip()[:200] if lines else ""
+    return code, run.tail.splitlines()[-1].strip()[:200] if run.tail else ""
 
 
 def _given(settled: Settled, parameters: TokenizerGiven) -> Iterator[tuple[Scenario, tuple[Chain, ...]]]:

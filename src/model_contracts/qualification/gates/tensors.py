@@ -11,7 +11,6 @@ from pydantic import Field
 from model_contracts.anatomy.names import huggingface_name
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import missing_input, not_owed
-from model_contracts.kernels.reads import same_bytes
 from model_contracts.outcome import Comparison, Place, Record, Scenario, Uncompared
 from model_contracts.playbook import ContainerFormat
 from model_contracts.qualification import products
@@ -19,6 +18,7 @@ from model_contracts.qualification.gates.products import made
 from model_contracts.qualification.interface import Chain, GateKind, Seeing, Step
 from model_contracts.qualification.matrix import Settled
 from model_contracts.qualification.workshop import Workshop
+from model_contracts.sweep.reads import same_bytes
 
 Formats = tuple[ContainerFormat, ...]
 #: Recipes that no quantiser makes.

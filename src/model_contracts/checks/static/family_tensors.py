@@ -1,0 +1,131 @@
+"""Kind `family_tensors`: every tensor the family requires is there, once, and none that it does not know."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from model_contracts.anatomy.names import layer_count, template
+from model_contracts.anatomy.part_tensors import tensors_of
+from model_contracts.anatomy.view import View
+from model_contracts.checks.drafts import Draft, gap
+from model_contracts.checks.interface import (
+    Comparisons,
+    Examination,
+    NoParameters,
+    Where,
+    missing_input,
+    static,
+    wrapped,
+)
+from model_contracts.family import Family, FamilyTensor
+from model_contracts.outcome import Comparison, Place
+
+#: Layers without a tensor that are told one by one; of more than these the first few are, and the rest together.
+_MISSING, _TOLD = 100, 4
+
+
+def family_tensors(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
+    """Compare the tensor names with the family's table, layer by layer; a part of a model with what it is made of."""
+    view = examination.view
+    if not view.part.whole:
+        yield from tensors_of(view.artifact, view.part)
+        return
+    if view.wrapped:
+        yield wrapped(view)
+    if view.family is not None:
+        yield from _of_family(view, view.family)
+        return
+    if view.architecture is None:
+        raise missing_input(str(view.unknown))
+    if not view.artifact.tensors:
+        yield Comparison(
+            measure="tensor_present",
+            place=Place(file=view.artifact.path.name),
+            expected="a tensor at least",
+            observed="none",
+            holds=False,
+        )
+    reason = f"{view.unknown}: which tensors it has is not known"
+    for tensor in view.artifact.tensors.values():
+        yield gap(tensor, reason)
+
+
+def _of_family(view: View, family: Family) -> Iterator[Draft]:
+    layers = view.numbers.get("num_hidden_layers")
+    if not isinstance(layers, int) or isinstance(layers, bool) or not 0 < layers <= 10_000:
+        layers = layer_count(view.canonical.values())
+    seen: dict[str, Counter[int | None]] = defaultdict(Counter)
+    allowed = set(family.converter_only)
+    strangers = []
+    for own, known in view.canonical.items():
+        bare, layer = template(known or "")
+        if known is not None:
+            seen[bare][layer] += 1
+        if known not in allowed and family.tensors.get(bare) is None:
+            strangers.append(own)
+    for refused in view.refused:
+        bare, layer = template(refused)
+        seen[bare][layer] += 1
+    for bare, tensor in family.tensors.items():
+        if tensor is not None and (tensor.presence == "required" or _asked_for(tensor, view)):
+            numbers: Sequence[int | None] = range(layers) if "{n}" in bare else (None,)
+            yield from _role(view, family, bare, tensor, seen[bare], numbers)
+    for own in strangers:
+        yield Draft(False, partial(_stranger, own, family))
+
+
+def _role(
+    view: View, family: Family, bare: str, tensor: FamilyTensor, seen: Counter[int | None], layers: Sequence[int | None]
+) -> Iterator[Draft]:
+    """One tensor of the table, in every layer; layers without it are told together past the first of them."""
+    name = bare if view.rows_interleaved else tensor.huggingface
+    flag = tensor.required_by if tensor.presence != "required" else None
+    where = partial(family.where, "tensors", bare)
+    missing = sum(layer not in seen for layer in layers)
+    told = missing if missing <= _MISSING else _TOLD
+    for layer in layers:
+        count = seen.get(layer, 0)
+        told -= not count
+        if count or told >= 0:
+            yield Draft(count == 1, partial(_present, name, layer, count, where, flag, 0))
+    if missing > _MISSING:
+        more = missing - _TOLD
+        last = next(layer for layer in reversed(layers) if layer not in seen)
+        yield Draft(False, partial(_present, name, last, 0, where, flag, more - 1), times=more)
+
+
+def _present(
+    name: str, layer: int | None, count: int, where: Callable[[], str], flag: str | None, more: int
+) -> Comparison:
+    notes = [f"{flag} is declared true"] if flag is not None else []
+    notes += [f"and {more:,} layers before it"] if more else []
+    return Comparison(
+        measure="tensor_present",
+        place=Place(tensor=name if layer is None else name.replace("{n}", str(layer))),
+        expected="once",
+        observed={0: "missing", 1: "once"}.get(count, f"{count} times"),
+        holds=count == 1,
+        count=more + 1,
+        bound_from=where(),
+        note="; ".join(notes) or None,
+    )
+
+
+def _stranger(name: str, family: Family) -> Comparison:
+    return Comparison(
+        measure="tensor_known",
+        place=Place(tensor=name),
+        expected=f"a tensor of {family.id}",
+        observed=name,
+        holds=False,
+        bound_from=family.where("tensors"),
+    )
+
+
+def _asked_for(tensor: FamilyTensor, view: View) -> bool:
+    return tensor.required_by is not None and view.flag(tensor.required_by)
+
+
+FAMILY_TENSORS = static(NoParameters, family_tensors)

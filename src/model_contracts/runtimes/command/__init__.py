@@ -1,0 +1,1 @@
+"""Owns the command runtime: somebody else's program, declared in YAML, run or asked over HTTP."""
