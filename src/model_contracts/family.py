@@ -51,7 +51,7 @@ Dimension = tuple[str | int, ...]  # a product of hyper-parameter names and numb
 Size = str | int
 
 
-class Step(Record):
+class LayoutStep(Record):
     """One step from a logical weight to how a convention stores it; exactly one field is set. Each can be undone."""
 
     rows_within_heads: Size | None = Field(
@@ -69,7 +69,7 @@ class Step(Record):
     negative_exp: Literal[True] | None = Field(None, description="x becomes -exp(x).")
 
     @model_validator(mode="after")
-    def _one(self) -> Step:
+    def _one(self) -> LayoutStep:
         if (said := len(self.model_fields_set)) != 1:
             raise ValueError(f"a step says one thing, not {said}")
         return self
@@ -83,7 +83,7 @@ class Fused(Record):
     groups: Dimension = Field(
         (), description="How many groups the axis is cut into, a piece of each weight in each; none: one after another."
     )
-    steps: tuple[Step, ...] = Field((), description="What is done to the whole.")
+    steps: tuple[LayoutStep, ...] = Field((), description="What is done to the whole.")
     presence: Literal["required", "optional"] = "required"
 
 
@@ -114,8 +114,8 @@ class FamilyTensor(Record):
     )
     names: tuple[str, ...] = Field((), description="Other Hugging Face names that files of the family bear.")
     shape: tuple[Dimension, ...] = Field(description="Row-major; each axis is a product of hyper-parameters.")
-    huggingface_steps: tuple[Step, ...] = Field((), description="From this shape to how Hugging Face stores it.")
-    gguf_steps: tuple[Step, ...] = Field((), description="From this shape to how GGUF stores it.")
+    huggingface_steps: tuple[LayoutStep, ...] = Field((), description="From this shape to how Hugging Face stores it.")
+    gguf_steps: tuple[LayoutStep, ...] = Field((), description="From this shape to how GGUF stores it.")
     layers: Layers | None = Field(None, description="The layers that have it (null: all).")
     presence: Literal["required", "optional", "unless_tied"] = "required"
     only: Literal["huggingface", "gguf"] | None = Field(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from model_contracts import layout
-from model_contracts.anatomy.conventions import Convention, Conventions, Entry, named
+from model_contracts.anatomy.conventions import Convention, Conventions, StoredEntry, named
 from model_contracts.anatomy.hyperparameters import _at, completed, enabled
 from model_contracts.definitions import load_families
 from model_contracts.family import Family, FamilyTensor, HyperParameter
@@ -70,13 +70,13 @@ class Side:
         return Conventions(self.family, self.convention, self.numbers)
 
     @cached_property
-    def entries(self) -> dict[str, Entry]:
+    def entries(self) -> dict[str, StoredEntry]:
         """Every stored tensor that the family knows."""
         known = ((name, self.conventions.entry(name)) for name in self.values)
         return {name: entry for name, entry in known if entry is not None}
 
     @cached_property
-    def by_entry(self) -> dict[Entry, str]:
+    def by_entry(self) -> dict[StoredEntry, str]:
         """The name under which a tensor is really stored, of the several that a family may know."""
         return {entry: name for name, entry in self.entries.items()}
 
@@ -194,7 +194,7 @@ def _applied(name: str, value: float | None, values: np.ndarray) -> np.ndarray:
     raise AssertionError(name)
 
 
-def keys_and_layer(side: Side, entry: Entry) -> Iterator[tuple[str, str]]:
+def keys_and_layer(side: Side, entry: StoredEntry) -> Iterator[tuple[str, str]]:
     """Each logical weight of a stored tensor: its key and its name."""
     return ((key, named(key, entry.layer)) for key in side.conventions.keys(entry))
 
