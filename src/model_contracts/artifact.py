@@ -188,6 +188,8 @@ class SentencePiece:
     options: Mapping[str, Any]
     #: unk, bos, eos, pad: the ids that it was trained with; a negative one says that there is none.
     special_ids: Mapping[str, int]
+    #: Whether its class gives the pieces other ids (XLM-R: one more).
+    shifted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +244,8 @@ class Artifact:
     #: Reads the tokenizer when it is first asked for: a large vocabulary is read while the weights are.
     read_tokenizer: Callable[[], Tokenizer | None] = lambda: None
 
-    #: Reads the SentencePiece model beside a tokenizer.json, which has the scores that the other lacks.
+    #: The SentencePiece model beside a tokenizer.json, which has the scores that the other lacks, and what reads it.
+    pieces_file: Path | None = None
     read_sentencepiece: Callable[[], SentencePiece | None] = lambda: None
     #: Tokenizer files that lie there and that nothing here reads (tekken.json), each with its reason.
     unread_tokenizers: Mapping[str, str] = field(default_factory=dict)
@@ -253,7 +256,12 @@ class Artifact:
 
     @cached_property
     def sentencepiece(self) -> SentencePiece | None:
-        """The SentencePiece model beside the weights, None where there is none that can be read."""
+        """The SentencePiece model whose ids are those of tokenizer.json, None where there is none that can be read."""
+        return self.pieces if self.pieces is not None and not self.pieces.shifted else None
+
+    @cached_property
+    def pieces(self) -> SentencePiece | None:
+        """The SentencePiece model beside tokenizer.json, whichever ids its class gives the pieces."""
         return self.read_sentencepiece()
 
     @cached_property

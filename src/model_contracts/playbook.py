@@ -56,7 +56,7 @@ class OracleChoice(Record):
     prompts: tuple[str, ...] = Field((), description="Only answers to these prompts; empty: to all.")
     parameters: dict[str, JsonValue] = Field(default_factory=dict, description="Typed by the oracle.")
     golden: str | None = Field(
-        None, description="A golden file that holds the expected tokens (contracts golden record)."
+        None, description="A golden file in the playbook's folder, with the expected tokens (contracts golden record)."
     )
 
 

@@ -30,6 +30,7 @@ REMAINING: dict[str, tuple[int, str]] = {
     "pair_special_ids._every_end": (1, "one end of sequence is compared by its id; a GGUF has room for one"),
     "rows_in_use.rows_in_use": (1, "no tokenizer says which rows are in use; the share of dead rows is compared"),
     "sentence_parts._folders": (1, "a part that is missing was told of, and the transformer is the model itself"),
+    "sentence_parts._pooled_width": (2, "pooling does not follow the transformer at once, or a width is not declared"),
     "sentence_parts.parts_kept": (1, "a folder keeps its parts in folders of their own"),
     "special_ids._generation": (1, "it is no end of sequence"),
     "storage._complete": (1, "the layout does not owe that part"),

@@ -14,9 +14,8 @@ from model_contracts.formats.chat_templates import templates_beside
 from model_contracts.formats.documents import read_object
 from model_contracts.formats.interface import Unreadable
 from model_contracts.formats.modules import FILE as MODULES
-from model_contracts.formats.sentencepiece import read_sentencepiece
 from model_contracts.formats.source import FileBytes
-from model_contracts.formats.tokenizer_folder import FILES, other_tokenizer, sentencepiece_beside
+from model_contracts.formats.tokenizer_folder import FILES, other_tokenizer, pieces_beside, read_pieces
 from model_contracts.formats.tokenizer_json import read_tokenizer
 from model_contracts.ledger import Ledger
 from model_contracts.outcome import Place
@@ -33,6 +32,7 @@ class Beside:
     tokenizer_config: Mapping[str, Any] | None = None
     quantization: Mapping[str, Any] | None = None
     read_tokenizer: Callable[[], Tokenizer | None] = lambda: None
+    pieces_file: Path | None = None
     read_sentencepiece: Callable[[], SentencePiece | None] = lambda: None
     unread_tokenizers: Mapping[str, str] = field(default_factory=dict)
     #: Whether a tokenizer lies there in another form than tokenizer.json, read or not.
@@ -60,8 +60,8 @@ def beside(folder: Path, weights: Path | None, format: Format, ledger: Ledger, a
     taken.quantization = _object(taken, "quantization", ledger)
     if (sidecar := taken.sidecars.get("tokenizer")) is not None:
         taken.read_tokenizer = partial(_tokenizer, sidecar.path, taken.tokenizer_config, ledger)
-        if (model := sentencepiece_beside(folder)) is not None:
-            taken.read_sentencepiece = partial(read_sentencepiece, model, ledger)
+        if (model := pieces_beside(folder)) is not None:
+            taken.pieces_file, taken.read_sentencepiece = model, partial(read_pieces, model, ledger)
     elif format == "safetensors":
         read, taken.unread_tokenizers = other_tokenizer(folder, taken.tokenizer_config or {}, ledger)
         taken.read_tokenizer = read or taken.read_tokenizer

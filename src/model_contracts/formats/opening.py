@@ -108,6 +108,7 @@ def open_artifact(path: Path) -> Artifact:
         generation_config=taken.generation_config,
         tokenizer_config=taken.tokenizer_config,
         modules=read_modules(found.folder, open_container, ledger) if format == "safetensors" else (),
+        pieces_file=taken.pieces_file,
         read_sentencepiece=taken.read_sentencepiece,
         unread_tokenizers=taken.unread_tokenizers,
         chat_templates=taken.chat_templates,

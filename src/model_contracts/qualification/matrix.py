@@ -85,6 +85,9 @@ def settle(
         own = getattr(playbook, key)
         chosen[key] = getattr(tier, key) if own is None else own
     chosen |= {key: value for key, value in over.items() if value is not None}
+    chosen["oracles"] = tuple(
+        _held(oracle, folder, playbook.where("oracles", at, "golden")) for at, oracle in enumerate(chosen["oracles"])
+    )
     under_test = _system(system) if system is not None else _shipped_system(playbook)
     chosen["quantisations"], not_made = quantisations.sorted_out(chosen["quantisations"], under_test)
     return Settled(
@@ -98,21 +101,24 @@ def settle(
         # A playbook's own choices come after its tier's: the last that names a gate decides.
         gates=(*(tier.gates or ()), *(playbook.gates or ())),
         gpu=gpu,
-        weights_only=_below(playbook, folder),
+        weights_only=_below(playbook.weights_only, folder, playbook.where("weights_only")),
         **chosen,
     )
 
 
-def _below(playbook: Playbook, folder: Path) -> Path | None:
-    """The weights without a tokenizer that a playbook names: a file of its own folder, links followed."""
-    named = playbook.weights_only
+def _below(named: str | None, folder: Path, where: str) -> Path | None:
+    """A file that a playbook names at `where`: one of its own folder, links followed. None where it names none."""
     if named is None:
         return None
     if "\0" in named or not stays_in(folder, folder / named):
-        raise DefinitionError(
-            playbook.where("weights_only"), None, None, "a file in the playbook's folder", repr(named)
-        )
+        raise DefinitionError(where, None, None, "a file in the playbook's folder", repr(named))
     return folder / named
+
+
+def _held(oracle: OracleChoice, folder: Path, where: str) -> OracleChoice:
+    """An oracle whose golden file lies in the playbook's folder; a playbook of others names no other file to read."""
+    golden = _below(oracle.golden, folder, where)
+    return oracle if golden is None else oracle.model_copy(update={"golden": str(golden)})
 
 
 def _shipped_system(playbook: Playbook) -> System:
