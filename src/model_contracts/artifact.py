@@ -9,11 +9,10 @@ from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
+from model_contracts.containers import FORMS, ContainerForm, Format
 from model_contracts.dtypes import DTYPES, Dtype
 from model_contracts.layout import Expr
 from model_contracts.ledger import Ledger
-
-Format = Literal["safetensors", "gguf", "apr"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +293,11 @@ class Artifact:
         """Tensors declared with a type nobody knows: not read, and not missing either (at most 20 a file)."""
         violations = (violation for file in self.containers for violation in file.ledger.violations)
         return frozenset(c.place.tensor for topic, c in violations if topic == "dtypes" and c.place.tensor is not None)
+
+    @property
+    def form(self) -> ContainerForm:
+        """What is known of its format."""
+        return FORMS[self.format]
 
     @property
     def kind(self) -> str:

@@ -140,7 +140,7 @@ def _beside(artifact: Artifact, name: str, tensor: Tensor, modules: list[str]) -
     place = Place(file=tensor.file.name, tensor=name)
     if any(f".{module}." in f".{name}." for module in modules):
         return Comparison(measure="module_saved", place=place, expected=list(modules[:32]), observed=name, holds=True)
-    if artifact.format != "gguf":
+    if artifact.form.beside:
         return Uncompared(place=place, reason="the adapter's kind has none such, and its config names no such module")
     expected = "names that end in .lora_a and .lora_b"
     return Comparison(measure="tensor_known", place=place, expected=expected, observed=name, holds=False)

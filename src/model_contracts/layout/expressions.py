@@ -188,7 +188,7 @@ class Apply(_Node):
 Expr = Stored | Reshape | Permute | Take | Concat | Apply
 
 
-def steps_of(expr: Expr) -> Iterator[Step]:
+def steps_of(expr: Expr) -> Iterator[ValueStep]:
     """Every elementwise step of an expression."""
     match expr:
         case Stored():

@@ -6,24 +6,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from model_contracts.containers import Format
 from model_contracts.definitions import DefinitionError, load, shipped_ids
 from model_contracts.paths import stays_in
 from model_contracts.playbook import (
     Backend,
-    ContainerFormat,
     GateChoice,
-    Limits,
     Measured,
     Modality,
     OnFailure,
     OracleChoice,
     Playbook,
     PlaybookModel,
+    StepLimits,
     System,
     Tier,
 )
 from model_contracts.qualification import quantisations
-from model_contracts.qualification.interface import Chain
+from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.programs import beside
 
 
@@ -35,10 +35,10 @@ class Settled:
     tier: Tier
     system: System
     #: Format of the source: every chain of artifacts begins with it.
-    source: ContainerFormat
+    source: Format
     model: PlaybookModel
     dtype: str | None
-    formats: tuple[ContainerFormat, ...]
+    formats: tuple[Format, ...]
     quantisations: tuple[str, ...]
     modalities: tuple[Modality, ...]
     backends: tuple[Backend, ...]
@@ -46,7 +46,7 @@ class Settled:
     tokens: int
     oracles: tuple[OracleChoice, ...]
     seed: int
-    limits: Limits
+    limits: StepLimits
     measured: Measured
     failure: OnFailure
     gates: tuple[GateChoice, ...]
@@ -58,22 +58,20 @@ class Settled:
     gpu: bool = True
 
     @property
-    def every_format(self) -> tuple[ContainerFormat, ...]:
+    def every_format(self) -> tuple[Format, ...]:
         """The playbook's formats, the source's own first."""
         return (self.source, *(format for format in self.formats if format != self.source))
 
-    def base(self, format: ContainerFormat) -> Chain:
+    def base(self, format: Format) -> Chain:
         """The chain that makes a format of the source: the source itself, or one conversion."""
         return (self.source,) if format == self.source else (self.source, format)
 
-    def chain(self, formats: tuple[ContainerFormat, ...]) -> Chain:
+    def chain(self, formats: tuple[Format, ...]) -> Chain:
         """A chain of conversions that begins with a format, as the chain of what it is made of."""
         return (*self.base(formats[0]), *formats[1:])
 
 
-def settle(
-    playbook: Playbook, source: ContainerFormat, *, system: str | None, gpu: bool, folder: Path, **over: Any
-) -> Settled:
+def settle(playbook: Playbook, source: Format, *, system: str | None, gpu: bool, folder: Path, **over: Any) -> Settled:
     """The playbook over its tier; `over` replaces keys (`failure`). Paths in it are relative to `folder`.
 
     Raises DefinitionError for an unknown system.

@@ -58,7 +58,7 @@ def same_special_ids(target: View, source: View) -> Iterator[Comparison | Uncomp
 
 def _left_to_class(source: Artifact) -> str | None:
     """A tokenizer file that is not tokenizer.json, and so leaves special tokens to the code that loads it."""
-    if source.format != "safetensors":
+    if not source.form.beside:
         return None
     if source.tokenizer is None:
         return next(iter(source.unread_tokenizers), None)
@@ -68,7 +68,7 @@ def _left_to_class(source: Artifact) -> str | None:
 def _every_end(target: Artifact, source: View) -> Iterator[Comparison]:
     """A folder that takes another's place stops at all ids at which that stops; a GGUF has room for one."""
     stops = _stops(source.artifact) or list(_carried_ids(_EOS, source))
-    if target.format != "safetensors" or len(stops) < 2 or _EOS not in by_name(target):
+    if not target.form.beside or len(stops) < 2 or _EOS not in by_name(target):
         return
     ours = _stops(target) or sorted(by_name(target)[_EOS])
     missing = sorted(set(stops) - set(ours))

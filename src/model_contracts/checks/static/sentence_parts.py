@@ -116,9 +116,9 @@ def _settings(module: Module, other: Module) -> list[tuple[str, object, object]]
 
 def parts_kept(target: View, source: View) -> Comparisons:
     """Compare the source's parts with a GGUF's pooling key and dense tensors."""
-    if target.artifact.format == "safetensors":
+    if target.artifact.form.beside:
         yield from _folders(target.artifact, source.artifact)
-    if target.artifact.format != "gguf":
+    if not target.artifact.form.prefixed_keys:
         return
     arch = str(target.artifact.metadata.get("general.architecture", ""))
     dense = 1
