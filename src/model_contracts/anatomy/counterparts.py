@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from model_contracts.anatomy.conventions import Conventions, StoredEntry, NotKnown, named
+from model_contracts.anatomy.conventions import Conventions, NotKnown, StoredEntry, named
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Made, Tensor
 from model_contracts.layout import Expr, LayoutError, Stored, simplify, stored, substitute
@@ -68,7 +68,9 @@ class Counterparts:
         except (NotKnown, LayoutError, ValueError) as error:
             return Unmade(tensor, f"how it is made of the source is not known: {error}", self._near(known, ours, entry))
 
-    def _made(self, ours: Conventions, known: Conventions, entry: StoredEntry, tensor: Tensor) -> Tensor | Unmade | None:
+    def _made(
+        self, ours: Conventions, known: Conventions, entry: StoredEntry, tensor: Tensor
+    ) -> Tensor | Unmade | None:
         expression = ours.stored(entry)
         needed = {leaf.name for leaf in stored(expression)}
         logical = {named(key, entry.layer): key for key in ours.keys(entry)}

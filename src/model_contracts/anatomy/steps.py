@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import prod
 
-from model_contracts.family import Size, LayoutStep
+from model_contracts.family import LayoutStep, Size
 from model_contracts.layout import Apply, Expr, Permute, Reshape
 
 Sized = Callable[[Size], int]

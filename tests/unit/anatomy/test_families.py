@@ -31,10 +31,7 @@ def test_an_architecture_without_a_family_is_mapped_by_the_gguf_package() -> Non
     find = canonical(("gemma2",), 2)
     assert find("model.layers.1.self_attn.q_proj.weight") == "blk.1.attn_q.weight"
     assert find("nonsense.weight") is None
-    assert (
-        canonical(("NoSuchForCausalLM", "GPTNeoXForCausalLM"), 2)("gpt_neox.embed_in.weight")
-        == "token_embd.weight"
-    )
+    assert canonical(("NoSuchForCausalLM", "GPTNeoXForCausalLM"), 2)("gpt_neox.embed_in.weight") == "token_embd.weight"
     assert canonical(("NoSuchForCausalLM",), 2)("model.embed_tokens.weight") is None
     assert canonical((), 2, gguf_names=True)("blk.1.anything.weight") == "blk.1.anything.weight"
 

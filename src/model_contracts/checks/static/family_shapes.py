@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from model_contracts.anatomy.conventions import StoredEntry, NotKnown
+from model_contracts.anatomy.conventions import NotKnown, StoredEntry
 from model_contracts.anatomy.hyperparameters import Number, size_of
 from model_contracts.anatomy.layers import in_layer
 from model_contracts.anatomy.names import template
