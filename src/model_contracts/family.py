@@ -15,12 +15,17 @@ class Default(Record):
 
     value: int | float | bool | None = None
     same_as: str | None = Field(None, description="Another hyper-parameter.")
-    quotient: tuple[str, str] | None = Field(None, description="The first hyper-parameter divided by the second.")
+    quotient: tuple[str | int, str | int] | None = Field(
+        None, description="The first divided by the second, where nothing is left over."
+    )
+    rounded_up: tuple[str | int, str | int] | None = Field(
+        None, description="The first, or the next multiple of the second above it."
+    )
     product: tuple[str | int | float, ...] | None = Field(
         None, description="Hyper-parameters and numbers multiplied, rounded down."
     )
     total: tuple[str | int, ...] | None = Field(None, description="Hyper-parameters and numbers added.")
-    difference: tuple[str, str] | None = Field(None, description="The first hyper-parameter less the second.")
+    difference: tuple[str | int, str | int] | None = Field(None, description="The first less the second.")
 
 
 class HyperParameter(Record):
@@ -33,6 +38,7 @@ class HyperParameter(Record):
     enabled_by: str | None = Field(
         None, description="A config.json flag that must not be false for the value to count."
     )
+    disabled_by: str | None = Field(None, description="A config.json flag that must not be true for it to count.")
     owed: bool = Field(False, description="A converter that drops it has lost something (no default stands in).")
 
 
@@ -85,6 +91,12 @@ class Layers(Record):
     not_every: Size | None = Field(None, description="Of each so many layers all but the last.")
     where: str | None = Field(None, description="A hyper-parameter with one value a layer …")
     has: tuple[str | int | bool, ...] = Field((), description="… that is one of these.")
+    zero: str | None = Field(None, description="A hyper-parameter: where it has one value a layer, that is 0.")
+    positive: str | None = Field(None, description="A hyper-parameter: where it has one value a layer, that is not 0.")
+    at: tuple[Size, Size] | None = Field(
+        None, description="Of each so many layers (the second) the one with this number (the first, from 0)."
+    )
+    not_at: tuple[Size, Size] | None = Field(None, description="Of each so many layers all but the one at this number.")
 
 
 class FamilyTensor(Record):
@@ -92,8 +104,8 @@ class FamilyTensor(Record):
 
     huggingface: str | None = Field(
         None,
-        description="Its Hugging Face name, `{n}` for the layer; with `{e}` a tensor for each index of axis 0 (experts). "
-        "None: it only stands in a fused one.",
+        description="Its Hugging Face name, `{n}` for the layer; with `{e}` a tensor for each index of axis 0 (an "
+        "expert). None: it only stands in a fused one.",
     )
     names: tuple[str, ...] = Field((), description="Other Hugging Face names that files of the family bear.")
     shape: tuple[Dimension, ...] = Field(description="Row-major; each axis is a product of hyper-parameters.")
@@ -136,6 +148,12 @@ class Family(Definition):
     )
     only_with: tuple[str, ...] = Field(
         (), description="GGUF keys that, declared above 0, mean this architecture and no other of the same word."
+    )
+    not_where: dict[str, tuple[str | int | bool, ...]] = Field(
+        default_factory=dict, description="config.json values that mean another architecture under the same class."
+    )
+    base_prefix: str = Field(
+        "model.", description="What Hugging Face names begin with, and a base model saved alone leaves out."
     )
     hyperparameters: dict[str, HyperParameter] = Field(default_factory=dict)
     tensors: dict[str, FamilyTensor | None] = Field(

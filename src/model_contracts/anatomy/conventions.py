@@ -64,7 +64,7 @@ class Conventions:
                 table.setdefault(*_opened(name, key, False))
         for key, fused in self.family.fused.get(self.convention, {}).items():
             if fused is not None:
-                for name in (key, key.removeprefix("model.")) if self.convention == "huggingface" else (key,):
+                for name in (key, self._alone(key)) if self.convention == "huggingface" else (key,):
                     table.setdefault(*_opened(name, key, True))
         return table
 
@@ -77,8 +77,14 @@ class Conventions:
             return
         if weight.huggingface is not None:
             yield weight.huggingface
-            yield weight.huggingface.removeprefix("model.")  # aprender, January 2026
-        yield from weight.names
+            yield self._alone(weight.huggingface)
+        for name in weight.names:
+            yield name
+            yield self._alone(name)
+
+    def _alone(self, name: str) -> str:
+        """A name as a base model saved alone has it (aprender, January 2026, writes such names too)."""
+        return name.removeprefix(self.family.base_prefix)
 
     @cached_property
     def _fused(self) -> dict[str, Fused]:

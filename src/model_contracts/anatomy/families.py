@@ -42,7 +42,9 @@ def architecture(artifact: Artifact, families: Iterable[Family]) -> Architecture
 def _another(artifact: Artifact, family: Family, name: str) -> str | None:
     """Why an artifact is of another architecture under the family's word (None: it is not; "": nothing says so)."""
     if artifact.format != "gguf":
-        return None
+        config = artifact.config or {} if artifact.format != "apr" else {}
+        said = (key for key, values in family.not_where.items() if key in config and config[key] in values)
+        return next((f"{key} = {config[key]}" for key in said), None)
     for key in (pattern.replace("{arch}", name) for pattern in family.not_with):
         if (value := _positive(artifact, key)) is not None:
             return f"{key} = {value}"

@@ -32,8 +32,7 @@ def declared(artifact: Artifact, family: Family) -> dict[str, Declared]:
         for key, lookup, file in _places(artifact, parameter):
             value = _one(_at(lookup, key))
             if _usable(value):
-                flag = lookup.get(parameter.enabled_by) if parameter.enabled_by else None
-                found[name] = Declared(value, Place(file=file, key=key), enabled=flag is not False)
+                found[name] = Declared(value, Place(file=file, key=key), enabled=enabled(parameter, lookup))
                 break
     return found
 
@@ -77,21 +76,37 @@ def default(parameter: HyperParameter, numbers: Mapping[str, Number]) -> Number 
         return None
     if fallback.same_as is not None:
         return numbers.get(fallback.same_as)
-    if fallback.quotient is not None:
-        above, below = (numbers.get(name) for name in fallback.quotient)
-        if isinstance(above, int) and isinstance(below, int) and below and above % below == 0:
-            return above // below
-        return None
-    if fallback.difference is not None:
-        whole, part = (numbers.get(name) for name in fallback.difference)
-        return whole - part if isinstance(whole, int) and isinstance(part, int) else None
-    if fallback.product is not None or fallback.total is not None:
-        names = fallback.product or fallback.total or ()
-        parts = [numbers.get(name) if isinstance(name, str) else name for name in names]
-        if all(isinstance(part, int | float) and not isinstance(part, bool) for part in parts):
-            return int(prod(parts)) if fallback.product else sum(parts)  # type: ignore[arg-type]
-        return None
+    for how in ("quotient", "rounded_up", "product", "total", "difference"):
+        parts: tuple[str | int | float, ...] | None = getattr(fallback, how)
+        if parts is not None:
+            return _combined(how, [numbers.get(part) if isinstance(part, str) else part for part in parts])
     return fallback.value
+
+
+def _combined(how: str, parts: list[Number | None]) -> Number | None:
+    """Numbers combined; None where one of them is not known, or not such as can be."""
+    known = [part for part in parts if isinstance(part, int | float) and not isinstance(part, bool)]
+    if len(known) != len(parts):
+        return None
+    if how == "product":
+        return int(prod(known))
+    if how == "total":
+        return sum(known)
+    first, second = known
+    if how == "difference":
+        return first - second
+    if not isinstance(first, int) or not isinstance(second, int) or second <= 0:
+        return None
+    if how == "rounded_up":
+        return -(-first // second) * second
+    return first // second if first % second == 0 else None
+
+
+def enabled(parameter: HyperParameter, flags: Mapping[str, Any]) -> bool:
+    """Whether no flag beside a value says that it does not count."""
+    on = flags.get(parameter.enabled_by) if parameter.enabled_by else None
+    off = flags.get(parameter.disabled_by) if parameter.disabled_by else None
+    return on is not False and off is not True
 
 
 def size_of(axis: Dimension, numbers: Mapping[str, Number]) -> int | None:
