@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from model_contracts.dtypes import DTYPES
+from model_contracts.layout import Step, steps_of
 from model_contracts.outcome import Record
 from model_contracts.sweep.interface import Pairing
 
@@ -38,7 +39,17 @@ class Budgets(Record):
         return self
 
 
+def _rounds(step: Step) -> bool:
+    return step.name != "add" or (step.value or 0.0) < 0
+
+
 def exact(pairing: Pairing) -> bool:
-    """Whether the target's type holds every value of the source's: then nothing may differ."""
+    """Whether the target's type holds every value of the source's: then nothing may differ.
+
+    A value that a convention changes by a function (-exp of it) is as exact as two libraries compute that, and one that
+    was added to and has that taken away again is rounded twice.
+    """
     source, target = pairing.source.dtype, pairing.target.dtype
+    if pairing.source.made is not None and any(map(_rounds, steps_of(pairing.source.made.layout))):
+        return False
     return source == target or (source, target) in _WIDENS

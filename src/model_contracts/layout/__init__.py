@@ -17,6 +17,7 @@ from model_contracts.layout.expressions import (
     Reshape,
     Stored,
     Take,
+    steps_of,
     stored,
 )
 from model_contracts.layout.mutations import mutations
@@ -46,6 +47,7 @@ __all__ = [
     "mutations",
     "same",
     "simplify",
+    "steps_of",
     "stored",
     "substitute",
 ]

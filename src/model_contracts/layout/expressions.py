@@ -188,6 +188,21 @@ class Apply(_Node):
 Expr = Stored | Reshape | Permute | Take | Concat | Apply
 
 
+def steps_of(expr: Expr) -> Iterator[Step]:
+    """Every elementwise step of an expression."""
+    match expr:
+        case Stored():
+            return
+        case Concat():
+            for part in expr.parts:
+                yield from steps_of(part)
+        case Apply():
+            yield expr.step
+            yield from steps_of(expr.of)
+        case _:
+            yield from steps_of(expr.of)
+
+
 def stored(expr: Expr) -> Iterator[Stored]:
     """Every stored tensor of an expression, as often as it stands there, in order."""
     match expr:

@@ -44,7 +44,8 @@ def _of_family(view: View, family: Family) -> Comparisons:
         elif (entry := view.entries[name]) is not None and not (role is not None and role.plain):
             yield _made(view, tensor, entry, numbers)
         elif canonical is not None and role is not None:
-            yield _shape(tensor, role, numbers, partial(family.where, "tensors", template(canonical)[0]))
+            where = partial(family.where, "tensors", template(canonical)[0])
+            yield _shape(tensor, role, numbers, where, view.convention == "gguf")
         elif canonical is None or canonical not in family.converter_only:
             yield gap(tensor, f"{family.id} has no such tensor, and so no shape for it")
 
@@ -57,39 +58,50 @@ def _made(view: View, tensor: Tensor, entry: Entry, numbers: dict[str, Number]) 
         expected = known.stored(entry).shape
     except (NotKnown, LayoutError, ValueError) as error:
         return gap(tensor, f"its shape is not known: {error}")
-    holds = expected == tensor.shape
+    holds = expected == tensor.shape or (known.convention == "gguf" and _outer(expected) == _outer(tensor.shape))
     where = partial(known.family.where, "fused" if entry.fused else "tensors", entry.key)
-    return Draft(holds, partial(_stored, tensor, expected, where), max(len(expected), 1))
+    return Draft(holds, partial(_stored, tensor, expected, holds, where), max(len(expected), 1))
 
 
-def _stored(tensor: Tensor, expected: tuple[int, ...], where: Callable[[], str]) -> Comparison:
+def _outer(shape: Sequence[int]) -> tuple[int, ...]:
+    """A shape without axes of 1 before all others: ggml does not count them, and its quantiser drops them."""
+    first = next((at for at, size in enumerate(shape) if size != 1), len(shape))
+    return tuple(shape[first:])
+
+
+def _stored(tensor: Tensor, expected: tuple[int, ...], holds: bool, where: Callable[[], str]) -> Comparison:
     return Comparison(
         measure="shape",
         place=Place(file=tensor.file.name, tensor=tensor.name),
         expected=list(expected),
         observed=list(tensor.shape),
-        holds=expected == tensor.shape,
+        holds=holds,
         count=max(len(expected), 1),
         bound_from=where(),
     )
 
 
-def _shape(tensor: Tensor, role: FamilyTensor, numbers: dict[str, Number], where: Callable[[], str]) -> Draft:
-    expected = [size_of(axis, numbers) for axis in role.shape]
+def _shape(
+    tensor: Tensor, role: FamilyTensor, numbers: dict[str, Number], where: Callable[[], str], dropped: bool
+) -> Draft:
+    axes = role.shape
+    if dropped and len(axes) == len(tensor.shape) + 1 and size_of(axes[0], numbers) == 1:
+        axes = axes[1:]  # ggml's quantiser drops an outer axis of 1
+    expected = [size_of(axis, numbers) for axis in axes]
     if len(expected) == len(tensor.shape):
-        for axis, size in zip(role.shape, tensor.shape, strict=True):
+        for axis, size in zip(axes, tensor.shape, strict=True):
             if len(axis) == 1 and isinstance(axis[0], str):
                 numbers.setdefault(axis[0], size)
     holds = len(expected) == len(tensor.shape) and all(
         size is None or size == there for size, there in zip(expected, tensor.shape, strict=True)
     )
     count = max(1, sum(size is not None for size in expected))
-    return Draft(holds, partial(_compared, tensor, role, expected, holds, count, where), count)
+    return Draft(holds, partial(_compared, tensor, axes, expected, holds, count, where), count)
 
 
 def _compared(
     tensor: Tensor,
-    role: FamilyTensor,
+    axes: Sequence[Dimension],
     expected: Sequence[int | None],
     holds: bool,
     count: int,
@@ -98,12 +110,12 @@ def _compared(
     return Comparison(
         measure="shape",
         place=Place(file=tensor.file.name, tensor=tensor.name),
-        expected=[size if size is not None else _words(axis) for size, axis in zip(expected, role.shape, strict=True)],
+        expected=[size if size is not None else _words(axis) for size, axis in zip(expected, axes, strict=True)],
         observed=list(tensor.shape),
         holds=holds,
         count=count,
         bound_from=where(),
-        note=None if holds else "axes: " + ", ".join(_words(axis) for axis in role.shape),
+        note=None if holds else "axes: " + ", ".join(_words(axis) for axis in axes),
     )
 
 
