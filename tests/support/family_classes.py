@@ -50,9 +50,16 @@ def known_keys(architecture: str) -> frozenset[str]:
     return frozenset({*made.to_dict(), *type(made).attribute_map, *vars(made), *rope})
 
 
+def _turned(architecture: str) -> dict[str, bool]:
+    """Flags of biases and norms that are off by default, on; and embeddings tied where they are not, and untied."""
+    made = config_of(architecture)().to_dict()
+    named = {name for name in made if "bias" in name or name in ("use_qk_norm", "tie_word_embeddings")}
+    return {name: not made[name] for name in named if made[name] is False or (made[name] is True and "tie" in name)}
+
+
 @cache
-def saved(family_id: str, architecture: str) -> Side:
-    """A folder as transformers saves the class, with every optional bias that its flags allow left as they are."""
+def saved(family_id: str, architecture: str, turned: bool = False) -> Side:
+    """A folder as transformers saves the class, with flags as they are by default, or the other way round."""
     import torch
     import transformers
 
@@ -60,7 +67,7 @@ def saved(family_id: str, architecture: str) -> Side:
     known = known_keys(architecture)
     sizes = {name: size for name, size in {**SIZES, **OWN.get(architecture, {})}.items() if name in known}
     sizes = {name: size for name, size in sizes.items() if size is not None}
-    config = config_of(architecture)(**sizes)
+    config = config_of(architecture)(**sizes, **(_turned(architecture) if turned else {}))
     torch.manual_seed(0)
     model = getattr(transformers, architecture)(config)
     with TemporaryDirectory() as folder:
