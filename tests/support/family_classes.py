@@ -34,6 +34,10 @@ OWN: dict[str, dict[str, Any]] = {
 }
 
 
+#: Classes whose published files have no biases, and that no reader of GGUF gives any.
+WITHOUT_BIASES = {"ModernBertModel", "ModernBertForMaskedLM"}
+
+
 def config_of(architecture: str) -> Any:
     """The configuration class of a model class. None where transformers has no such class."""
     import transformers
@@ -53,7 +57,8 @@ def known_keys(architecture: str) -> frozenset[str]:
 def _turned(architecture: str) -> dict[str, bool]:
     """Flags of biases and norms that are off by default, on; and embeddings tied where they are not, and untied."""
     made = config_of(architecture)().to_dict()
-    named = {name for name in made if "bias" in name or name in ("use_qk_norm", "tie_word_embeddings")}
+    biases = {name for name in made if "bias" in name and architecture not in WITHOUT_BIASES}
+    named = {name for name in made if name in biases or name in ("use_qk_norm", "tie_word_embeddings")}
     return {name: not made[name] for name in named if made[name] is False or (made[name] is True and "tie" in name)}
 
 
