@@ -25,6 +25,7 @@ class Default(Record):
         None, description="Hyper-parameters and numbers multiplied, rounded down."
     )
     total: tuple[str | int, ...] | None = Field(None, description="Hyper-parameters and numbers added.")
+    length: str | None = Field(None, description="How many values (or letters) a hyper-parameter has.")
     difference: tuple[str | int, str | int] | None = Field(None, description="The first less the second.")
 
 
@@ -89,10 +90,10 @@ class Layers(Record):
     before: Size | None = Field(None, description="They are below this one.")
     every: Size | None = Field(None, description="Of each so many layers the last.")
     not_every: Size | None = Field(None, description="Of each so many layers all but the last.")
-    where: str | None = Field(None, description="A hyper-parameter with one value a layer …")
+    where: str | None = Field(None, description="A hyper-parameter with one value (or letter) a layer …")
     has: tuple[str | int | bool, ...] = Field((), description="… that is one of these.")
-    zero: str | None = Field(None, description="A hyper-parameter: where it has one value a layer, that is 0.")
-    positive: str | None = Field(None, description="A hyper-parameter: where it has one value a layer, that is not 0.")
+    zero: tuple[str, ...] = Field((), description="Hyper-parameters: where one has one value a layer, that is 0.")
+    positive: tuple[str, ...] = Field((), description="The same, and it is not 0.")
     at: tuple[Size, Size] | None = Field(
         None, description="Of each so many layers (the second) the one with this number (the first, from 0)."
     )
@@ -150,7 +151,8 @@ class Family(Definition):
         (), description="GGUF keys that, declared above 0, mean this architecture and no other of the same word."
     )
     not_where: dict[str, tuple[str | int | bool, ...]] = Field(
-        default_factory=dict, description="config.json values that mean another architecture under the same class."
+        default_factory=dict,
+        description="config.json values that mean another architecture under the same class (none listed: any above 0).",
     )
     base_prefix: str = Field(
         "model.", description="What Hugging Face names begin with, and a base model saved alone leaves out."

@@ -33,6 +33,7 @@ OLD_OF = {
     "families/nomic_bert": {"n_embd", "n_layer", "n_head", "n_inner", "max_trained_positions", "layer_norm_epsilon",
                             "rotary_emb_base"},
     "families/modernbert": {"local_attention"},
+    "families/nemotron_h": {"hybrid_override_pattern", "attention_head_dim", "rms_norm_eps", "num_hidden_layers"},
     "families/stablelm": {"norm_eps"},
     "families/t5": {"n_positions", "decoder_start_token_id"},
 }  # fmt: skip

@@ -64,7 +64,7 @@ class View:
         tokenizer = self.artifact.tokenizer
         # GGUF needs no vocab_size key: llama.cpp counts the tokens. Elsewhere a tokenizer may be smaller.
         vocabulary = tokenizer.size if tokenizer is not None and self.artifact.format == "gguf" else None
-        numbers = resolved(self.family or self._base, self.declared, vocabulary)
+        numbers = resolved(self.family or self._base, self.declared, vocabulary, self.layered)
         if self.artifact.format != "safetensors" and "tie_word_embeddings" not in self.declared:
             # Only config.json has a default: readers of GGUF and .apr go by the presence of the head.
             numbers.pop("tie_word_embeddings", None)
