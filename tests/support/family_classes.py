@@ -42,6 +42,22 @@ OWN: dict[str, dict[str, Any]] = {
     },
     "families/nemotron_h_moe": {"layers_block_type": ["mamba", "moe", "attention", "mlp"]},
     "Mamba2ForCausalLM": {"num_heads": 8, "n_groups": 2, "state_size": 16},
+    "Gemma3nForCausalLM": {
+        "num_hidden_layers": 6,
+        "layer_types": ["sliding_attention", "full_attention"] * 3,
+        "num_kv_shared_layers": 2,
+        "laurel_rank": 8,
+        "activation_sparsity_pattern": [0.95, 0.0, 0.0, 0.0, 0.0, 0.0],
+        "intermediate_size": 96,
+    },
+    "GraniteMoeHybridForCausalLM": {
+        "layer_types": ["mamba", "attention"],
+        "mamba_n_heads": 8,
+        "mamba_d_head": 16,
+        "mamba_n_groups": 2,
+        "mamba_d_state": 16,
+    },
+    "families/granitehybrid": {"num_local_experts": 0},
     "Llama4ForCausalLM": {"interleave_moe_layer_step": 2, "layer_types": None, "moe_layers": None},
 }
 

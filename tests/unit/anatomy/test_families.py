@@ -15,6 +15,10 @@ from model_contracts.dtypes import DTYPES, GGML_CODES
 FAMILIES = [family for family in load_families() if not family.abstract]
 
 
+#: Where a converter's own code has the last word: without experts the shared one is the MLP.
+OTHERWISE = {("families/granitehybrid", "blk.1.ffn_down")}
+
+
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.id)
 def test_every_hugging_face_name_is_mapped_as_llama_cpp_maps_it(family) -> None:
     """Where the package's map knows a name, it says the same tensor; what it does not know a converter's code maps."""
@@ -28,7 +32,9 @@ def test_every_hugging_face_name_is_mapped_as_llama_cpp_maps_it(family) -> None:
             mapped = next(filter(None, (names.get_name(name, (".weight", ".bias")) for name in spelled)), None)
             if mapped is not None:
                 said[_bare(gguf_name.replace("{n}", "1"))] = _bare(mapped)
-    assert {name: mapped for name, mapped in said.items() if mapped != name} == {}
+    assert {
+        name: mapped for name, mapped in said.items() if mapped != name and (family.id, name) not in OTHERWISE
+    } == {}
     assert len(said) >= 4
 
 
