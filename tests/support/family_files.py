@@ -13,6 +13,7 @@ import numpy as np
 
 from model_contracts import layout
 from model_contracts.anatomy.conventions import Convention, Conventions, Entry, named
+from model_contracts.anatomy.families import _said
 from model_contracts.anatomy.hyperparameters import _at, completed, enabled
 from model_contracts.definitions import load_families
 from model_contracts.family import Family, FamilyTensor, HyperParameter
@@ -125,14 +126,24 @@ class Pair:
 @cache
 def pairs() -> list[Pair]:
     """Each folder of ../shared/families whose class a family knows."""
-    by_class = {name: family for family in load_families() for name in family.architectures}
+    by_class: dict[str, list[Family]] = {}
+    for family in load_families():
+        for word in family.architectures:
+            by_class.setdefault(word, []).append(family)
     found = []
     for config in sorted(FOLDER.glob("*/config.json")):
         name = config.parent.name
-        (architecture, *_) = json.loads(config.read_text())["architectures"]
+        declared = json.loads(config.read_text())
+        (architecture, *_) = declared["architectures"]
         if architecture in by_class and name not in LEFT_OUT and (FOLDER / f"{name}.gguf").is_file():
-            found.append(Pair(name, by_class[architecture]))
+            meant = (family for family in by_class[architecture] if not elsewhere(family, declared))
+            found.append(Pair(name, next(meant)))
     return found
+
+
+def elsewhere(family: Family, declared: Mapping[str, Any]) -> bool:
+    """Whether config.json means another family of the same class."""
+    return any(_said(declared.get(key), values) for key, values in family.not_where.items())
 
 
 def safetensors_values(folder: Path) -> dict[str, np.ndarray]:
