@@ -41,6 +41,9 @@ OWN: dict[str, dict[str, Any]] = {
         "ssm_state_size": 16,
     },
     "families/nemotron_h_moe": {"layers_block_type": ["mamba", "moe", "attention", "mlp"]},
+    "GraniteMoeHybridForCausalLM": {"layer_types": ["mamba", "attention"], "mamba_n_heads": 8, "mamba_n_groups": 2,
+                                    "mamba_d_head": 16, "mamba_d_state": 16},
+    "families/granite_hybrid": {"num_local_experts": 0},
     "Mamba2ForCausalLM": {"num_heads": 8, "n_groups": 2, "state_size": 16},
     "Gemma3nForCausalLM": {
         "num_hidden_layers": 6,
