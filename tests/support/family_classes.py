@@ -41,8 +41,13 @@ OWN: dict[str, dict[str, Any]] = {
         "ssm_state_size": 16,
     },
     "families/nemotron_h_moe": {"layers_block_type": ["mamba", "moe", "attention", "mlp"]},
-    "GraniteMoeHybridForCausalLM": {"layer_types": ["mamba", "attention"], "mamba_n_heads": 8, "mamba_n_groups": 2,
-                                    "mamba_d_head": 16, "mamba_d_state": 16},
+    "GraniteMoeHybridForCausalLM": {
+        "layer_types": ["mamba", "attention"],
+        "mamba_n_heads": 8,
+        "mamba_n_groups": 2,
+        "mamba_d_head": 16,
+        "mamba_d_state": 16,
+    },
     "families/granite_hybrid": {"num_local_experts": 0},
     "Mamba2ForCausalLM": {"num_heads": 8, "n_groups": 2, "state_size": 16},
     "Gemma3nForCausalLM": {
@@ -53,20 +58,15 @@ OWN: dict[str, dict[str, Any]] = {
         "activation_sparsity_pattern": [0.95, 0.0, 0.0, 0.0, 0.0, 0.0],
         "intermediate_size": 96,
     },
-    "GraniteMoeHybridForCausalLM": {
-        "layer_types": ["mamba", "attention"],
-        "mamba_n_heads": 8,
-        "mamba_d_head": 16,
-        "mamba_n_groups": 2,
-        "mamba_d_state": 16,
-    },
-    "families/granitehybrid": {"num_local_experts": 0},
     "Llama4ForCausalLM": {"interleave_moe_layer_step": 2, "layer_types": None, "moe_layers": None},
 }
 
 
 #: Classes whose published files have no biases, and that no reader of GGUF gives any.
-WITHOUT_BIASES = {"ModernBertModel", "ModernBertForMaskedLM"}
+WITHOUT_BIASES = {
+    "ModernBertModel", "ModernBertForMaskedLM", "JambaForCausalLM", "Lfm2ForCausalLM", "Lfm2MoeForCausalLM",
+    "NemotronHForCausalLM",
+}  # fmt: skip
 
 
 def config_of(architecture: str) -> Any:

@@ -16,7 +16,7 @@ FAMILIES = [family for family in load_families() if not family.abstract]
 
 
 #: Where a converter's own code has the last word: without experts the shared one is the MLP.
-OTHERWISE = {("families/granitehybrid", "blk.1.ffn_down")}
+OTHERWISE = {("families/granite_hybrid", "blk.1.ffn_down")}
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.id)
