@@ -42,6 +42,11 @@ class HyperParameter(Record):
     disabled_by: str | None = Field(None, description="A config.json flag that must not be true for it to count.")
     owed: bool = Field(False, description="A converter that drops it has lost something (no default stands in).")
 
+    def spelled(self, keys: Literal["config", "gguf", "apr"]) -> tuple[str, ...]:
+        """Where a container of that kind of keys declares it."""
+        found: tuple[str, ...] = getattr(self, keys)
+        return found
+
 
 Dimension = tuple[str | int, ...]  # a product of hyper-parameter names and numbers
 Size = str | int
