@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from model_contracts.anatomy import names
-from model_contracts.anatomy.conventions import Convention, Conventions, Entry, named
+from model_contracts.anatomy.conventions import Conventions, Entry, named
 from model_contracts.anatomy.families import Architecture, architecture
 from model_contracts.anatomy.hyperparameters import Declared, Number, declared, layered, resolved
 from model_contracts.anatomy.parts import Part, part
