@@ -157,7 +157,7 @@ class Family(Definition):
     )
     not_where: dict[str, tuple[str | int | bool, ...]] = Field(
         default_factory=dict,
-        description="config.json values that mean another architecture of the same class (none listed: any above 0).",
+        description="config.json values that mean another architecture under the same class (none: any above 0).",
     )
     base_prefix: str = Field(
         "model.", description="What Hugging Face names begin with, and a base model saved alone leaves out."

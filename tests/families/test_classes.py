@@ -46,11 +46,12 @@ def _known(architecture: str) -> None:
         pytest.skip(f"transformers has no {architecture}")
 
 
+@pytest.mark.parametrize("turned", [False, True], ids=["default", "turned"])
 @pytest.mark.parametrize(("family", "architecture"), CLASSES)
-def test_a_family_knows_all_that_its_class_saves(family: str, architecture: str) -> None:
+def test_a_family_knows_all_that_its_class_saves(family: str, architecture: str, turned: bool) -> None:
     """Every tensor of the class is known, has the shape that follows, and every owed one is saved."""
     _known(architecture)
-    side = saved(family, architecture)
+    side = saved(family, architecture, turned)
     assert [name for name in side.values if name not in side.entries and not name.endswith(side.family.computed)] == []
     assert [name for name in owed(side) if not side.stands(name)] == []
     shapes = {

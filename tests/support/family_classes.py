@@ -50,8 +50,23 @@ OWN: dict[str, dict[str, Any]] = {
     },
     "families/granite_hybrid": {"num_local_experts": 0},
     "Mamba2ForCausalLM": {"num_heads": 8, "n_groups": 2, "state_size": 16},
+    "Gemma3nForCausalLM": {
+        "num_hidden_layers": 6,
+        "layer_types": ["sliding_attention", "full_attention"] * 3,
+        "num_kv_shared_layers": 2,
+        "laurel_rank": 8,
+        "activation_sparsity_pattern": [0.95, 0.0, 0.0, 0.0, 0.0, 0.0],
+        "intermediate_size": 96,
+    },
     "Llama4ForCausalLM": {"interleave_moe_layer_step": 2, "layer_types": None, "moe_layers": None},
 }
+
+
+#: Classes whose published files have no biases, and that no reader of GGUF gives any.
+WITHOUT_BIASES = {
+    "ModernBertModel", "ModernBertForMaskedLM", "JambaForCausalLM", "Lfm2ForCausalLM", "Lfm2MoeForCausalLM",
+    "NemotronHForCausalLM",
+}  # fmt: skip
 
 
 def config_of(architecture: str) -> Any:
@@ -70,9 +85,17 @@ def known_keys(architecture: str) -> frozenset[str]:
     return frozenset({*made.to_dict(), *type(made).attribute_map, *vars(made), *rope})
 
 
+def _turned(architecture: str) -> dict[str, bool]:
+    """Flags of biases and norms that are off by default, on; and embeddings tied where they are not, and untied."""
+    made = config_of(architecture)().to_dict()
+    biases = {name for name in made if "bias" in name and architecture not in WITHOUT_BIASES}
+    named = {name for name in made if name in biases or name in ("use_qk_norm", "tie_word_embeddings")}
+    return {name: not made[name] for name in named if made[name] is False or (made[name] is True and "tie" in name)}
+
+
 @cache
-def saved(family_id: str, architecture: str) -> Side:
-    """A folder as transformers saves the class, with every optional bias that its flags allow left as they are."""
+def saved(family_id: str, architecture: str, turned: bool = False) -> Side:
+    """A folder as transformers saves the class, with flags as they are by default, or the other way round."""
     import torch
     import transformers
 
@@ -84,7 +107,7 @@ def saved(family_id: str, architecture: str) -> Side:
         if name in known
     }
     sizes = {name: size for name, size in sizes.items() if size is not None}
-    config = config_of(architecture)(**sizes)
+    config = config_of(architecture)(**sizes, **(_turned(architecture) if turned else {}))
     torch.manual_seed(0)
     model = getattr(transformers, architecture)(config)
     with TemporaryDirectory() as folder:

@@ -201,7 +201,7 @@ def _applied(name: str, value: float | None, values: np.ndarray) -> np.ndarray:
     if name == "add":
         return values + np.float32(value)
     if name == "neg_exp":  # torch is what the converter computes with: the last bit is its own
-        return (-torch.exp(torch.from_numpy(np.ascontiguousarray(values)))).numpy()
+        return np.asarray((-torch.exp(torch.from_numpy(np.ascontiguousarray(values)))).numpy())
     raise AssertionError(name)
 
 

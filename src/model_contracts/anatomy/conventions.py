@@ -41,6 +41,11 @@ class Conventions:
     convention: Convention
     numbers: Mapping[str, Number]
 
+    @property
+    def _by_key(self) -> bool:
+        """Whether weights are stored under the keys of the family's table: these are GGUF's names."""
+        return self.convention == "gguf"
+
     def entry(self, name: str) -> StoredEntry | None:
         """What a stored name stands for; None where the family does not know it."""
         bare = name.removesuffix(".")
@@ -63,14 +68,14 @@ class Conventions:
                 table.setdefault(*_opened(name, key, False))
         for key, fused in self.family.fused.get(self.convention, {}).items():
             if fused is not None:
-                for name in (key, self._alone(key)) if self.convention == "huggingface" else (key,):
+                for name in (key, self._alone(key)) if not self._by_key else (key,):
                     table.setdefault(*_opened(name, key, True))
         return table
 
     def _names(self, key: str, weight: FamilyTensor | None) -> Iterator[str]:
         if weight is None or weight.only not in (None, self.convention):
             return
-        if self.convention == "gguf":
+        if self._by_key:
             if not any(key in fused.of for fused in self._fused.values()):
                 yield key
             return
@@ -135,10 +140,10 @@ class Conventions:
             return inverse(self._whole(self._fused[held], layer), named(held, layer))[named(key, layer)]
         weight, shape = self.family.tensors[key], self.shape(key, layer)
         assert weight is not None
-        name = key if self.convention == "gguf" else weight.huggingface
+        name = key if self._by_key else weight.huggingface
         if name is None:
             raise NotKnown(f"{self.convention} stores no {key}")
-        if "{e}" in name and self.convention == "huggingface":
+        if "{e}" in name and not self._by_key:
             return self._stacked(name, weight, shape, layer)
         logical = named(key, layer)
         return inverse(self._stepped(Stored(logical, shape), weight, layer), named(name, layer))[logical]
@@ -171,14 +176,14 @@ class Conventions:
         return self._stepped(Stored(named(key, layer), self.shape(key, layer)), weight, layer)
 
     def _stepped(self, whole: Expr, weight: FamilyTensor, layer: int | None) -> Expr:
-        steps = weight.gguf_steps if self.convention == "gguf" else weight.huggingface_steps
+        steps = weight.gguf_steps if self._by_key else weight.huggingface_steps
         return stepped(whole, steps, lambda size: self.size((size,), layer))
 
     def owed(self, layers: int) -> Iterator[tuple[str, str, FamilyTensor | Fused, range | tuple[int, ...]]]:
         """Stored names (templates) that the convention has, their key, what the family says, and their layers."""
         for key, weight in self.family.tensors.items():
             if weight is not None and key not in self._held and weight.only in (None, self.convention):
-                name = key if self.convention == "gguf" else weight.huggingface
+                name = key if self._by_key else weight.huggingface
                 if name is not None:
                     yield name, key, weight, layers_of(weight.layers, self.numbers, layers)
         for key, fused in self._fused.items():

@@ -42,7 +42,7 @@ def architecture(artifact: Artifact, families: Iterable[Family]) -> Architecture
 def _another(artifact: Artifact, family: Family, name: str) -> str | None:
     """Why an artifact is of another architecture under the family's word (None: it is not; "": nothing says so)."""
     if artifact.format != "gguf":
-        config = artifact.config or {} if artifact.format != "apr" else {}
+        config = artifact.config or {} if artifact.form.beside else {}
         said = (key for key, values in family.not_where.items() if _said(config.get(key), values))
         return next((f"{key} = {config[key]}" for key in said), None)
     for key in (pattern.replace("{arch}", name) for pattern in family.not_with):
@@ -59,8 +59,9 @@ def _said(value: object, values: tuple[str | int | bool, ...]) -> bool:
 
 
 def _positive(artifact: Artifact, key: str) -> int | None:
+    """A number above 0, or true."""
     value = artifact.metadata.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+    return value if isinstance(value, int) and value > 0 else None
 
 
 def _class(family: Family, name: str) -> bool:

@@ -241,4 +241,4 @@ def _row_order(key: str, target: View, source: View) -> RowPermutation | None:
     number = source.numbers.get(heads, target.numbers.get(heads)) if isinstance(heads, str) else heads
     if not isinstance(number, int) or isinstance(number, bool):
         return None
-    return RowPermutation(number, "interleave" if target.convention == "gguf" else "split")
+    return RowPermutation(number, "interleave" if target.rows_interleaved else "split")

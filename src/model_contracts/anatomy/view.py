@@ -53,7 +53,7 @@ class View:
     def family(self) -> Family | None:
         """The shipped family of that architecture; of several that bear one word in GGUF, that of the other side."""
         own = self.architecture.family if self.architecture else None
-        if own is None or self.beside is None or self.artifact.format != "gguf":
+        if own is None or self.beside is None or not self.artifact.form.prefixed_keys:
             return own
         other = architecture(self.beside, self.families)
         theirs = other.family if other is not None else None

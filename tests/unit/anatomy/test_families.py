@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType, LlamaFileType
+from gguf.constants import GGML_QUANT_SIZES, MODEL_ARCH_NAMES, GGMLQuantizationType, LlamaFileType
+from gguf.tensor_mapping import get_tensor_name_map
 
 from model_contracts.anatomy.claims import UnknownRecipe, requested
-from model_contracts.anatomy.conventions import Conventions, named
+from model_contracts.anatomy.conventions import Conventions, StoredEntry
 from model_contracts.anatomy.names import canonical, role, template
 from model_contracts.definitions import load_families, load_recipes
 from model_contracts.dtypes import DTYPES, GGML_CODES
@@ -14,17 +15,47 @@ from model_contracts.dtypes import DTYPES, GGML_CODES
 FAMILIES = [family for family in load_families() if not family.abstract]
 
 
+#: Where a converter's own code has the last word: without experts the shared one is the MLP.
+OTHERWISE = {("families/granite_hybrid", "blk.1.ffn_down")}
+
+
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.id)
-def test_names_of_both_conventions_lead_to_one_logical_weight(family) -> None:
-    conventions = {name: Conventions(family, name, {}) for name in ("huggingface", "gguf")}
+def test_every_hugging_face_name_is_mapped_as_llama_cpp_maps_it(family) -> None:
+    """Where the package's map knows a name, it says the same tensor; what it does not know a converter's code maps."""
+    (architecture,) = (arch for arch, name in MODEL_ARCH_NAMES.items() if name == family.gguf[0])
+    names = get_tensor_name_map(architecture, 2)
+    said: dict[str, str] = {}
+    for gguf_name, tensor in family.tensors.items():
+        if tensor.huggingface is not None and tensor.only is None and "rot" not in gguf_name:
+            hugging_face = tensor.huggingface.replace("{n}", "1").replace(".{e}", "")
+            spelled = (hugging_face, hugging_face.removeprefix(family.base_prefix))
+            mapped = next(filter(None, (names.get_name(name, (".weight", ".bias")) for name in spelled)), None)
+            if mapped is not None:
+                said[_bare(gguf_name.replace("{n}", "1"))] = _bare(mapped)
+    assert {
+        name: mapped for name, mapped in said.items() if mapped != name and (family.id, name) not in OTHERWISE
+    } == {}
+    assert len(said) >= 4
+
+
+def _bare(name: str) -> str:
+    return name.removesuffix(".weight").removesuffix(".bias")
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.id)
+def test_names_of_every_container_lead_to_one_canonical_name(family) -> None:
+    huggingface, gguf = Conventions(family, "huggingface", {}), Conventions(family, "gguf", {})
     for key, tensor in family.tensors.items():
-        if tensor is None or not tensor.plain or tensor.only or any(each.holds(key) for each in conventions.values()):
+        if tensor.huggingface is None or tensor.only is not None:
             continue
-        stored = {"huggingface": tensor.huggingface, "gguf": key}
-        for name, each in conventions.items():
-            entry = each.entry(named(stored[name], 17 if "{n}" in key else None))
-            assert (entry.key, entry.layer) == (key, 17 if "{n}" in key else None)
-    assert conventions["huggingface"].entry("model.layers.3.mlp.experts.0.nobody.weight") is None
+        layer = 17 if "{n}" in key else None
+        expert = 3 if "{e}" in tensor.huggingface else None
+        name = tensor.huggingface.replace("{n}", "17").replace("{e}", "3")
+        assert huggingface.entry(name) == StoredEntry(key, layer, expert)
+        assert huggingface.entry(name.removeprefix(family.base_prefix)) == StoredEntry(key, layer, expert)
+        if not gguf.holds(key):
+            assert gguf.entry(key.replace("{n}", "17")) == StoredEntry(key, layer)
+    assert huggingface.entry("model.layers.3.mlp.experts.0.nobody.weight") is None
 
 
 def test_an_architecture_without_a_family_is_mapped_by_the_gguf_package() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_contracts.anatomy.names import canonical
+from model_contracts.anatomy.conventions import Conventions
 from model_contracts.anatomy.prefixes import prefix, unwrapped
 from model_contracts.definitions import load_family
 
@@ -17,14 +17,22 @@ def test_a_wrapper_before_every_name_is_found_without_a_family(mark: str) -> Non
 
 
 def test_any_prefix_before_every_name_is_found_with_a_family() -> None:
-    known = canonical(load_family("families/qwen2"), (), 4)
+    conventions = Conventions(load_family("families/qwen2"), "huggingface", {})
+
+    def known(name: str) -> str | None:
+        return name if conventions.entry(name) is not None else None
+
     assert prefix([f"net.llm.{name}" for name in NAMES], known)[0] == "net.llm."
     assert prefix(NAMES, known) == ("", "")
     assert prefix([name.removeprefix("model.") for name in NAMES], known) == ("", "")
 
 
 def test_a_prefix_that_makes_no_name_known_is_none() -> None:
-    known = canonical(load_family("families/qwen2"), (), 4)
+    conventions = Conventions(load_family("families/qwen2"), "huggingface", {})
+
+    def known(name: str) -> str | None:
+        return name if conventions.entry(name) is not None else None
+
     assert prefix(["vision.a.weight", "vision.b.weight"], known) == ("", "")
     assert prefix(["encoder.a.weight", "encoder.b.weight"], None) == ("", "")
     assert prefix([], known) == ("", "")

@@ -123,7 +123,9 @@ def _lost(name: str, theirs: Said, pair: Pair) -> Iterator[Comparison | Uncompar
         holds, assumed = True, _scalar(theirs.value)
     if not holds and not keys and (_made_of_others(name, pair) or _compared_elsewhere(name, theirs, pair)):
         return
-    certain = pair.known or line.carried or line.owed or (bool(keys) and pair.across and pair.measured(*keys))
+    # Where architectures disagree, a family does not say which of them has a key: what its converter wrote does.
+    known = pair.known and not line.measured_only
+    certain = known or line.carried or line.owed or (bool(keys) and pair.across and pair.measured(*keys))
     if holds or (keys and certain):
         yield _absent(name, theirs, pair, keys, assumed, holds)
         return
@@ -163,7 +165,7 @@ def _invented(name: str, ours: Said, pair: Pair) -> Iterator[Comparison | Uncomp
     keys = source.spelled(line)
     if not holds and not ours.enabled and not keys:
         return  # switched off, and the source has no place for it
-    certain = pair.known and (bool(keys) or line.default is not None)
+    certain = pair.known and not line.measured_only and (bool(keys) or line.default is not None)
     agreed = line.carried and not line.measured_only and pair.across
     certain |= agreed and bool(keys) and pair.measured(*pair.target.spelled(line))
     if not holds and not certain and not (line.default is not None and assumed is not None and pair.measured()):

@@ -47,7 +47,7 @@ def _of_family(view: View, family: Family) -> Comparisons:
             yield _made(view, tensor, entry, numbers)
         elif canonical is not None and role is not None:
             where = partial(family.where, "tensors", template(canonical)[0])
-            yield _shape(tensor, role, numbers, where, view.convention == "gguf")
+            yield _shape(tensor, role, numbers, where, view.rows_interleaved)
         elif canonical is None or canonical not in family.converter_only:
             yield gap(tensor, f"{family.id} has no such tensor, and so no shape for it")
 
@@ -68,7 +68,7 @@ def _made(view: View, tensor: Tensor, entry: StoredEntry, numbers: dict[str, Num
         return gap(tensor, f"its shape is not known: {error}")
     if tensor.packed is not None:  # blocks run along the input, whichever way the plain tensor is turned
         expected = expected if expected == tensor.shape else (*expected[:-2], *expected[:-3:-1])
-    holds = expected == tensor.shape or (known.convention == "gguf" and _outer(expected) == _outer(tensor.shape))
+    holds = expected == tensor.shape or (view.rows_interleaved and _outer(expected) == _outer(tensor.shape))
     where = partial(known.family.where, "fused" if entry.fused else "tensors", entry.key)
     return Draft(holds, partial(_stored, tensor, expected, holds, where), max(len(expected), 1))
 
