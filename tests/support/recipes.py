@@ -49,14 +49,14 @@ class Copy:
         run = json.loads((folder / "run.json").read_text("utf-8"))
         return Result(done.code, done.stdout, done.stderr, evidence, run)
 
-    def holds_its_laws(self) -> None:
-        """The tests of definitions and of imports, in the copy."""
+    def holds_its_laws(self, *more: str) -> None:
+        """The tests of definitions and of words, and more of the architecture's, in the copy."""
         for part in ("tests/architecture", "pyproject.toml", "README.md", "CONTRIBUTING.md", "docs"):
             source, target = ROOT / part, self.root / part
             shutil.copytree(source, target) if source.is_dir() else shutil.copyfile(source, target)
         words = [
             sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", self.root,
-            *(self.root / "tests" / "architecture" / f"test_{name}.py" for name in ("definitions_shipped", "readable", "imports")),
+            *(self.root / "tests" / "architecture" / f"test_{name}.py" for name in ("definitions_shipped", "readable", *more)),
         ]  # fmt: skip
         environment = os.environ | {"PYTHONPATH": str(self.root / "src")}
         done = subprocess.run(
