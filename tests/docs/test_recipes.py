@@ -1,4 +1,4 @@
-"""Each recipe of CONTRIBUTING.md does what it says: carried out in a copy, it fires on a broken model and not on an honest one."""
+"""Each recipe of CONTRIBUTING.md, carried out in a copy, fires on a broken model and stays quiet on an honest one."""
 
 from __future__ import annotations
 

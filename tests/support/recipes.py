@@ -1,4 +1,4 @@
-"""Carries out a recipe of CONTRIBUTING.md in a copy of the repository: its blocks are the files, and its diffs change them."""
+"""Carries out a recipe of CONTRIBUTING.md in a copy of the repository: blocks are files, diffs change them."""
 
 from __future__ import annotations
 
@@ -54,10 +54,9 @@ class Copy:
         for part in ("tests/architecture", "pyproject.toml", "README.md", "CONTRIBUTING.md", "docs"):
             source, target = ROOT / part, self.root / part
             shutil.copytree(source, target) if source.is_dir() else shutil.copyfile(source, target)
-        words = [
-            sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", self.root,
-            *(self.root / "tests" / "architecture" / f"test_{name}.py" for name in ("definitions_shipped", "readable", *more)),
-        ]  # fmt: skip
+        folder = self.root / "tests" / "architecture"
+        tests = [folder / f"test_{name}.py" for name in ("definitions_shipped", "readable", *more)]
+        words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", self.root, *tests]
         environment = os.environ | {"PYTHONPATH": str(self.root / "src")}
         done = subprocess.run(
             list(map(str, words)), capture_output=True, text=True, env=environment, cwd=self.root, check=False
