@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,6 +133,13 @@ def test_files_that_the_pages_name_are_there():
         named = set(re.findall(r"`([\w./-]+\.(?:py|yaml))`", prose)) - NAMES_OF_OTHERS
         gone += [(shown(path), name) for name in named if not any((root / name).is_file() for root in roots)]
     assert gone == []
+
+
+def test_the_import_order_of_the_page_is_the_one_that_is_held():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    layers = next(one["layers"] for one in settings if one.get("containers") == ["model_contracts"])
+    section = (ROOT / "docs" / "design.md").read_text("utf-8").partition("\n## Import order\n")[2]
+    assert section.split("```")[1].strip().splitlines() == layers
 
 
 def fields(*types: str) -> set[str]:
