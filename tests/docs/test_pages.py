@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from model_contracts import family
+from model_contracts import definitions, family
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
@@ -90,6 +90,28 @@ def test_no_source_is_an_issue_of_no_project_or_a_page_by_another_name():
     assert len(found) > 100
     assert [(shown(path), line) for path, line in found if re.search(r"""(^|[\["',])\s*issue \d+""", line)] == []
     assert [shown(path) for path in CITING if re.search(r"\bDESIGN\b", path.read_text("utf-8"))] == []
+
+
+def gates_in(text: str) -> set[str]:
+    """The gates that a text names, `G0-TOKENIZER-004, -005` as both."""
+    found: set[str] = set()
+    for start, more in re.findall(r"\b((?:G0|F)-[A-Z][\w-]*)((?:, -\d+)*)", text):
+        found |= {start} | {start.rpartition("-")[0] + end for end in re.findall(r"-\d+", more)}
+    return found
+
+
+def test_gates_that_pages_name_exist_and_a_fault_names_one_of_those_that_catch_it():
+    invariants = [definitions.load_invariant(name) for name in definitions.shipped_ids("invariant")]
+    known = {gate.id for invariant in invariants for gate in invariant.gates}
+    pages = [page for page in PAGES if not page.name.startswith("qualification")]
+    assert {page.name: unknown for page in pages if (unknown := gates_in(page.read_text("utf-8")) - known)} == {}
+    lines = (ROOT / "docs" / "faults.md").read_text("utf-8").splitlines()
+    told = {line[2:5]: gates_in(line) for line in lines if re.match(r"\| F\d\d ", line)}
+    catching: dict[str, set[str]] = {fault: set() for fault in told}
+    for invariant in invariants:
+        for fault in told.keys() & set(re.findall(r"\bF\d\d\b", " ".join(invariant.catches))):
+            catching[fault] |= {gate.id for gate in invariant.gates}
+    assert [fault for fault, gates in catching.items() if gates and not gates & told[fault]] == []
 
 
 def headings(path: Path) -> set[str]:

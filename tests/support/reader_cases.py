@@ -1,4 +1,4 @@
-"""The files behind each row of the tables in docs/formats: what stands in the first cell, and bytes of which it is so."""
+"""The files behind each row of the tables in docs/formats: its first cell, and bytes of which that is so."""
 
 from __future__ import annotations
 
