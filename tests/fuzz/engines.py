@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 SLOW_SECONDS = 30.0
 #: Compiled by numba from their bytecode, which an instrumented module no longer has.
-_COMPILED = ["model_contracts.sweep.kernels." + name for name in ("bits", "decode", "engine", "halves", "pairs", "reduce")]
+_COMPILED = [
+    "model_contracts.sweep.kernels." + name for name in ("bits", "decode", "engine", "halves", "pairs", "reduce")
+]
 _LONGEST = 1 << 17
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from model_contracts.anatomy.hyperparameters import Number, default
 from model_contracts.anatomy.view import View
+from model_contracts.containers import ContainerForm
 from model_contracts.keys import Keys, Value
 from model_contracts.outcome import Place
 
@@ -32,7 +33,7 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Side:
+class DeclaredSide:
     """One artifact of a pair, read through the table of keys."""
 
     view: View
@@ -45,14 +46,19 @@ class Side:
     _again: set[str] = field(default_factory=set)
 
     @property
+    def form(self) -> ContainerForm:
+        """The container that declares them."""
+        return self.view.artifact.form
+
+    @property
     def kind(self) -> Literal["config", "gguf", "apr"]:
         """The kind of keys."""
-        return "config" if self.view.artifact.format == "safetensors" else self.view.artifact.format
+        return self.form.keys
 
     @cached_property
     def architecture(self) -> str:
         """What a GGUF or .apr calls its architecture, by which its readers build it (empty for config.json)."""
-        key = {"gguf": "general.architecture", "apr": "architecture"}.get(self.kind, "")
+        key = self.form.architecture_key
         return str(self.view.artifact.metadata.get(key, "")) if key else ""
 
     @cached_property
@@ -79,7 +85,7 @@ class Side:
 
     def spelled(self, value: Value) -> tuple[str, ...]:
         """The keys of this container that hold a value."""
-        if self.kind == "gguf":
+        if self.form.prefixed_keys:
             arch = self.architecture
             general = () if arch in value.differs else [key for key in value.gguf if "{arch}" in key]
             own = [key for key in value.gguf if key.startswith(f"{arch}.")]
@@ -138,7 +144,7 @@ class Side:
     def neutral(self, key: str) -> str:
         """A key with the architecture taken out."""
         prefix = f"{self.architecture}."
-        return "{arch}." + key.removeprefix(prefix) if self.kind == "gguf" and key.startswith(prefix) else key
+        return "{arch}." + key.removeprefix(prefix) if self.form.prefixed_keys and key.startswith(prefix) else key
 
 
 def normal(value: Plain, line: Value) -> Plain | None:

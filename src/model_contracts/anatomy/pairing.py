@@ -41,13 +41,17 @@ class Match:
 
 def match(target: View, source: View) -> Match:
     """Pair tensors by canonical name, by equal name where no family or map knows it."""
-    answers, by_name = _keys(source), _by_bare_name(source, target)
+    answers = _keys(source)
+    by_name: dict[str, Tensor] | None = None
     pairings: dict[str, Pairing] = {}
     used: set[str] = set()
     extra: list[Extra] = []
     unknown = _unknown(target, source)
     for key, tensor in _keys(target).items():
-        answer = answers.get(key) or by_name.get(target.bare[tensor.name])
+        answer = answers.get(key)
+        if answer is None:
+            by_name = _by_bare_name(source, target) if by_name is None else by_name
+            answer = by_name.get(target.bare[tensor.name])
         explanation = None
         if answer is None:
             answer, explanation = _explain(key, target, source)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
-from model_contracts.anatomy.declared_keys import Plain, Said, Side
+from model_contracts.anatomy.declared_keys import DeclaredSide, Plain, Said
 from model_contracts.converters.carried import carried
 from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
 
@@ -16,8 +16,8 @@ from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
 class Pair:
     """Both sides, and how near two numbers are the same."""
 
-    target: Side
-    source: Side
+    target: DeclaredSide
+    source: DeclaredSide
     relative: float
     bound_from: str
 
@@ -33,7 +33,7 @@ class Pair:
 
     def measured(self, *keys: str) -> bool:
         """Whether the GGUF's architecture was measured (to write one of these keys, where any are given)."""
-        gguf = next((side for side in (self.target, self.source) if side.kind == "gguf"), None)
+        gguf = next((side for side in (self.target, self.source) if side.form.prefixed_keys), None)
         if gguf is None:
             return True
         written = self.target.keys.measured.get(gguf.architecture)
@@ -78,7 +78,7 @@ def _explicitly(name: str, ours: Said | None, theirs: Said | None, pair: Pair) -
     )
 
 
-def _made(name: str, side: Side) -> Said | None:
+def _made(name: str, side: DeclaredSide) -> Said | None:
     """A value that a side's other values give (a rotary width of a rotary share), where it declares one of them."""
     line = side.table[name]
     parts = (*(line.default.product or ()), *(line.default.total or ())) if line.default else ()
@@ -110,7 +110,7 @@ def _equal(name: str, ours: Said, theirs: Said, pair: Pair) -> Comparison | Unco
 
 def _lost(name: str, theirs: Said, pair: Pair) -> Iterator[Comparison | Uncompared]:
     line, target = pair.target.table[name], pair.target
-    if name == "vocab_size" and target.kind == "gguf":
+    if name == "vocab_size" and target.form.counts_tokens:
         return  # llama.cpp counts the tokens; G0-INTEGRITY-CONFIG compares their number with the rows
     assumed = target.numbers.get(name, pair.target.keys.defaults.get(name) if target.kind == "config" else None)
     keys = target.spelled(line)
@@ -153,7 +153,7 @@ def _absent(name: str, theirs: Said, pair: Pair, keys: tuple[str, ...], assumed:
 def _invented(name: str, ours: Said, pair: Pair) -> Iterator[Comparison | Uncompared]:
     line, source = pair.source.table[name], pair.source
     assumed = source.numbers.get(name)
-    if name == "vocab_size" and source.kind == "gguf" and source.view.artifact.tokenizer is not None:
+    if name == "vocab_size" and source.form.counts_tokens and source.view.artifact.tokenizer is not None:
         assumed = source.view.artifact.tokenizer.size
     holds = assumed is not None and same(ours.value, assumed, pair.relative)[0]
     if not holds and not ours.enabled and (isinstance(ours.value, str) or _published(name, ours.value, source)):
@@ -232,11 +232,13 @@ def compare_rest(pair: Pair) -> Iterator[Comparison | Uncompared]:
         )
 
 
-def _or_assumed(key: str, value: Plain | None, side: Side) -> Plain | None:
+def _or_assumed(key: str, value: Plain | None, side: DeclaredSide) -> Plain | None:
     return side.keys.defaults.get(key) if value is None and side.kind == "config" else value
 
 
-def _without_counterpart(side: Side, other: Side, values: dict[str, Plain | None]) -> Iterator[Comparison | Uncompared]:
+def _without_counterpart(
+    side: DeclaredSide, other: DeclaredSide, values: dict[str, Plain | None]
+) -> Iterator[Comparison | Uncompared]:
     for key, value in values.items():
         # The parts of a sentence model are compared with modules.json.
         of_parts = any(fnmatchcase(key, pattern) for pattern in ("*.pooling_type", "*.dense_*_feat_*"))
@@ -296,18 +298,18 @@ def _finite(value: float) -> float:
         return 1e300 if value > 0 else -1e300
 
 
-def _carried_config(side: Side) -> dict[str, Any]:
+def _carried_config(side: DeclaredSide) -> dict[str, Any]:
     config = carried(side.view.artifact.metadata, "config")
     if config is None:
         config = side.view.artifact.metadata.get("hf_config")
     return config if isinstance(config, dict) else {}
 
 
-def _carries(side: Side) -> bool:
+def _carries(side: DeclaredSide) -> bool:
     return side.kind != "config" and bool(_carried_config(side))
 
 
-def _published(key: str | None, value: Plain, side: Side) -> bool:
+def _published(key: str | None, value: Plain, side: DeclaredSide) -> bool:
     """Whether a value stands under its key in the config.json that a container of ours carries along."""
     config: Any = _carried_config(side) if side.kind != "config" else {}
     for part in (key or "").split("."):

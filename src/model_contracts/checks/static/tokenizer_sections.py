@@ -146,7 +146,7 @@ def _options(sides: Sides) -> Comparisons:
 
 def _contradicted(sides: Sides) -> bool:
     """Whether tokenizer_config.json spells the flag as null: llama.cpp's converter takes that for false."""
-    artifact = sides.source_artifact if sides.source_artifact.format == "safetensors" else sides.target_artifact
+    artifact = sides.source_artifact if sides.source_artifact.form.beside else sides.target_artifact
     config = artifact.tokenizer_config or {}
     return "add_prefix_space" in config and config["add_prefix_space"] is None
 
