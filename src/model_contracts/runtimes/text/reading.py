@@ -19,7 +19,7 @@ _LOSSY = {
 }
 
 
-class Reading:
+class TextReading:
     """An encoder with its normaliser: texts there and back."""
 
     def __init__(self, encoder: Encoder, tokenizer: Tokenizer) -> None:
