@@ -55,7 +55,8 @@ class Copy:
             source, target = ROOT / part, self.root / part
             shutil.copytree(source, target) if source.is_dir() else shutil.copyfile(source, target)
         folder = self.root / "tests" / "architecture"
-        tests = [folder / f"test_{name}.py" for name in ("definitions_shipped", "readable", "containers", "passed_over", *more)]
+        names = ("definitions_shipped", "readable", "containers", "passed_over", *more)
+        tests = [folder / f"test_{name}.py" for name in names]
         words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", self.root, *tests]
         environment = os.environ | {"PYTHONPATH": str(self.root / "src")}
         done = subprocess.run(
