@@ -40,7 +40,6 @@ REMAINING: dict[str, tuple[int, str]] = {
     "sentence_parts._pooled_width": (2, "pooling does not follow the transformer at once, or a width is not declared"),
     "sentence_parts.parts_kept": (1, "a folder keeps its parts in folders of their own"),
     "special_ids._generation": (1, "it is no end of sequence"),
-    "storage._complete": (1, "the layout does not owe that part"),
     "storage._shapes": (1, "a part that is missing is told of by the companions; others have no shape to hold to"),
     "storage._state": (2, "the layout keeps no state, or the state says nothing of that member"),
     "storage._ignored": (1, "the configuration has no list of modules"),

@@ -14,7 +14,7 @@ from support.command import Result
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "CONTRIBUTING.md"
-_BLOCK = re.compile(r"^```(?P<language>\w+) (?P<path>\S+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```(?P<language>\w+)(?: (?P<path>\S+))?\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 class Copy:
@@ -25,19 +25,30 @@ class Copy:
         for part in ("src", "contracts", "invariants", "schemas"):
             shutil.copytree(ROOT / part, self.root / part)
 
-    def carry_out(self, number: int) -> list[str]:
-        """Do what one recipe says; the paths it writes or changes."""
-        blocks = recipe(number)
-        for language, path, body in blocks:
-            change(self.root / path, body) if language == "diff" else write(self.root / path, body)
-        return [path for _, path, _ in blocks]
+    def carry_out(self, number: int) -> None:
+        """Do what one recipe says, block by block."""
+        for language, path, body in recipe(number):
+            if language == "sh":
+                for words in map(str.split, body.splitlines()):
+                    assert words[0] == "contracts" and self.contracts(*words[1:]).code == 0, body
+            elif language == "diff":
+                change(self.root / path, body)
+            else:
+                write(self.root / path, body)
 
     def contracts(self, *words: str | Path) -> Result:
         """The command of the copy, in a process of its own."""
         command = [sys.executable, "-m", "model_contracts.cli.main", *map(str, words)]
         environment = os.environ | {"PYTHONPATH": str(self.root / "src")}
         done = subprocess.run(
-            command, capture_output=True, text=True, encoding="utf-8", env=environment, timeout=300, check=False
+            command,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            env=environment,
+            cwd=self.root,
+            timeout=300,
+            check=False,
         )
         return Result(done.returncode, done.stdout, done.stderr)
 
@@ -69,8 +80,10 @@ def recipe(number: int) -> list[tuple[str, str, str]]:
     """The blocks of a recipe: language, path, body."""
     parts = re.split(r"^## Recipe (\d+): .*$", PAGE.read_text("utf-8"), flags=re.MULTILINE)
     text = dict(zip(map(int, parts[1::2]), parts[2::2], strict=True))[number]
-    found = [(block["language"], block["path"], block["body"]) for block in _BLOCK.finditer(text)]
-    assert found, f"recipe {number} has no block with a path"
+    found = [(block["language"], block["path"] or "", block["body"]) for block in _BLOCK.finditer(text)]
+    assert found and all(path or language == "sh" for language, path, _ in found), (
+        f"recipe {number}: a block has no path"
+    )
     return found
 
 
