@@ -69,6 +69,11 @@ class Copy:
         names = ("definitions_shipped", "readable", "containers", "passed_over", *more)
         tests = [folder / f"test_{name}.py" for name in names]
         words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", self.root, *tests]
+        self._passes(*words)
+        self._passes(sys.executable, "-m", "ruff", "check", "--no-cache", "src")
+        self._passes(sys.executable, "-m", "ruff", "format", "--no-cache", "--check", "src")
+
+    def _passes(self, *words: str | Path) -> None:
         environment = os.environ | {"PYTHONPATH": str(self.root / "src")}
         done = subprocess.run(
             list(map(str, words)), capture_output=True, text=True, env=environment, cwd=self.root, check=False
