@@ -19,7 +19,7 @@ _LOSSY = {
 }
 
 
-class TextReading:
+class Reading:
     """An encoder with its normaliser: texts there and back."""
 
     def __init__(self, encoder: Encoder, tokenizer: Tokenizer) -> None:

@@ -14,7 +14,7 @@ from model_contracts.formats.tokenizer_json import DOCUMENT_BOUNDS, FILE_BOUND, 
 from model_contracts.ledger import Ledger
 from model_contracts.runtimes.interface import Refused
 from model_contracts.runtimes.text import templates
-from model_contracts.runtimes.text.reading import TextReading
+from model_contracts.runtimes.text.reading import Reading
 from model_contracts.runtimes.text.tokenizers import completed, encoder
 
 
@@ -34,7 +34,7 @@ def serve(path: str, tokenizer: str | None, purpose: str, pre: str | None) -> Se
     if pre is not None and artifact.form.bare_tokenizer and carried.pre is None:
         named = replace(carried, pre=pre)
         artifact, carried = replace(artifact, read_tokenizer=lambda: named), named
-    return ServedText(artifact, TextReading(encoder(artifact), completed(artifact, carried)[0]))
+    return ServedText(artifact, Reading(encoder(artifact), completed(artifact, carried)[0]))
 
 
 def _with(artifact: Artifact, path: Path) -> Artifact:
@@ -54,7 +54,7 @@ class ServedText:
     QUESTIONS = ("encode", "normalise", "round_trip", "render")
     STREAMS = ()
 
-    def __init__(self, artifact: Artifact, reading: TextReading | None) -> None:
+    def __init__(self, artifact: Artifact, reading: Reading | None) -> None:
         self._artifact, self._own = artifact, reading
 
     def about(self) -> dict[str, Any]:
@@ -82,7 +82,7 @@ class ServedText:
         return templates.of_artifact(self._artifact, messages, add_generation_prompt, tools)
 
     @property
-    def _reading(self) -> TextReading:
+    def _reading(self) -> Reading:
         if self._own is None:
             raise Refused("no tokenizer was asked for")
         return self._own
