@@ -93,7 +93,7 @@ class _Said(dict[str, str]):
 
 
 @dataclass(frozen=True)
-class Reading:
+class PackedReading:
     """How the parts of many modules are read alike: a layout, what declares it, and its settings.
 
     `shapes` keeps what the shape of the values comes to, which is the same for all of those modules.
@@ -110,7 +110,7 @@ class Reading:
     @classmethod
     def of(
         cls, module: str, scheme: Scheme, layout: StorageLayout, block: Quantisation | None, certain: bool
-    ) -> Reading:
+    ) -> PackedReading:
         """The reading of a module in a layout, and of all that the same entry of the configuration is about."""
         entry = block.of(module) if block is not None else None
         mapping = entry.settings if entry is not None else block.block if block is not None else {}
@@ -119,7 +119,7 @@ class Reading:
         return cls(scheme, layout, block, entry, settings, certain)
 
 
-def packed_weight(module: str, parts: Mapping[str, Tensor], reading: Reading, files: Files) -> PackedWeight:
+def packed_weight(module: str, parts: Mapping[str, Tensor], reading: PackedReading, files: Files) -> PackedWeight:
     """The weight of a module as it is read; parts that the layout does not know stay outside of it."""
     layout, certain = reading.layout, reading.certain
     ordered = {end: parts[end] for part in layout.parts for end in part.names if end in parts}
@@ -135,7 +135,7 @@ def packed_weight(module: str, parts: Mapping[str, Tensor], reading: Reading, fi
     return replace(weight, shape=stated if stated is not None else _known_shape(ordered, reading))
 
 
-def _known_shape(parts: dict[str, Tensor], reading: Reading) -> tuple[int, ...] | None:
+def _known_shape(parts: dict[str, Tensor], reading: PackedReading) -> tuple[int, ...] | None:
     """The shape that the part with the values gives, worked out once for all modules that have it alike."""
     end = next((end for end in reading.layout.parts[0].names if end in parts), None)
     if end is None:
@@ -146,7 +146,7 @@ def _known_shape(parts: dict[str, Tensor], reading: Reading) -> tuple[int, ...] 
     return reading.shapes[key]
 
 
-def _from_values(values: Tensor, reading: Reading) -> tuple[int, ...] | None:
+def _from_values(values: Tensor, reading: PackedReading) -> tuple[int, ...] | None:
     """The shape that the part with the values gives under the settings."""
     part = reading.layout.parts[0]
     if not part.shapes or _counted(reading.layout):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
-from model_contracts.anatomy.packed import PackedWeight, Reading, packed_weight
+from model_contracts.anatomy.packed import PackedReading, PackedWeight, packed_weight
 from model_contracts.anatomy.quantization import Quantisation, declares, quantisations
 from model_contracts.artifact import Artifact, Tensor
 from model_contracts.scheme import Scheme, StorageLayout
@@ -114,7 +114,7 @@ class _Choice:
 
 
 #: What was chosen for modules whose parts bear the same ends and types, under the same settings.
-_Known = dict[tuple[object, ...], Reading | None]
+_Known = dict[tuple[object, ...], PackedReading | None]
 
 
 def _weight(
@@ -138,7 +138,7 @@ def _weight(
 
 def _chosen(
     module: str, parts: dict[str, Tensor], declared: Sequence[Quantisation], schemes: Sequence[Scheme]
-) -> Reading | None:
+) -> PackedReading | None:
     choices = [choice for choice in _choices(module, declared, schemes) if _shown(choice, parts)]
     if not choices:
         return None
@@ -146,7 +146,7 @@ def _chosen(
     choices = [choice for choice in choices if choice.block is not None] or choices
     best = max(choices, key=lambda choice: _score(choice, parts))
     certain = best.block is not None or len(choices) == 1
-    return Reading.of(module, best.scheme, best.layout, best.block, certain)
+    return PackedReading.of(module, best.scheme, best.layout, best.block, certain)
 
 
 def _choices(module: str, declared: Sequence[Quantisation], schemes: Sequence[Scheme]) -> Iterator[_Choice]:
