@@ -1,4 +1,4 @@
-"""The house is what DESIGN says: imports run downward, and every family has members and holds its table."""
+"""The house is what docs/design.md says: imports run downward, and every family has members and holds its table."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted((ROOT / "src").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 YAML = sorted(path for top in ("contracts", "invariants") for path in (ROOT / top).rglob("*.yaml"))
+PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 LONGEST = 400
 
 #: Words that this house does not use, as whole words or as parts of names.
@@ -39,7 +40,7 @@ def split(line: str) -> str:
 def test_the_words_of_the_house_are_used():
     lines = (
         (f"{shown(path)}:{number}: {line.strip()}", split(line))
-        for path in MODULES + YAML
+        for path in MODULES + YAML + PAGES
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
     )
     assert [place for place, line in lines if FORBIDDEN.search(line)] == []
