@@ -9,8 +9,9 @@ from functools import cached_property
 from math import isclose, isnan
 from typing import Any, Literal
 
-from model_contracts.anatomy.hyperparameters import Number, default
+from model_contracts.anatomy.hyperparameters import Number, default, evaluated
 from model_contracts.anatomy.view import View
+from model_contracts.family import Default
 from model_contracts.keys import Keys, Value
 from model_contracts.outcome import Place
 
@@ -89,22 +90,34 @@ class Side:
     @cached_property
     def said(self) -> dict[str, Said]:
         """Name of the table to what this artifact declares; its first key that has a value counts."""
+        return self._read[0]
+
+    @cached_property
+    def silenced(self) -> dict[str, Said]:
+        """Name of the table to what is written out and says the same as no declaration (`none`, a window of 0)."""
+        return {name: said for name, said in self._read[1].items() if name not in self.said}
+
+    @cached_property
+    def _read(self) -> tuple[dict[str, Said], dict[str, Said]]:
         found: dict[str, Said] = {}
+        silent: dict[str, Said] = {}
         for name, value in self.table.items():
             for key in self.spelled(value):
-                there = self.all.get(key)
-                if there is None:
+                written = self.all.get(key)
+                if written is None:
                     continue
-                there = normal(there, value)
+                there = normal(written, value)
                 if name in found:
                     if _alike(there, found[name].value):
                         self._again.add(key)
                     continue
                 self._claimed.add(key)
-                if there is not None:
-                    flag = self.all.get(value.enabled_by) if value.enabled_by else None
-                    found[name] = Said(there, self.place(key), enabled=flag is not False)
-        return found
+                if there is None:
+                    silent.setdefault(name, Said(written, self.place(key)))
+                    continue
+                flag = self.all.get(value.enabled_by) if value.enabled_by else None
+                found[name] = Said(there, self.place(key), enabled=flag is not False)
+        return found, silent
 
     @cached_property
     def numbers(self) -> dict[str, Number]:
@@ -115,9 +128,45 @@ class Side:
                 numbers[name] = said.value
         for _ in range(3):  # a default may rest on a default
             for name, value in self.table.items():
-                if name not in numbers and (assumed := default(value, numbers)) is not None:
+                if name not in numbers and (assumed := self._one(value, numbers)) is not None:
                     numbers[name] = assumed
         return numbers
+
+    def _one(self, line: Value, numbers: Mapping[str, Number]) -> Number | None:
+        own = _holding(self._own(line), numbers)
+        return default(line, numbers) if own is None else evaluated(own, numbers)
+
+    def _own(self, line: Value) -> tuple[Default, ...]:
+        """What the readers of this container alone assume."""
+        return line.config_default if self.kind == "config" else line.gguf_default if self.kind == "gguf" else ()
+
+    def builds(self, name: str) -> bool:
+        """Whether it is known what the readers of this container alone compute with, where it is silent."""
+        return name not in self.silenced and _holding(self._own(self.table[name]), self.numbers) is not None
+
+    def assumed(self, name: str) -> Plain | None:
+        """What readers of this container take where it declares none (None: nothing, or it is not known)."""
+        line = self.table[name]
+        if name in self.silenced and name not in self.said:
+            return None
+        own = _holding((*self._own(line), *((line.default,) if line.default else ())), self.numbers)
+        layers = self.numbers.get("num_hidden_layers")
+        value: Plain | None = self.numbers.get(name)
+        if own is not None and own.values is not None:
+            value = own.values
+        if own is not None and own.period is not None and isinstance(layers, int):
+            value = tuple(own.period[layer % len(own.period)] for layer in range(min(layers, _KEYS)))
+        if value is None and self.kind == "config" and self.table[name].config:
+            value = self.keys.defaults.get(name)
+        return None if value is None else normal(value, line)
+
+    def made(self, name: str) -> Said | None:
+        """A value that other values give (a rotary width of a rotary share), where the one that decides is declared."""
+        line, value = self.table[name], self.numbers.get(name)
+        parts = line.default.parts if line.default is not None else ()
+        if value is None or not parts or parts[-1] not in self.said:
+            return None
+        return Said(value, self.said[parts[-1]].place)
 
     def rest(self, across: bool) -> dict[str, Plain | None]:
         """Keys that no line of the table took and that are not known to change nothing."""
@@ -128,7 +177,7 @@ class Side:
             for key, value in self.all.items()
             if key not in self._claimed
             and not (across and key in self._again)
-            and not any(fnmatchcase(self.neutral(key), pattern) for pattern in patterns)
+            and not any(fnmatchcase(name, pattern) for pattern in patterns for name in (key, self.neutral(key)))
         }
 
     def _patterns(self, idle: Any) -> tuple[str, ...]:
@@ -145,6 +194,8 @@ def normal(value: Plain, line: Value) -> Plain | None:
     """A value in the words of the table; None where it says the same as no declaration."""
     if isinstance(value, tuple):
         parts = tuple(_word(part, line) for part in value)
+        while line.padding is not None and parts and parts[-1] == line.padding:
+            parts = parts[:-1]
         if not parts or all(_silent(part, line) for part in parts):
             return None
         return parts
@@ -168,6 +219,12 @@ def _word(value: Any, line: Value) -> Any:
 
 def _silent(value: Any, line: Value) -> bool:
     return any(value == none and isinstance(value, bool) == isinstance(none, bool) for none in line.none)
+
+
+def _holding(defaults: tuple[Default, ...], numbers: Mapping[str, Number]) -> Default | None:
+    """The first default whose conditions hold."""
+    holding = (one for one in defaults if all(numbers.get(name) in values for name, values in one.where.items()))
+    return next(holding, None)
 
 
 def _leaves(document: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, Plain | None]]:

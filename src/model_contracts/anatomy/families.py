@@ -53,8 +53,9 @@ def _another(artifact: Artifact, family: Family, name: str) -> str | None:
 
 
 def _positive(artifact: Artifact, key: str) -> int | None:
+    """A number above 0, or true."""
     value = artifact.metadata.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+    return value if isinstance(value, int) and value > 0 else None
 
 
 def _class(family: Family, name: str) -> bool:

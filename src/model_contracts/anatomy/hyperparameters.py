@@ -71,10 +71,12 @@ def completed(family: Family, numbers: dict[str, Any]) -> None:
 
 
 def default(parameter: HyperParameter, numbers: Mapping[str, Number]) -> Number | None:
-    """What every reader assumes when nothing is declared (None: nothing)."""
-    fallback = parameter.default
-    if fallback is None:
-        return None
+    """What every reader assumes when nothing is declared (None: nothing, or a list)."""
+    return evaluated(parameter.default, numbers) if parameter.default is not None else None
+
+
+def evaluated(fallback: Default, numbers: Mapping[str, Number]) -> Number | None:
+    """The one value of a default, over what else is known (None: not known, or a list)."""
     if fallback.same_as is not None:
         return numbers.get(fallback.same_as)
     if fallback.quotient is not None:
@@ -82,7 +84,7 @@ def default(parameter: HyperParameter, numbers: Mapping[str, Number]) -> Number 
         if isinstance(above, int) and isinstance(below, int) and below and above % below == 0:
             return above // below
         return None
-    if (parts := fallback.product or fallback.total or fallback.difference) is not None:
+    if (parts := fallback.product or fallback.total or fallback.difference or fallback.times) is not None:
         return _combined(fallback, [numbers.get(part) if isinstance(part, str) else part for part in parts])
     return fallback.value
 
@@ -94,6 +96,8 @@ def _combined(fallback: Default, parts: list[Number | None]) -> Number | None:
         return None
     if fallback.product is not None:
         return int(prod(known))
+    if fallback.times is not None:
+        return prod(known)
     return sum(known) if fallback.total is not None else known[0] - known[1]
 
 
