@@ -19,7 +19,12 @@ class Default(Record):
     values: tuple[Scalar, ...] | None = Field(None, description="A list, as it is.")
     period: tuple[Scalar, ...] | None = Field(None, description="One value a layer: these, over and over.")
     same_as: str | None = Field(None, description="Another hyper-parameter.")
-    quotient: tuple[str, str] | None = Field(None, description="The first hyper-parameter divided by the second.")
+    quotient: tuple[str | int, str | int] | None = Field(
+        None, description="The first divided by the second, where nothing is left over."
+    )
+    rounded_up: tuple[str | int, str | int] | None = Field(
+        None, description="The first, or the next multiple of the second above it."
+    )
     product: tuple[str | int | float, ...] | None = Field(
         None, description="Hyper-parameters and numbers multiplied, rounded down."
     )
@@ -56,6 +61,7 @@ class HyperParameter(Record):
     alone: str | None = Field(
         None, description="Why nothing is lost where one of two containers alone declares it: what else is compared."
     )
+    disabled_by: str | None = Field(None, description="A config.json flag that must not be true for it to count.")
     owed: bool = Field(False, description="A converter that drops it has lost something (no default stands in).")
 
 
@@ -121,8 +127,8 @@ class FamilyTensor(Record):
 
     huggingface: str | None = Field(
         None,
-        description="Its Hugging Face name, `{n}` the layer; with `{e}` a tensor for each index of axis 0 (experts). "
-        "None: it only stands in a fused one.",
+        description="Its Hugging Face name, `{n}` for the layer; with `{e}` a tensor for each index of axis 0 (an "
+        "expert). None: it only stands in a fused one.",
     )
     names: tuple[str, ...] = Field((), description="Other Hugging Face names that files of the family bear.")
     shape: tuple[Dimension, ...] = Field(description="Row-major; each axis is a product of hyper-parameters.")

@@ -29,6 +29,7 @@ OWN: dict[str, dict[str, Any]] = {
     "Qwen3NextForCausalLM": {"num_hidden_layers": 4, "layer_types": None},
     "Qwen3_5ForCausalLM": {"num_hidden_layers": 4, "layer_types": None},
     "Qwen3_5MoeForCausalLM": {"num_hidden_layers": 4, "layer_types": None},
+    "Mamba2ForCausalLM": {"num_heads": 8, "n_groups": 2, "state_size": 16},
     "Llama4ForCausalLM": {"interleave_moe_layer_step": 2, "layer_types": None, "moe_layers": None},
 }
 

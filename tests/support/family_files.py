@@ -13,7 +13,7 @@ import numpy as np
 
 from model_contracts import layout
 from model_contracts.anatomy.conventions import Convention, Conventions, Entry, named
-from model_contracts.anatomy.hyperparameters import _at, completed
+from model_contracts.anatomy.hyperparameters import _at, completed, enabled
 from model_contracts.definitions import load_families
 from model_contracts.family import Family, FamilyTensor, HyperParameter
 from support.shared_models import SHARED
@@ -48,6 +48,8 @@ class Side:
         """Hyper-parameters that this side declares."""
         found: dict[str, Any] = {}
         for name, parameter in self.family.hyperparameters.items():
+            if not enabled(parameter, self.declared):
+                continue
             for key in self.keys(parameter):
                 value = _at(self.declared, key)
                 if value is not None:
@@ -72,6 +74,21 @@ class Side:
         """Every stored tensor that the family knows."""
         known = ((name, self.conventions.entry(name)) for name in self.values)
         return {name: entry for name, entry in known if entry is not None}
+
+    @cached_property
+    def by_entry(self) -> dict[Entry, str]:
+        """The name under which a tensor is really stored, of the several that a family may know."""
+        return {entry: name for name, entry in self.entries.items()}
+
+    def stands(self, name: str) -> bool:
+        """Whether a tensor is stored under this name or under another of its names."""
+        entry = self.conventions.entry(name)
+        return entry is not None and entry in self.by_entry
+
+    def really(self, name: str) -> str:
+        """The name under which a tensor is stored (the same where it is not stored at all)."""
+        entry = self.conventions.entry(name)
+        return self.by_entry.get(entry, name) if entry is not None else name
 
     @property
     def layers(self) -> int:
@@ -179,8 +196,7 @@ def _applied(name: str, value: float | None, values: np.ndarray) -> np.ndarray:
 
 def keys_and_layer(side: Side, entry: Entry) -> Iterator[tuple[str, str]]:
     """Each logical weight of a stored tensor: its key and its name."""
-    keys = side.conventions.keys(entry)
-    return ((key, named(key, entry.layer)) for key in keys)
+    return ((key, named(key, entry.layer)) for key in side.conventions.keys(entry))
 
 
 def owed(side: Side) -> Iterator[str]:

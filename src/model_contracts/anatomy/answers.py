@@ -81,6 +81,8 @@ class Answers:
                 lacking.append(leaf.name)
             else:
                 parts[leaf.name] = part
+                if part.packed is not None and part.shape != leaf.shape:
+                    raise NotKnown(f"not evaluated: values of layout {part.packed.layout}")
                 if part.shape != leaf.shape:
                     raise ValueError(f"{part.name} is {list(part.shape)}, and {list(leaf.shape)} by its family")
         if lacking and not parts:

@@ -9,7 +9,7 @@ from functools import cached_property
 from math import isclose, isnan
 from typing import Any, Literal
 
-from model_contracts.anatomy.hyperparameters import Number, default, evaluated
+from model_contracts.anatomy.hyperparameters import Number, default, enabled, evaluated
 from model_contracts.anatomy.view import View
 from model_contracts.family import Default
 from model_contracts.keys import Keys, Value
@@ -115,8 +115,7 @@ class Side:
                 if there is None:
                     silent.setdefault(name, Said(written, self.place(key)))
                     continue
-                flag = self.all.get(value.enabled_by) if value.enabled_by else None
-                found[name] = Said(there, self.place(key), enabled=flag is not False)
+                found[name] = Said(there, self.place(key), enabled=enabled(value, self.all))
         return found, silent
 
     @cached_property

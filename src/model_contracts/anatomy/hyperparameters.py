@@ -8,7 +8,7 @@ from math import isnan, prod
 from typing import Any
 
 from model_contracts.artifact import Artifact
-from model_contracts.family import Default, Dimension, Family, HyperParameter
+from model_contracts.family import Dimension, Family, HyperParameter
 from model_contracts.outcome import Place
 
 Number = int | float | bool | str
@@ -32,8 +32,7 @@ def declared(artifact: Artifact, family: Family) -> dict[str, Declared]:
         for key, lookup, file in _places(artifact, parameter):
             value = _one(_at(lookup, key))
             if _usable(value):
-                flag = lookup.get(parameter.enabled_by) if parameter.enabled_by else None
-                found[name] = Declared(value, Place(file=file, key=key), enabled=flag is not False)
+                found[name] = Declared(value, Place(file=file, key=key), enabled=enabled(parameter, lookup))
                 break
     return found
 
@@ -79,26 +78,39 @@ def evaluated(fallback: Default, numbers: Mapping[str, Number]) -> Number | None
     """The one value of a default, over what else is known (None: not known, or a list)."""
     if fallback.same_as is not None:
         return numbers.get(fallback.same_as)
-    if fallback.quotient is not None:
-        above, below = (numbers.get(name) for name in fallback.quotient)
-        if isinstance(above, int) and isinstance(below, int) and below and above % below == 0:
-            return above // below
-        return None
-    if (parts := fallback.product or fallback.total or fallback.difference or fallback.times) is not None:
-        return _combined(fallback, [numbers.get(part) if isinstance(part, str) else part for part in parts])
+    for how in ("quotient", "rounded_up", "product", "total", "difference", "times"):
+        parts: tuple[str | int | float, ...] | None = getattr(fallback, how)
+        if parts is not None:
+            return _combined(how, [numbers.get(part) if isinstance(part, str) else part for part in parts])
     return fallback.value
 
 
-def _combined(fallback: Default, parts: list[Number | None]) -> Number | None:
-    """A product, a total or a difference of numbers; None where one of them is not known."""
+def _combined(how: str, parts: list[Number | None]) -> Number | None:
+    """Numbers combined; None where one of them is not known, or not such as can be."""
     known = [part for part in parts if isinstance(part, int | float) and not isinstance(part, bool)]
     if len(known) != len(parts):
         return None
-    if fallback.product is not None:
+    if how == "product":
         return int(prod(known))
-    if fallback.times is not None:
-        return prod(known)
-    return sum(known) if fallback.total is not None else known[0] - known[1]
+    if how == "times":
+        return float(prod(known))
+    if how == "total":
+        return sum(known)
+    first, second = known
+    if how == "difference":
+        return first - second
+    if not isinstance(first, int) or not isinstance(second, int) or second <= 0:
+        return None
+    if how == "rounded_up":
+        return -(-first // second) * second
+    return first // second if first % second == 0 else None
+
+
+def enabled(parameter: HyperParameter, flags: Mapping[str, Any]) -> bool:
+    """Whether no flag beside a value says that it does not count."""
+    on = flags.get(parameter.enabled_by) if parameter.enabled_by else None
+    off = flags.get(parameter.disabled_by) if parameter.disabled_by else None
+    return on is not False and off is not True
 
 
 def size_of(axis: Dimension, numbers: Mapping[str, Number]) -> int | None:

@@ -50,8 +50,13 @@ class View:
 
     @cached_property
     def family(self) -> Family | None:
-        """The shipped family of that architecture."""
-        return self.architecture.family if self.architecture else None
+        """The shipped family of that architecture; of several that bear one word in GGUF, that of the other side."""
+        own = self.architecture.family if self.architecture else None
+        if own is None or self.beside is None or self.artifact.format != "gguf":
+            return own
+        other = architecture(self.beside, self.families)
+        theirs = other.family if other is not None else None
+        return theirs if theirs is not None and {*theirs.gguf} & {*own.gguf} else own
 
     @cached_property
     def declared(self) -> dict[str, Declared]:

@@ -7,6 +7,7 @@ from functools import partial
 
 from model_contracts.anatomy.conventions import Entry, NotKnown
 from model_contracts.anatomy.hyperparameters import Number, size_of
+from model_contracts.anatomy.layers import in_layer
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.part_tensors import shapes_of
 from model_contracts.anatomy.view import View
@@ -35,9 +36,10 @@ def family_shapes(examination: Examination, parameters: NoParameters, where: Whe
 
 
 def _of_family(view: View, family: Family) -> Comparisons:
-    numbers: dict[str, Number] = dict(view.numbers)
+    every: dict[str, Number] = dict(view.numbers)
     for name, canonical in view.canonical.items():
         tensor = view.artifact.tensors[name]
+        numbers = every if not view.layered else _in_layer(view, canonical, every)
         role = view.role(canonical) if canonical is not None else None
         if tensor.packed is not None and not tensor.packed.shape_known:
             yield gap(tensor, f"its parts do not say its shape: layout {tensor.packed.layout}")
@@ -50,6 +52,12 @@ def _of_family(view: View, family: Family) -> Comparisons:
             yield gap(tensor, f"{family.id} has no such tensor, and so no shape for it")
 
 
+def _in_layer(view: View, canonical: str | None, every: dict[str, Number]) -> dict[str, Number]:
+    """Hyper-parameters as the layer of a tensor has them."""
+    layer = template(canonical or "")[1]
+    return {**every, **in_layer(view.layered, layer)} if layer is not None else every
+
+
 def _made(view: View, tensor: Tensor, entry: Entry, numbers: dict[str, Number]) -> Draft | Gap:
     """A tensor that holds several weights, a part of one, or one in another shape."""
     known = view.conventions
@@ -58,6 +66,8 @@ def _made(view: View, tensor: Tensor, entry: Entry, numbers: dict[str, Number]) 
         expected = known.stored(entry).shape
     except (NotKnown, LayoutError, ValueError) as error:
         return gap(tensor, f"its shape is not known: {error}")
+    if tensor.packed is not None:  # blocks run along the input, whichever way the plain tensor is turned
+        expected = expected if expected == tensor.shape else (*expected[:-2], *expected[:-3:-1])
     holds = expected == tensor.shape or (known.convention == "gguf" and _outer(expected) == _outer(tensor.shape))
     where = partial(known.family.where, "fused" if entry.fused else "tensors", entry.key)
     return Draft(holds, partial(_stored, tensor, expected, holds, where), max(len(expected), 1))

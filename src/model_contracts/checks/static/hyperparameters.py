@@ -115,11 +115,18 @@ def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**31
 
 
+def _has_none(view: View, name: str) -> bool:
+    """Whether a family has none of a thing, and its converter says so (Mamba has no attention heads)."""
+    parameter = view.family.hyperparameters.get(name) if view.family is not None else None
+    return parameter is not None and parameter.default is not None and parameter.default.value == 0
+
+
 def _counts(view: View) -> Iterator[Comparison]:
     for name in _COUNTS:
         if name in view.declared:
             value = view.declared[name].value
-            yield _comparison(view, name, "a whole number above 0", value, _whole(value))
+            none = value == 0 and _has_none(view, name)
+            yield _comparison(view, name, "a whole number above 0", value, none or _whole(value))
     for name in ("rope_theta", "rms_norm_eps"):
         if name in view.declared:
             value = view.declared[name].value
