@@ -62,6 +62,10 @@ class HyperParameter(Record):
         None, description="Why nothing is lost where one of two containers alone declares it: what else is compared."
     )
     disabled_by: str | None = Field(None, description="A config.json flag that must not be true for it to count.")
+    zero_where: dict[str, tuple[Scalar, ...]] = Field(
+        default_factory=dict,
+        description="A hyper-parameter with one value a layer: where that is one of these, this one is 0.",
+    )
     owed: bool = Field(False, description="A converter that drops it has lost something (no default stands in).")
 
 

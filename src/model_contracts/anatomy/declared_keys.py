@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
-from math import isclose, isnan
+from math import isclose, isinf, isnan
 from typing import Any, Literal
 
 from model_contracts.anatomy.hyperparameters import Number, default, enabled, evaluated
@@ -116,6 +116,9 @@ class Side:
                     silent.setdefault(name, Said(written, self.place(key)))
                     continue
                 found[name] = Said(there, self.place(key), enabled=enabled(value, self.all))
+        for name, value in self.table.items():
+            if (said := found.get(name)) is not None and (there := _with_zeros(said.value, value, found)) is not None:
+                found[name] = replace(said, value=there)
         return found, silent
 
     @cached_property
@@ -220,6 +223,15 @@ def _silent(value: Any, line: Value) -> bool:
     return any(value == none and isinstance(value, bool) == isinstance(none, bool) for none in line.none)
 
 
+def _with_zeros(value: Plain, line: Value, found: Mapping[str, Said]) -> Plain | None:
+    """One number as a list with one a layer, where layers of a kind that is declared have none of it."""
+    for kinds, none in line.zero_where.items():
+        layers = found[kinds].value if kinds in found else None
+        if isinstance(layers, tuple) and not isinstance(value, tuple):
+            return tuple(0 if kind in none else value for kind in layers)
+    return None
+
+
 def _holding(defaults: tuple[Default, ...], numbers: Mapping[str, Number]) -> Default | None:
     """The first default whose conditions hold."""
     holding = (one for one in defaults if all(numbers.get(name) in values for name, values in one.where.items()))
@@ -241,5 +253,14 @@ def _plain(value: Any) -> Plain | None:
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, list | tuple):
-        return tuple(part if isinstance(part, bool | int | float | str) else str(part)[:200] for part in value[:_KEYS])
+        return tuple(_part(part) for part in value[:_KEYS])
     return str(value)[:2000]
+
+
+def _part(value: Any) -> Any:
+    """One entry of a list; an infinite number as its word, which transformers writes as an object of one key."""
+    if isinstance(value, Mapping) and isinstance(word := value.get("__float__"), str):
+        return word
+    if isinstance(value, float) and isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return value if isinstance(value, bool | int | float | str) else str(value)[:200]

@@ -8,7 +8,7 @@ from math import isnan, prod
 from typing import Any
 
 from model_contracts.artifact import Artifact
-from model_contracts.family import Dimension, Family, HyperParameter
+from model_contracts.family import Default, Dimension, Family, HyperParameter
 from model_contracts.outcome import Place
 
 Number = int | float | bool | str
@@ -82,7 +82,8 @@ def evaluated(fallback: Default, numbers: Mapping[str, Number]) -> Number | None
         parts: tuple[str | int | float, ...] | None = getattr(fallback, how)
         if parts is not None:
             return _combined(how, [numbers.get(part) if isinstance(part, str) else part for part in parts])
-    return fallback.value
+    value: Number | None = fallback.value
+    return value
 
 
 def _combined(how: str, parts: list[Number | None]) -> Number | None:

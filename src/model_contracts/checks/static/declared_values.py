@@ -85,6 +85,8 @@ def _undeclared(name: str, pair: Pair) -> Iterator[Comparison | Uncompared]:
                 else f"not declared: readers of the {WORD[target.kind]} and of the source "
                 "compute with different values",
             )
+    elif not target.spelled(target.table[name]) and not source.spelled(source.table[name]):
+        return  # it only serves to make others
     elif (made := source.made(name)) is not None:
         yield from _lost(name, made, pair)
     elif (made := target.made(name)) is not None:
@@ -125,6 +127,9 @@ def _equal(name: str, ours: Said, theirs: Said, pair: Pair) -> Comparison | Unco
     if not holds and pair.across and pair.target.table[name].measured_only and not (pair.known or pair.measured()):
         reason = "architectures disagree on what these keys hold, and this one was not measured"
         return Uncompared(place=ours.place, reason=reason)
+    lists = [isinstance(said.value, tuple) for said in (ours, theirs)]
+    if not holds and pair.target.table[name].zero_where and any(lists) and not all(lists):
+        return Uncompared(place=ours.place, reason="which layers have none of it, one side alone declares")
     return Comparison(
         measure=name,
         place=ours.place,
