@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
-from math import isclose, isinf, isnan
 from typing import Any, Literal
 
+from model_contracts.anatomy.declared_words import MOST_KEYS, Plain, alike, leaves, normal, plain
 from model_contracts.anatomy.hyperparameters import Number, default, enabled, evaluated
 from model_contracts.anatomy.view import View
 from model_contracts.family import Default
 from model_contracts.keys import Keys, Value
 from model_contracts.outcome import Place
 
-Scalar = int | float | bool | str
-Plain = Scalar | tuple[Any, ...]
 #: Where a text model keeps its keys in the config.json of a model with more parts.
 _PARTS = ("text_config", "llm_config", "language_config")
-#: Nested objects and keys that are followed; a config.json of people has a few hundred keys.
-_DEPTH, _KEYS = 8, 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +57,9 @@ class Side:
         """Every key and its value; those of config.json dotted, the text model's own without its part's name."""
         artifact = self.view.artifact
         if self.kind != "config":
-            return {key: _plain(value) for key, value in list(artifact.metadata.items())[:_KEYS]}
+            return {key: plain(value) for key, value in list(artifact.metadata.items())[:MOST_KEYS]}
         document = artifact.config if self.document == "config" else artifact.generation_config
-        found = dict(list(_leaves(document or {}, "", 0))[:_KEYS])
+        found = dict(list(leaves(document or {}, "", 0))[:MOST_KEYS])
         parts = [part for part in _PARTS if isinstance((document or {}).get(part), Mapping)]
         for part in parts:
             for key in [key for key in found if key.startswith(f"{part}.")]:
@@ -108,7 +104,7 @@ class Side:
                     continue
                 there = normal(written, value)
                 if name in found:
-                    if _alike(there, found[name].value):
+                    if alike(there, found[name].value):
                         self._again.add(key)
                     continue
                 self._claimed.add(key)
@@ -157,10 +153,15 @@ class Side:
         if own is not None and own.values is not None:
             value = own.values
         if own is not None and own.period is not None and isinstance(layers, int):
-            value = tuple(own.period[layer % len(own.period)] for layer in range(min(layers, _KEYS)))
+            value = tuple(own.period[layer % len(own.period)] for layer in range(min(layers, MOST_KEYS)))
         if value is None and self.kind == "config" and self.table[name].config:
             value = self.keys.defaults.get(name)
         return None if value is None else normal(value, line)
+
+    def computes(self, name: str) -> bool:
+        """Whether a value is made of others, one of which is declared."""
+        line = self.table[name]
+        return line.default is not None and any(part in self.said for part in line.default.parts)
 
     def made(self, name: str) -> Said | None:
         """A value that other values give (a rotary width of a rotary share), where the one that decides is declared."""
@@ -192,37 +193,6 @@ class Side:
         return "{arch}." + key.removeprefix(prefix) if self.kind == "gguf" and key.startswith(prefix) else key
 
 
-def normal(value: Plain, line: Value) -> Plain | None:
-    """A value in the words of the table; None where it says the same as no declaration."""
-    if isinstance(value, tuple):
-        parts = tuple(_word(part, line) for part in value)
-        while line.padding is not None and parts and parts[-1] == line.padding:
-            parts = parts[:-1]
-        if not parts or all(_silent(part, line) for part in parts):
-            return None
-        return parts
-    value = _word(value, line)
-    return None if _silent(value, line) else value
-
-
-def _alike(one: Any, other: Any) -> bool:
-    """Whether two spellings say the same: one container keeps a number in 32 and in 64 bits."""
-    numbers = all(isinstance(value, float) for value in (one, other))
-    return isclose(one, other, rel_tol=1e-6) if numbers else bool(one == other)
-
-
-def _word(value: Any, line: Value) -> Any:
-    if isinstance(value, str):
-        return line.words.get(value.lower(), value.lower())
-    if line.words and not isinstance(value, bool) and (word := line.words.get(str(value))) is not None:
-        return word
-    return value
-
-
-def _silent(value: Any, line: Value) -> bool:
-    return any(value == none and isinstance(value, bool) == isinstance(none, bool) for none in line.none)
-
-
 def _with_zeros(value: Plain, line: Value, found: Mapping[str, Said]) -> Plain | None:
     """One number as a list with one a layer, where layers of a kind that is declared have none of it."""
     for kinds, none in line.zero_where.items():
@@ -236,31 +206,3 @@ def _holding(defaults: tuple[Default, ...], numbers: Mapping[str, Number]) -> De
     """The first default whose conditions hold."""
     holding = (one for one in defaults if all(numbers.get(name) in values for name, values in one.where.items()))
     return next(holding, None)
-
-
-def _leaves(document: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, Plain | None]]:
-    for key, value in document.items():
-        if isinstance(value, Mapping) and value and depth < _DEPTH and not all(str(k).isdigit() for k in value):
-            yield from _leaves(value, f"{prefix}{key}.", depth + 1)
-        else:
-            yield f"{prefix}{key}", _plain(value)
-
-
-def _plain(value: Any) -> Plain | None:
-    """A value as it is compared: lists as tuples, objects as their text, NaN and null as nothing."""
-    if isinstance(value, float):
-        return None if isnan(value) else value
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, list | tuple):
-        return tuple(_part(part) for part in value[:_KEYS])
-    return str(value)[:2000]
-
-
-def _part(value: Any) -> Any:
-    """One entry of a list; an infinite number as its word, which transformers writes as an object of one key."""
-    if isinstance(value, Mapping) and isinstance(word := value.get("__float__"), str):
-        return word
-    if isinstance(value, float) and isinf(value):
-        return "Infinity" if value > 0 else "-Infinity"
-    return value if isinstance(value, bool | int | float | str) else str(value)[:200]

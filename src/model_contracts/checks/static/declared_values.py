@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from model_contracts.anatomy.carried_config import published
 from model_contracts.anatomy.declared_keys import Said, Side
 from model_contracts.anatomy.same_values import same, shown
+from model_contracts.checks.static.carried_config import published
 from model_contracts.outcome import Comparison, Place, Uncompared
 
 WORD = {"gguf": "GGUF", "apr": ".apr", "config": "config.json"}
@@ -147,8 +147,8 @@ def _lost(name: str, theirs: Said, pair: Pair) -> Iterator[Comparison | Uncompar
     line, target = pair.target.table[name], pair.target
     if name == _COUNTED and target.kind == "gguf":
         return
-    assumed, built = target.assumed(name), target.builds(name)
-    keys = target.spelled(line)
+    assumed, keys = target.assumed(name), target.spelled(line)
+    built = target.builds(name) or (not keys and assumed is not None and target.computes(name))
     holds = assumed is not None and same(assumed, theirs.value, pair.relative)[0]
     carried = not keys and any(published(key, theirs.value, target) for key in (theirs.place.key, *line.config))
     if not holds and carried:

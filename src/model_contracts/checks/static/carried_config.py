@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_contracts.anatomy.declared_keys import Plain, Side
+from model_contracts.anatomy.declared_keys import Side
+from model_contracts.anatomy.declared_words import Plain
 from model_contracts.anatomy.same_values import same
 from model_contracts.converters.carried import carried
 
