@@ -2,7 +2,7 @@
 
 The house, from the ground up; imports run downward only (import-linter holds it):
 
-* the nouns: `artifact`, `outcome`, `invariant`, `contract`, `family`, `keys`, `tokenization`, `scheme`, `playbook`, …
+* the nouns: `artifact`, `outcome`, `invariant`, `contract`, `family`, `containers`, `keys`, `scheme`, `playbook`, …
   Typed, frozen, no I/O; `decision` is the one pure function from outcomes to the exit code.
 * `resources`, `log`, `paths`, `terminal`: shipped data, the log, the one module that builds every path, safe text.
 * `system`: what one system has and another lacks: cores, files by position, processes; asked nowhere else.
@@ -19,6 +19,7 @@ The house, from the ground up; imports run downward only (import-linter holds it
   `static` reads bytes, `running` needs a session and mostly generates its inputs.
 * `engine`: plan, run, evidence. What was compared in part is Skipped, never green.
 * `qualification`: a playbook, gate by gate: formats, modalities, conversions; why a gate does not hold.
+* `compat`: files of other systems, one room a system; `schemas`: JSON Schemas, generated from the types.
 * `audit`: evidence, ours or of the founding system, read for lines that prove nothing.
 * `reporters`: evidence to text. `cli`: parses and prints, decides nothing.
 

@@ -9,11 +9,10 @@ from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
+from model_contracts.containers import FORMS, ContainerForm, Format
 from model_contracts.dtypes import DTYPES, Dtype
 from model_contracts.layout import Expr
 from model_contracts.ledger import Ledger
-
-Format = Literal["safetensors", "gguf", "apr"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +187,8 @@ class SentencePiece:
     options: Mapping[str, Any]
     #: unk, bos, eos, pad: the ids that it was trained with; a negative one says that there is none.
     special_ids: Mapping[str, int]
+    #: Whether its class gives the pieces other ids (XLM-R: one more).
+    shifted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +243,8 @@ class Artifact:
     #: Reads the tokenizer when it is first asked for: a large vocabulary is read while the weights are.
     read_tokenizer: Callable[[], Tokenizer | None] = lambda: None
 
-    #: Reads the SentencePiece model beside a tokenizer.json, which has the scores that the other lacks.
+    #: The SentencePiece model beside a tokenizer.json, which has the scores that the other lacks, and what reads it.
+    pieces_file: Path | None = None
     read_sentencepiece: Callable[[], SentencePiece | None] = lambda: None
     #: Tokenizer files that lie there and that nothing here reads (tekken.json), each with its reason.
     unread_tokenizers: Mapping[str, str] = field(default_factory=dict)
@@ -253,7 +255,12 @@ class Artifact:
 
     @cached_property
     def sentencepiece(self) -> SentencePiece | None:
-        """The SentencePiece model beside the weights, None where there is none that can be read."""
+        """The SentencePiece model whose ids are those of tokenizer.json, None where there is none that can be read."""
+        return self.pieces if self.pieces is not None and not self.pieces.shifted else None
+
+    @cached_property
+    def pieces(self) -> SentencePiece | None:
+        """The SentencePiece model beside tokenizer.json, whichever ids its class gives the pieces."""
         return self.read_sentencepiece()
 
     @cached_property
@@ -286,6 +293,11 @@ class Artifact:
         """Tensors declared with a type nobody knows: not read, and not missing either (at most 20 a file)."""
         violations = (violation for file in self.containers for violation in file.ledger.violations)
         return frozenset(c.place.tensor for topic, c in violations if topic == "dtypes" and c.place.tensor is not None)
+
+    @property
+    def form(self) -> ContainerForm:
+        """What is known of its format."""
+        return FORMS[self.format]
 
     @property
     def kind(self) -> str:

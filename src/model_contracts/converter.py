@@ -7,10 +7,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from model_contracts.containers import Format
 from model_contracts.invariant import Definition
 from model_contracts.outcome import Record
 
-ContainerFormat = Literal["safetensors", "gguf", "apr"]
 #: What an argument may name: where the source and the target are, the tokenizer.json, the element types asked for.
 PLACES = ("source", "target", "tokenizer", "dtype")
 
@@ -29,8 +29,8 @@ class CommandConverter(Definition):
     program: str = Field(description="The executable, found on PATH; or a path.")
     arguments: tuple[str, ...] = Field(description="`{source}` and `{target}` stand for paths, in any argument.")
     asked: Words = Field(default_factory=Words)
-    sources: tuple[ContainerFormat, ...] = Field(min_length=1)
-    targets: tuple[ContainerFormat, ...] = Field(min_length=1)
+    sources: tuple[Format, ...] = Field(min_length=1)
+    targets: tuple[Format, ...] = Field(min_length=1)
     source_is: Literal["weights", "folder"] = Field(
         "weights", description="What it takes of a Hugging Face directory: the weights file, or the folder."
     )

@@ -68,6 +68,11 @@ class HyperParameter(Record):
     )
     owed: bool = Field(False, description="A converter that drops it has lost something (no default stands in).")
 
+    def spelled(self, keys: Literal["config", "gguf", "apr"]) -> tuple[str, ...]:
+        """Where a container of that kind of keys declares it."""
+        found: tuple[str, ...] = getattr(self, keys)
+        return found
+
 
 Dimension = tuple[str | int, ...]  # a product of hyper-parameter names and numbers
 Size = str | int

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote
 
-from model_contracts.artifact import Format
+from model_contracts.containers import FORMS, Format
 
 #: The suffix of each format. It is compared with the content, and never decides what a file is.
-SUFFIXES: dict[str, Format] = {".safetensors": "safetensors", ".gguf": "gguf", ".apr": "apr"}
+SUFFIXES: dict[str, Format] = {form.suffix: name for name, form in FORMS.items()}
 
 Role = Literal["config", "generation_config", "tokenizer", "tokenizer_config", "chat_template", "index", "quantization"]
 
@@ -44,6 +44,12 @@ def suffix_format(name: str) -> Format | None:
     """The format that the final suffix of a file name claims, None where it claims none of ours."""
     lowered = name.lower()
     return next((format for suffix, format in SUFFIXES.items() if lowered.endswith(suffix)), None)
+
+
+def may_be_indexed(name: str) -> bool:
+    """Whether the suffix of a file name claims a format whose sets may have an index."""
+    format = suffix_format(name)
+    return format is not None and FORMS[format].indexed
 
 
 def without_format_suffix(name: str) -> str:

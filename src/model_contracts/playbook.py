@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
+from model_contracts.containers import Format
 from model_contracts.invariant import Definition, Name
 from model_contracts.outcome import Force, Record
 
-ContainerFormat = Literal["safetensors", "gguf", "apr"]
 Modality = Literal["run", "chat", "serve"]
 Backend = Literal["cpu", "gpu"]
 TierName = Literal["smoke", "mvp", "full"]
@@ -31,7 +31,7 @@ class PlaybookModel(Record):
     )
 
 
-class Limits(Record):
+class StepLimits(Record):
     """What one step may take."""
 
     start_seconds: float = Field(300, gt=0, le=604_800, description="A runtime loads a model, a server becomes ready.")
@@ -56,7 +56,7 @@ class OracleChoice(Record):
     prompts: tuple[str, ...] = Field((), description="Only answers to these prompts; empty: to all.")
     parameters: dict[str, JsonValue] = Field(default_factory=dict, description="Typed by the oracle.")
     golden: str | None = Field(
-        None, description="A golden file that holds the expected tokens (contracts golden record)."
+        None, description="A golden file in the playbook's folder, with the expected tokens (contracts golden record)."
     )
 
 
@@ -76,7 +76,7 @@ class Matrix(Definition):
 
     title: str
     description: str = ""
-    formats: tuple[ContainerFormat, ...] | None = None
+    formats: tuple[Format, ...] | None = None
     quantisations: tuple[str, ...] | None = Field(None, description="Recipes that the source is also converted to.")
     modalities: tuple[Modality, ...] | None = None
     backends: tuple[Backend, ...] | None = None
@@ -84,7 +84,7 @@ class Matrix(Definition):
     tokens: int | None = Field(None, ge=1, le=4096, description="The most that an answer is made of.")
     oracles: tuple[OracleChoice, ...] | None = None
     seed: int | None = Field(None, ge=0, le=2**32 - 1)
-    limits: Limits | None = None
+    limits: StepLimits | None = None
     measured: Measured | None = None
     failure: OnFailure | None = None
     gates: tuple[GateChoice, ...] | None = None
@@ -127,7 +127,7 @@ class System(Definition):
 
     title: str
     converter: str = Field("builtin", description="`builtin`, a shipped command converter, or a YAML file.")
-    runtimes: dict[ContainerFormat, str] = Field(min_length=1, description="A runtime's name for each format.")
+    runtimes: dict[Format, str] = Field(min_length=1, description="A runtime's name for each format.")
     inspects: tuple[str, ...] = Field(
         (), description="Arguments with which the converter's program looks at `{folder}`; none: it is not asked to."
     )

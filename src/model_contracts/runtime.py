@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
+from model_contracts.containers import Format
 from model_contracts.invariant import Definition
 from model_contracts.outcome import Record
 
-ContainerFormat = Literal["safetensors", "gguf", "apr"]
 #: What an argument, a route or a value in a body may name.
 PLACES = ("artifact", "prompt", "tokens", "max_tokens", "port")
 PLACE = re.compile(r"\{([a-z_]*)\}")
@@ -93,7 +93,7 @@ class CommandRuntime(Definition):
 
     title: str
     program: str = Field(description="The executable, found on PATH; or a path.")
-    formats: tuple[ContainerFormat, ...] = Field(min_length=1)
+    formats: tuple[Format, ...] = Field(min_length=1)
     artifact_is: Literal["weights", "folder"] = Field(
         "weights", description="What it takes of a Hugging Face directory: the weights file, or the folder."
     )

@@ -62,7 +62,7 @@ class Filled(Record):
     reason: str = Field(min_length=1)
 
 
-class Setting(Record):
+class IdSetting(Record):
     """A key of tokenizer_config.json that changes the ids of a text, and what readers assume where it is absent."""
 
     key: str
@@ -78,6 +78,6 @@ class Tokenizers(Definition):
     pretokenizers: tuple[PreTokenizer, ...]
     classes: dict[str, Assumed] = Field(default_factory=dict, description="Class of tokenizer_config.json to its ways.")
     filled: tuple[Filled, ...] = ()
-    settings: tuple[Setting, ...] = ()
+    settings: tuple[IdSetting, ...] = ()
     defaults: dict[str, dict[str, JsonValue]] = Field(description="Type of a part to its options and what they are.")
     ignored: tuple[Ignored, ...]

@@ -65,6 +65,41 @@ def test_a_contract_beside_a_model_takes_no_must_away(model: Path, tmp_path: Pat
         assert any("kept as must" in note for note in notes)
 
 
+MALFORMED = {
+    "no-yaml": "id: [",
+    "another-kind": "- 1\n- 2\n",
+    "an-unknown-invariant": "id: mine\ntitle: t\nclauses:\n  - {invariant: tensor/valeus}\n",
+    "an-unknown-parameter": "id: mine\ntitle: t\nclauses:\n  - {invariant: tensor/values, parameters: {x: 1}}\n",
+    "a-clause-twice": "id: mine\ntitle: t\nclauses: [{invariant: tensor/values}, {invariant: tensor/values}]\n",
+    "itself-above": "id: default\ntitle: t\nextends: [contracts.yaml]\n",
+    "not-text": "\x00\x1b[2J",
+}
+
+
+@pytest.mark.parametrize("text", MALFORMED.values(), ids=MALFORMED.keys())
+@pytest.mark.parametrize("broken", [False, True], ids=["honest", "broken"])
+def test_a_malformed_contract_beside_a_model_is_told_and_ends_no_check(model: Path, broken: bool, text: str) -> None:
+    def told() -> tuple[int, dict[str, str], dict[str, Any]]:
+        result = contracts("check", model, "--format", "json")
+        document = json.loads(result.stdout)
+        outcomes = {e["gate_id"]: e["outcome"] for e in document["evidence"] if e["gate_id"] != "G0-BESIDE-001"}
+        return result.code, outcomes, document
+
+    if broken:
+        nan_weights(model / "model.safetensors")
+    code, outcomes, _ = told()
+    (model / "contracts.yaml").write_text(text)
+    with_it = told()
+    assert with_it[:2] == (code, outcomes)
+    document = with_it[2]
+    (beside,) = [e for e in document["evidence"] if e["gate_id"] == "G0-BESIDE-001"]
+    first = next(c for c in beside["comparisons"] if not c["holds"])
+    assert (beside["outcome"], beside["force"], first["measure"]) == ("Falsified", "should", "contract_beside")
+    assert "contracts.yaml" in first["observed"] and "expected" in first["observed"]
+    assert any("adds no clause" in note for artifact in document["run"]["artifacts"] for note in artifact["notes"])
+    assert contracts("check", model, "--contract", model / "contracts.yaml").code == 2
+
+
 def test_a_conversion_replaces_no_file_of_another_model(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("mine")
     (tmp_path / "tokenizer.json").write_text("mine too")

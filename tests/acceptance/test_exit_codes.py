@@ -110,6 +110,8 @@ def test_a_users_contract_found_upward_adds_clauses_and_takes_none_away(tmp_path
     result = check(tmp_path / "out", tmp_path / "models" / "tiny-qwen2")
     assert result.code == 0
     assert [e["contract"] for e in result.evidence if e["gate_id"] == "G0-VALIDATE-002"] == ["default", "house"]
+    own, house = [e["title"] for e in result.evidence if e["gate_id"] == "G0-VALIDATE-002"]
+    assert house == f"{own} (house asks for dead_rows 0.0, dead_vocabulary_rows 0.0)"
     assert result.gate("G0-CONTAINER-001")["contract"] == "default"
     assert any("contracts.yaml was found upward" in note for a in result.run["artifacts"] for note in a["notes"])
 

@@ -19,7 +19,7 @@ from model_contracts.engine.run import check
 from model_contracts.formats.discovery import AmbiguousArtifact
 from model_contracts.formats.interface import Unreadable
 from model_contracts.outcome import Outcome, Verdict
-from support.gguf_files import F32, STRING, array_info, file_bytes, pair
+from support.gguf_files import F32, STRING, U32, array_info, file_bytes, pair
 from support.gguf_models import read_gguf_model
 from support.mutations import Stored, stored, write_safetensors
 
@@ -61,7 +61,8 @@ def adapter(folder: Path, edit: Edit = lambda parts: None, **changes: Any) -> Pa
 
 
 def gguf_part(path: Path, keys: dict[str, str | float], tensors: dict[str, tuple[int, ...]]) -> Path:
-    pairs = [pair(key, STRING if isinstance(value, str) else F32, value) for key, value in keys.items()]
+    kinds = {str: STRING, int: U32, float: F32}
+    pairs = [pair(key, kinds[type(value)], value) for key, value in keys.items()]
     random = np.random.default_rng(1)
     infos = [array_info(name, random.normal(size=shape)) for name, shape in tensors.items()]
     path.write_bytes(file_bytes(pairs, infos))
@@ -118,13 +119,75 @@ def test_a_broken_adapter_is_falsified_where_it_is_broken(
 
 @pytest.mark.parametrize(
     "changes",
-    [{"rank_pattern": {"q_proj": 4}, "r": 16}, {"modules_to_save": ["lm_head"]}, {"peft_type": "IA3"}],
+    [{"rank_pattern": {"q_proj": 4}, "r": 16}, {"modules_to_save": ["lm_head"]}, {"peft_type": "LOHA"}],
     ids=["rank-pattern", "module-saved", "another-kind"],
 )
 def test_an_adapter_of_another_make_is_not_falsified(changes: dict[str, Any], tmp_path: Path) -> None:
     whole = {"base_model.model.lm_head.weight": values(100, 64)} if "modules_to_save" in changes else {}
     _, code = outcomes(adapter(tmp_path / "adapter", lambda parts: parts.update(whole), **changes))
-    assert code == (3 if changes.get("peft_type") == "IA3" else 0)
+    assert code == (3 if changes.get("peft_type") == "LOHA" else 0)
+
+
+def ia3(folder: Path, edit: Edit = lambda parts: None, **changes: Any) -> Path:
+    """An (IA)^3 adapter: what a key projection writes is scaled, and what the MLP's last matrix reads."""
+    parts: dict[str, Any] = {}
+    for layer in range(2):
+        for name in ("k_proj", "v_proj"):
+            parts[f"base_model.model.model.layers.{layer}.self_attn.{name}.ia3_l"] = values(32, 1)
+        parts[f"base_model.model.model.layers.{layer}.mlp.down_proj.ia3_l"] = values(1, 128)
+    edit(parts)
+    modules = {"target_modules": ["k_proj", "v_proj", "down_proj"], "feedforward_modules": ["down_proj"]}
+    return peft(folder, parts, {"peft_type": "IA3"} | modules | changes)
+
+
+def prompts(folder: Path, kind: str, shape: tuple[int, ...], name: str = "prompt_embeddings", **changes: Any) -> Path:
+    """An adapter of prompt learning: 8 virtual tokens for a model of 2 layers, 64 wide."""
+    config = {
+        "peft_type": kind, "num_virtual_tokens": 8, "token_dim": 64, "num_layers": 2, "num_transformer_submodules": 1,
+    }  # fmt: skip
+    return peft(folder, {name: values(*shape)}, config | changes)
+
+
+def peft(folder: Path, parts: dict[str, Any], config: dict[str, Any]) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    write_safetensors(folder / "adapter_model.safetensors", parts, {"format": "pt"})
+    return folder
+
+
+def test_adapters_of_the_other_known_kinds_are_kept(tmp_path: Path) -> None:
+    made = [
+        ia3(tmp_path / "ia3"),
+        prompts(tmp_path / "prompt", "PROMPT_TUNING", (8, 64)),
+        prompts(tmp_path / "seq2seq", "PROMPT_TUNING", (16, 64), num_transformer_submodules=2),
+        prompts(tmp_path / "p-tuning", "P_TUNING", (8, 64)),
+        prompts(tmp_path / "prefix", "PREFIX_TUNING", (8, 256)),
+    ]
+    for path in made:
+        found, code = outcomes(path)
+        skipped = {gate: o.reason for gate, o in found.items() if o.outcome is Verdict.SKIPPED}
+        assert code == 0, (path, skipped)
+
+
+def test_broken_adapters_of_the_other_known_kinds_are_falsified(tmp_path: Path) -> None:
+    vector = "base_model.model.model.layers.0.self_attn.k_proj.ia3_l"
+    turned = ia3(tmp_path / "turned", lambda parts: parts.update({vector: values(1, 32)}))
+    assert red(turned) == {CONFIG: ("shape", [1, 32])}
+    square = ia3(tmp_path / "square", lambda parts: parts.update({vector: values(32, 2)}))
+    assert red(square)[LAYOUT] == ("shape", [32, 2])
+    assert red(prompts(tmp_path / "few", "PROMPT_TUNING", (7, 64))) == {CONFIG: ("shape", [7, 64])}
+    assert red(prompts(tmp_path / "narrow", "P_TUNING", (8, 32))) == {CONFIG: ("shape", [8, 32])}
+    assert red(prompts(tmp_path / "layer-lost", "PREFIX_TUNING", (8, 128))) == {CONFIG: ("shape", [8, 128])}
+    assert red(prompts(tmp_path / "named", "P_TUNING", (8, 64), "embeddings"))[FAMILY] == ("adapter_tensor", None)
+    assert red(adapter(tmp_path / "lora", peft_type="IA3"))[FAMILY] == ("adapter_tensor", None)
+
+
+def test_an_adapter_whose_config_declares_no_size_is_not_proven(tmp_path: Path) -> None:
+    found, code = outcomes(prompts(tmp_path / "prompt", "PROMPT_TUNING", (8, 64), token_dim=None))
+    assert (code, found[CONFIG].outcome) == (3, Verdict.SKIPPED)
+    lost = "base_model.model.model.layers.1.self_attn.k_proj.ia3_l"
+    found, code = outcomes(ia3(tmp_path / "lost", lambda parts: parts.pop(lost) and None))
+    assert (code, found[FAMILY].outcome) == (3, Verdict.SKIPPED)
 
 
 def test_a_model_that_calls_itself_an_adapter_is_held_to_what_an_adapter_owes(tmp_path: Path) -> None:
@@ -140,6 +203,25 @@ def test_an_adapter_in_gguf_is_kept_and_without_its_scale_falsified(tmp_path: Pa
     assert red(gguf_part(tmp_path / "no-alpha.gguf", no_alpha, LORA_TENSORS)) == {CONFIG: ("lora_alpha", None)}
     half = {"blk.0.attn_q.weight.lora_a": (4, 64)}
     assert red(gguf_part(tmp_path / "half.gguf", LORA_KEYS, half))[FAMILY] == ("lora_pair", "half B is missing")
+
+
+def test_a_projector_with_a_layer_too_few_is_falsified_and_a_whole_one_is_not(tmp_path: Path) -> None:
+    tensors = {f"v.blk.{layer}.attn_out.weight": (8, 32) for layer in range(3)}
+    found, code = outcomes(gguf_part(tmp_path / "whole.gguf", CLIP | {"clip.vision.block_count": 3}, tensors))
+    assert (code, [c for c in found[CONFIG].comparisons if not c.holds]) == (3, [])
+    path = gguf_part(tmp_path / "short.gguf", CLIP | {"clip.vision.block_count": 4}, tensors)
+    assert red(path) == {CONFIG: ("block_count", "no tensor of layer 3")}
+    del tensors["v.blk.1.attn_out.weight"]
+    path = gguf_part(tmp_path / "gap.gguf", CLIP | {"clip.vision.block_count": 3}, tensors)
+    assert red(path) == {CONFIG: ("block_count", "no tensor of layer 1")}
+    path = gguf_part(tmp_path / "none.gguf", CLIP | {"clip.audio.block_count": 0}, tensors)
+    assert red(path) == {CONFIG: ("block_count", 0)}
+
+
+def test_a_projector_whose_encoder_is_no_transformer_is_not_proven(tmp_path: Path) -> None:
+    tensors = {"v.blk.0.0.conv_exp.weight": (8, 32)}
+    _, code = outcomes(gguf_part(tmp_path / "mobile.gguf", CLIP | {"clip.vision.block_count": 128}, tensors))
+    assert code == 3
 
 
 def test_a_projector_without_any_tensor_is_falsified_and_one_with_tensors_is_not_proven(tmp_path: Path) -> None:

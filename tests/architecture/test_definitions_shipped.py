@@ -9,8 +9,7 @@ from pathlib import Path
 
 from jsonschema import Draft202012Validator
 
-from model_contracts import definitions
-from model_contracts.definitions import schemas
+from model_contracts import definitions, schemas
 from model_contracts.definitions.outline import outlines
 from model_contracts.definitions.tree import parse
 from model_contracts.playbook import Tier

@@ -80,3 +80,13 @@ def test_no_suffix_is_cut_off_a_name_that_a_person_gave():
 def test_names_of_test_files_are_unique():
     names = [path.name for path in TESTS if path.name.startswith("test_")]
     assert sorted(names) == sorted(set(names))
+
+
+def test_a_class_name_stands_in_one_module():
+    """One word, one meaning."""
+    places: dict[str, list[str]] = {}
+    for name, tree in parsed().items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(name)
+    assert {word: found for word, found in places.items() if len(found) > 1} == {}

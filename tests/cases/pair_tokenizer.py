@@ -186,6 +186,16 @@ VARIANTS: tuple[Variant, ...] = (
         seen(SAME_FLAGS, "added_token_type", token=2, expected="control", observed="normal"),
     ),
     broken(
+        "padding-made-a-word",
+        _qwen2(_set("tokenizer.ggml.padding_token_id", 700)),
+        seen(DECLARED, "pad_token_id", expected=[0], observed=700, words="takes each such token"),
+    ),
+    broken(
+        "padding-made-a-mark-of-the-template",
+        _qwen2(_set("tokenizer.ggml.padding_token_id", 1)),
+        seen(DECLARED, "pad_token_id", expected=[0], observed=1, words="takes each such token"),
+    ),
+    broken(
         "merge-dropped",
         _merges(lambda merges: merges.pop(100)),
         seen(SAME_MERGES, "merge_at_rank", key="merges[100]"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from cases.gates import (
     MARKED,
     MERGES,
     ONE_TEMPLATE,
+    SAME_PIECES,
     SPECIAL_IDS,
     TOKENIZER,
     VOCABULARY,
@@ -22,6 +24,7 @@ from cases.makers import apr, config, directory, document, gguf
 from support.gguf_models import GgufModel
 from support.mutations import json_of
 
+SENTENCEPIECE = QWEN2.parent / "tokenizers" / "sentencepiece" / "tokenizer.model"
 TOKENS = "tokenizer.ggml.tokens"
 
 
@@ -172,6 +175,11 @@ VARIANTS: tuple[Variant, ...] = (
         "two-named-templates-in-two-homes",
         directory(QWEN2, _named_templates),
         seen(ONE_TEMPLATE, "chat_template", file="tokenizer_config.json", key="tool_use"),
+    ),
+    broken(
+        "sentencepiece-model-of-another-tokenizer",
+        directory(QWEN2, lambda target: shutil.copy(SENTENCEPIECE, target) and None),
+        seen(SAME_PIECES, "pieces", file="tokenizer.model", words="another tokenizer's"),
     ),
     broken(
         "template-cut-in-the-middle-of-a-tag",

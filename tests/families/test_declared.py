@@ -8,7 +8,7 @@ from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters
 from model_contracts.checks.static.hyperparameters import hyperparameters
-from model_contracts.checks.static.pair_hyperparameters import Parameters, pair_hyperparameters
+from model_contracts.checks.static.pair_hyperparameters import PairHyperparametersParameters, pair_hyperparameters
 from model_contracts.definitions import load_families, load_recipes
 from model_contracts.formats.opening import open_artifact
 from model_contracts.outcome import Comparison
@@ -48,7 +48,9 @@ def examination(target: Artifact, source: Artifact | None = None) -> Examination
 
 def test_an_honest_conversion_loses_what_is_lost_and_nothing_else(name: str) -> None:
     pair = examination(open_artifact(FOLDER / f"{name}.gguf"), open_artifact(FOLDER / name))
-    assert told(pair_hyperparameters(pair, Parameters(relative=1e-6), lambda *key: "here")) == LOST.get(name, set())
+    assert told(
+        pair_hyperparameters(pair, PairHyperparametersParameters(relative=1e-6), lambda *key: "here")
+    ) == LOST.get(name, set())
 
 
 def test_what_a_file_declares_agrees_with_its_tensors(name: str) -> None:

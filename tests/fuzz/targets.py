@@ -53,7 +53,9 @@ def _ran(*words: object) -> None:
     with redirect_stdout(out), redirect_stderr(err):
         code = main([*(str(word) for word in words), "--traceback"])
     if code not in (0, 1, 2, 3):
-        raise Failure(f"exit {code}: {err.getvalue()[-600:]} {out.getvalue()[-600:]}")
+        report = out.getvalue()
+        begins = max(report.find(" error: "), 0)  # an outcome that is our own error, with its reason
+        raise Failure(f"exit {code}: {report[begins : begins + 300]} {err.getvalue()[-600:]}")
     if shown := [c for c in out.getvalue() + err.getvalue() if not c.isprintable() and c != "\n"]:
         raise Failure(f"printed as it is: {shown[0]!r}")
 

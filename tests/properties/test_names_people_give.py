@@ -12,9 +12,9 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from model_contracts.compat.apr_qa.playbook import load_founding_playbook
+from model_contracts.compat.apr_qa.record import FoundingRecord
 from model_contracts.definitions import load
-from model_contracts.definitions.founding_playbook import load_founding_playbook
-from model_contracts.founding import FoundingRecord
 from model_contracts.outcome import Record
 from model_contracts.playbook import Playbook
 from model_contracts.qualification.commands import artifact_name

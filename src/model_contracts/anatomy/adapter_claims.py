@@ -18,7 +18,7 @@ _MOST = 4096
 def declared_of(artifact: Artifact, modules: list[str]) -> Seen:
     """Hold what the configuration of a low-rank adapter claims to `modules`, those that have a factor."""
     config = artifact.config or {}
-    if artifact.format != "safetensors" or "peft_type" not in config:
+    if not artifact.form.beside or "peft_type" not in config:
         return
     sidecar = artifact.sidecars.get("config")
     file = sidecar.path.name if sidecar is not None else "adapter_config.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from model_contracts.dtypes import DTYPES
-from model_contracts.layout import Step, steps_of
+from model_contracts.layout import ValueStep, steps_of
 from model_contracts.outcome import Record
 from model_contracts.sweep.interface import Pairing
 
@@ -39,7 +39,7 @@ class Budgets(Record):
         return self
 
 
-def _rounds(step: Step) -> bool:
+def _rounds(step: ValueStep) -> bool:
     return step.name != "add" or (step.value or 0.0) < 0
 
 

@@ -55,11 +55,7 @@ def claims(artifact: Artifact, recipes: Recipes) -> Iterator[Claim]:
     if artifact.format == "apr" and isinstance(quantization := metadata.get("quantization"), Mapping):
         words = str(quantization.get("quant_type"))
         yield _claim("apr_quantization", Place(key="quantization.quant_type"), words, recipes)
-    if (
-        artifact.format == "safetensors"
-        and artifact.config is not None
-        and "quantization_config" not in artifact.config
-    ):
+    if artifact.form.beside and artifact.config is not None and "quantization_config" not in artifact.config:
         for key in ("dtype", "torch_dtype"):
             if isinstance(said := artifact.config.get(key), str):
                 file = artifact.sidecars["config"].path.name if "config" in artifact.sidecars else "config.json"

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from model_contracts.anatomy.declared_words import MOST_KEYS, Plain, alike, leaves, normal, plain
 from model_contracts.anatomy.hyperparameters import Number, default, enabled, evaluated
 from model_contracts.anatomy.view import View
+from model_contracts.containers import ContainerForm
 from model_contracts.family import Default
 from model_contracts.keys import Keys, Value
 from model_contracts.outcome import Place
@@ -29,7 +30,7 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Side:
+class DeclaredSide:
     """One artifact of a pair, read through the table of keys."""
 
     view: View
@@ -42,14 +43,19 @@ class Side:
     _again: set[str] = field(default_factory=set)
 
     @property
+    def form(self) -> ContainerForm:
+        """The container that declares them."""
+        return self.view.artifact.form
+
+    @property
     def kind(self) -> Literal["config", "gguf", "apr"]:
         """The kind of keys."""
-        return "config" if self.view.artifact.format == "safetensors" else self.view.artifact.format
+        return self.form.keys
 
     @cached_property
     def architecture(self) -> str:
         """What a GGUF or .apr calls its architecture, by which its readers build it (empty for config.json)."""
-        key = {"gguf": "general.architecture", "apr": "architecture"}.get(self.kind, "")
+        key = self.form.architecture_key
         return str(self.view.artifact.metadata.get(key, "")) if key else ""
 
     @cached_property
@@ -76,7 +82,7 @@ class Side:
 
     def spelled(self, value: Value) -> tuple[str, ...]:
         """The keys of this container that hold a value."""
-        if self.kind == "gguf":
+        if self.form.prefixed_keys:
             arch = self.architecture
             general = () if arch in value.differs else [key for key in value.gguf if "{arch}" in key]
             own = [key for key in value.gguf if key.startswith(f"{arch}.")]
@@ -136,7 +142,7 @@ class Side:
 
     def _own(self, line: Value) -> tuple[Default, ...]:
         """What the readers of this container alone assume."""
-        return line.config_default if self.kind == "config" else line.gguf_default if self.kind == "gguf" else ()
+        return {"config": line.config_default, "gguf": line.gguf_default}.get(self.kind, ())
 
     def builds(self, name: str) -> bool:
         """Whether it is known what the readers of this container alone compute with, where it is silent."""
@@ -190,7 +196,7 @@ class Side:
     def neutral(self, key: str) -> str:
         """A key with the architecture taken out."""
         prefix = f"{self.architecture}."
-        return "{arch}." + key.removeprefix(prefix) if self.kind == "gguf" and key.startswith(prefix) else key
+        return "{arch}." + key.removeprefix(prefix) if self.form.prefixed_keys and key.startswith(prefix) else key
 
 
 def _with_zeros(value: Plain, line: Value, found: Mapping[str, Said]) -> Plain | None:

@@ -127,13 +127,10 @@ def size_of(axis: Dimension, numbers: Mapping[str, Number]) -> int | None:
 
 def _places(artifact: Artifact, parameter: HyperParameter) -> Iterator[tuple[str, Mapping[str, Any], str | None]]:
     weights = artifact.files[0].name if artifact.files else None
-    if artifact.format == "gguf":
-        arch = str(artifact.metadata.get("general.architecture", ""))
-        for key in parameter.gguf:
+    if not artifact.form.beside:
+        arch = str(artifact.metadata.get(artifact.form.architecture_key, ""))
+        for key in parameter.spelled(artifact.form.keys):
             yield key.replace("{arch}", arch), artifact.metadata, weights
-    elif artifact.format == "apr":
-        for key in parameter.apr:
-            yield key, artifact.metadata, weights
     elif artifact.config is not None:
         sidecar = artifact.sidecars.get("config")
         for key in parameter.config:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import ceil, prod
 from typing import Any
 
 import numpy as np
 
 from model_contracts.anatomy.part_shapes import allowed, meets, solved
-from model_contracts.anatomy.quantization import Entry, Quantisation, settings_of
+from model_contracts.anatomy.quantization import ModuleSettings, Quantisation, settings_of
 from model_contracts.artifact import Packed, Tensor
 from model_contracts.scheme import Scheme, StorageLayout, Value, WeightPart
 from model_contracts.sweep.reads import Files, small_bytes
@@ -29,7 +29,7 @@ class PackedWeight:
     scheme: Scheme
     layout: StorageLayout
     block: Quantisation | None
-    entry: Entry | None
+    entry: ModuleSettings | None
     settings: Mapping[str, Value]
     parts: dict[str, Tensor]
     #: Settings that the weight's own state gives (`quant_state` of bitsandbytes).
@@ -73,12 +73,7 @@ class PackedWeight:
 
     def _lead(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Axes of the weight before rows and columns; a layout that counts values alone has none of them."""
-        return () if self._flat else shape[:-2]
-
-    @property
-    def _flat(self) -> bool:
-        """Whether the values are counted and not laid out: any part of the matrix may lie in any row."""
-        return any("N" in axis for one in self.layout.parts[0].shapes for axis in one.axes)
+        return () if _counted(self.layout) else shape[:-2]
 
     def _derived(self, shape: tuple[int, ...], settings: Mapping[str, Value]) -> dict[str, Value]:
         bits, group, values = settings.get("bits"), settings.get("group"), self.part(self.layout.parts[0])
@@ -97,40 +92,71 @@ class _Said(dict[str, str]):
         return "?"
 
 
-def packed_weight(
-    module: str,
-    parts: Mapping[str, Tensor],
-    scheme: Scheme,
-    layout: StorageLayout,
-    block: Quantisation | None,
-    files: Files,
-    certain: bool,
-) -> PackedWeight:
-    """The weight of a module in a layout; parts that the layout does not know stay outside of it."""
-    entry = block.of(module) if block is not None else None
-    mapping = entry.settings if entry is not None else block.block if block is not None else {}
-    # What nothing declares is not known: defaults are those of a configuration that is there.
-    settings = settings_of(layout, mapping) if block is not None else dict.fromkeys(layout.settings)
+@dataclass(frozen=True)
+class PackedReading:
+    """How the parts of many modules are read alike: a layout, what declares it, and its settings.
+
+    `shapes` keeps what the shape of the values comes to, which is the same for all of those modules.
+    """
+
+    scheme: Scheme
+    layout: StorageLayout
+    block: Quantisation | None
+    entry: ModuleSettings | None
+    settings: Mapping[str, Value]
+    certain: bool
+    shapes: dict[tuple[str, tuple[int, ...]], tuple[int, ...] | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, module: str, scheme: Scheme, layout: StorageLayout, block: Quantisation | None, certain: bool
+    ) -> PackedReading:
+        """The reading of a module in a layout, and of all that the same entry of the configuration is about."""
+        entry = block.of(module) if block is not None else None
+        mapping = entry.settings if entry is not None else block.block if block is not None else {}
+        # What nothing declares is not known: defaults are those of a configuration that is there.
+        settings = settings_of(layout, mapping) if block is not None else dict.fromkeys(layout.settings)
+        return cls(scheme, layout, block, entry, settings, certain)
+
+
+def packed_weight(module: str, parts: Mapping[str, Tensor], reading: PackedReading, files: Files) -> PackedWeight:
+    """The weight of a module as it is read; parts that the layout does not know stay outside of it."""
+    layout, certain = reading.layout, reading.certain
     ordered = {end: parts[end] for part in layout.parts for end in part.names if end in parts}
-    weight = PackedWeight(module, scheme, layout, block, entry, settings, ordered, {}, None, certain)
-    if not certain:
+    shape = _known_shape(ordered, reading) if certain and layout.shape is None else None
+    declared = reading.block, reading.entry, reading.settings
+    weight = PackedWeight(module, reading.scheme, layout, *declared, ordered, {}, shape, certain)
+    if not certain or layout.shape is None:
         return weight
-    if layout.shape is None:
-        return replace(weight, shape=_from_values(weight))
     state = _state(weight, files)
     if layout.shape.form == "json":
         return _with_state(weight, state)
-    shape = _integers(state)
-    return replace(weight, shape=shape if shape is not None else _from_values(weight))
+    stated = _integers(state)
+    return replace(weight, shape=stated if stated is not None else _known_shape(ordered, reading))
 
 
-def _from_values(weight: PackedWeight) -> tuple[int, ...] | None:
-    """The shape that the part with the values gives under the settings."""
-    part = weight.layout.parts[0]
-    tensor = weight.part(part)
-    if tensor is None or not part.shapes or weight._flat:
+def _known_shape(parts: dict[str, Tensor], reading: PackedReading) -> tuple[int, ...] | None:
+    """The shape that the part with the values gives, worked out once for all modules that have it alike."""
+    end = next((end for end in reading.layout.parts[0].names if end in parts), None)
+    if end is None:
         return None
-    return solved(part.shapes[0].axes, tensor, {**weight.settings, "codes": 1})
+    key = (end, parts[end].shape)
+    if key not in reading.shapes:
+        reading.shapes[key] = _from_values(parts[end], reading)
+    return reading.shapes[key]
+
+
+def _from_values(values: Tensor, reading: PackedReading) -> tuple[int, ...] | None:
+    """The shape that the part with the values gives under the settings."""
+    part = reading.layout.parts[0]
+    if not part.shapes or _counted(reading.layout):
+        return None
+    return solved(part.shapes[0].axes, values, {**reading.settings, "codes": 1})
+
+
+def _counted(layout: StorageLayout) -> bool:
+    """Whether the values are counted and not laid out: any part of the matrix may lie in any row."""
+    return any("N" in axis for one in layout.parts[0].shapes for axis in one.axes)
 
 
 def _state(weight: PackedWeight, files: Files) -> tuple[Tensor, bytes] | None:

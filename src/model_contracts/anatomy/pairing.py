@@ -44,7 +44,8 @@ class Match:
 
 def match(target: View, source: View) -> Match:
     """Pair tensors by what they hold: logical weights of a family, else canonical names, else equal names."""
-    answers, by_name = Answers(source), _by_bare_name(source, target)
+    answers = Answers(source)
+    by_name: dict[str, Tensor] | None = None
     pairings: dict[str, Pairing] = {}
     used: set[str] = set()
     extra: list[Extra] = []
@@ -53,7 +54,10 @@ def match(target: View, source: View) -> Match:
     for name, tensor in target.artifact.tensors.items():
         key = target.canonical[name] or target.bare[name]
         explanation = None
-        answer = answers.to(target, tensor) or by_name.get(target.bare[name])
+        answer = answers.to(target, tensor)
+        if answer is None:
+            by_name = _by_bare_name(source, target) if by_name is None else by_name
+            answer = by_name.get(target.bare[name])
         if isinstance(answer, Unmade):
             unmade.append(answer)
             used.update(answer.parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from math import prod
 
 from model_contracts.artifact import Tensor
@@ -31,13 +32,19 @@ def allowed(shapes: tuple[PartShape, ...], symbols: Symbols, lead: tuple[int, ..
     return list(dict.fromkeys(found)) or None
 
 
+@lru_cache(1024)
+def _factors(axis: str) -> tuple[tuple[str, str], ...]:
+    """The factors of a product, each with the sign before it."""
+    return tuple(re.findall(r"([*/]?)(\w+)", axis))
+
+
 def value_of(axis: str, symbols: Symbols) -> int | None:
     """A product divided by others, each division rounded up; None where a name is not known.
 
     Divided by a number below 1 (a group size of -1: all of the row) it is 1.
     """
     size = 1
-    for sign, word in re.findall(r"([*/]?)(\w+)", axis):
+    for sign, word in _factors(axis):
         number = _number(word, symbols)
         if number is None:
             return None
@@ -57,7 +64,7 @@ def solved(axes: tuple[str, ...], tensor: Tensor, symbols: Symbols) -> tuple[int
     split = len(tensor.shape) - len(axes)
     known: dict[str, int] = {}
     for axis, size in zip(axes, tensor.shape[split:], strict=True):
-        if not (unknown := {"O", "I"} & set(re.findall(r"\w+", axis))):
+        if not (unknown := {"O", "I"} & {word for _, word in _factors(axis)}):
             continue
         ratio = _ratio(axis, symbols)
         if len(unknown) > 1 or ratio is None or size * ratio[1] % ratio[0]:
@@ -71,7 +78,7 @@ def solved(axes: tuple[str, ...], tensor: Tensor, symbols: Symbols) -> tuple[int
 
 def _ratio(axis: str, symbols: Symbols) -> tuple[int, int] | None:
     above = below = 1
-    for sign, word in re.findall(r"([*/]?)(\w+)", axis):
+    for sign, word in _factors(axis):
         number = 1 if word in ("O", "I") else _number(word, symbols)
         if number is None or number < 1:
             return None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from model_contracts.anatomy import adapter_kinds
 from model_contracts.anatomy.adapter_claims import declared_of
 from model_contracts.anatomy.parts import LORA, Part
+from model_contracts.anatomy.projectors import layers_of
 from model_contracts.artifact import Artifact, Tensor
 from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
 
@@ -44,6 +46,8 @@ def shapes_of(artifact: Artifact, part: Part) -> Seen:
     """Compare the shapes of a part with each other."""
     if part.name == "adapter" and _low_rank(artifact):
         yield from _ranks_agree(artifact)
+    elif part.name == "adapter" and adapter_kinds.known(kind := _kind(artifact)):
+        yield from adapter_kinds.shapes(artifact, kind)
     elif part.name == "dense":
         yield from _dense_shapes(artifact)
     else:
@@ -54,11 +58,15 @@ def sizes_of(artifact: Artifact, part: Part) -> Seen:
     """Compare what a part declares of its sizes with its tensors."""
     if part.name == "adapter" and _low_rank(artifact):
         yield from _declared_ranks(artifact)
+    elif part.name == "adapter" and adapter_kinds.known(kind := _kind(artifact)):
+        yield from adapter_kinds.sizes(artifact, kind)
     elif part.name == "dense":
         yield from _dense_shapes(artifact)
     elif part.name == "pooling":
         yield from _pooling(artifact)
     else:
+        if part.name == "projector":
+            yield from layers_of(artifact)
         yield from _not_known(artifact, f"no family is shipped for {part}: which sizes it declares is not known")
 
 
@@ -74,6 +82,10 @@ def _vocabulary(artifact: Artifact, part: Part) -> Seen:
     else:
         reason = "it holds no tensor: a vocabulary alone, or a model that lost them all, which nothing in it tells"
         yield Uncompared(place=Place(file=artifact.path.name), reason=reason)
+
+
+def _kind(artifact: Artifact) -> object:
+    return (artifact.config or {}).get("peft_type")
 
 
 def _low_rank(artifact: Artifact) -> bool:
@@ -92,7 +104,11 @@ def _factors(artifact: Artifact) -> dict[tuple[str, str], dict[str, Tensor]]:
 
 
 def _adapter(artifact: Artifact) -> Seen:
-    kind = (artifact.config or {}).get("peft_type")
+    kind = _kind(artifact)
+    if adapter_kinds.known(kind):
+        yield from adapter_kinds.tensors(artifact, kind)
+        yield from _strangers(artifact, lambda name: adapter_kinds.own(name, kind))
+        return
     if not _low_rank(artifact):
         yield from _not_known(artifact, f"what an adapter of the kind {jsonable(kind)} is made of is not known")
         return
@@ -108,10 +124,14 @@ def _adapter(artifact: Artifact) -> Seen:
             note=None if whole else f"{module} would be left as it is, or the adapter is refused",
         )
     yield from declared_of(artifact, [module for module, _ in _factors(artifact)])
+    yield from _strangers(artifact, lambda name: LORA.match(name) is not None or name.endswith(_BESIDE_FACTORS))
+
+
+def _strangers(artifact: Artifact, own: Callable[[str], bool]) -> Seen:
     saved = (artifact.config or {}).get("modules_to_save")
     modules = [name for name in saved if isinstance(name, str)] if isinstance(saved, list) else []
     for name, tensor in artifact.tensors.items():
-        if LORA.match(name) is None and not name.endswith(_BESIDE_FACTORS):
+        if not own(name):
             yield _beside(artifact, name, tensor, modules)
 
 
@@ -120,8 +140,8 @@ def _beside(artifact: Artifact, name: str, tensor: Tensor, modules: list[str]) -
     place = Place(file=tensor.file.name, tensor=name)
     if any(f".{module}." in f".{name}." for module in modules):
         return Comparison(measure="module_saved", place=place, expected=list(modules[:32]), observed=name, holds=True)
-    if artifact.format != "gguf":
-        return Uncompared(place=place, reason="it is no factor, and the adapter's config names no such module")
+    if artifact.form.beside:
+        return Uncompared(place=place, reason="the adapter's kind has none such, and its config names no such module")
     expected = "names that end in .lora_a and .lora_b"
     return Comparison(measure="tensor_known", place=place, expected=expected, observed=name, holds=False)
 

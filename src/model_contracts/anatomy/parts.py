@@ -39,7 +39,15 @@ LORA = re.compile(r"^(?P<module>.+?)[._]lora[._](?P<embedding>embedding_)?(?P<ha
 #: Parts that hold no tensor.
 WEIGHTLESS: tuple[PartName, ...] = ("vocabulary", "tokenizer", "pooling")
 _IMATRIX = (".in_sum2", ".counts")
-_TOKENIZER_GATES = ("tokenizer_present", "vocabulary", "merges", "special_ids", "marked_tokens", "one_template")
+_TOKENIZER_GATES = (
+    "tokenizer_present",
+    "vocabulary",
+    "merges",
+    "special_ids",
+    "marked_tokens",
+    "one_template",
+    "same_pieces",
+)
 _TOKENIZERS_OF_A_PAIR = ("same_vocabulary", "same_merges", "same_flags", "same_template", "tokenizer_texts")
 _TENSORS_OF_A_PAIR = ("bijection", "pair_shapes", "pair_types", "elementwise", "moments_preserved", "rope_frequencies")
 _SIZES = ("family_shapes", "hyperparameters", "tied_embeddings", "layers_differ")

@@ -20,7 +20,7 @@ _BLOCKS = ("quantization_config", "compression_config")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ModuleSettings:
     """Settings, and the modules that they are for (None: every linear layer)."""
 
     settings: Mapping[str, Any]
@@ -36,11 +36,11 @@ class Quantisation:
     scheme: Scheme | None
     place: Place
     block: Mapping[str, Any]
-    entries: tuple[Entry, ...]
-    single: Mapping[str, Entry | None]
+    entries: tuple[ModuleSettings, ...]
+    single: Mapping[str, ModuleSettings | None]
     ignore: tuple[tuple[Modules, Place], ...]
 
-    def of(self, module: str) -> Entry | None:
+    def of(self, module: str) -> ModuleSettings | None:
         """The settings of a module; None where it has none (another gate of the list says whether it is named)."""
         if module in self.single:
             return self.single[module]
@@ -114,7 +114,7 @@ def _setting(setting: Setting, mapping: Mapping[str, Any]) -> Value:
 
 def _blocks(artifact: Artifact) -> Iterator[tuple[str, Place, Mapping[str, Any]]]:
     config, sidecars = artifact.config or {}, artifact.sidecars
-    if artifact.format != "safetensors":
+    if not artifact.form.beside:
         return
     file = sidecars["config"].path.name if "config" in sidecars else "config.json"
     mlx = config.get("quantization")
@@ -152,7 +152,7 @@ def _method(block: Mapping[str, Any]) -> str:
 
 def _quantisation(method: str, place: Place, block: Mapping[str, Any], schemes: Sequence[Scheme]) -> Quantisation:
     scheme = next((scheme for scheme in schemes if method.lower() in scheme.methods), None)
-    bare = Quantisation(method, scheme, place, block, (Entry(block, place),), {}, ())
+    bare = Quantisation(method, scheme, place, block, (ModuleSettings(block, place),), {}, ())
     if scheme is None:
         return bare
     single, patterns, left = _modules(scheme, place, block)
@@ -161,11 +161,11 @@ def _quantisation(method: str, place: Place, block: Mapping[str, Any], schemes: 
     return replace(bare, entries=(*patterns, *_groups(scheme, place, block)), single=single, ignore=ignore)
 
 
-def _groups(scheme: Scheme, place: Place, block: Mapping[str, Any]) -> Iterator[Entry]:
+def _groups(scheme: Scheme, place: Place, block: Mapping[str, Any]) -> Iterator[ModuleSettings]:
     """Named groups (those of single modules and patterns first), or the block itself."""
     groups = block.get(scheme.groups) if scheme.groups is not None else None
     if not isinstance(groups, dict):
-        yield Entry(block, place)
+        yield ModuleSettings(block, place)
         return
     rest = []
     for name, group in list(groups.items())[:_ENTRIES]:
@@ -176,18 +176,18 @@ def _groups(scheme: Scheme, place: Place, block: Mapping[str, Any]) -> Iterator[
         targets = [target for target in _listed(group.get("targets")) if isinstance(target, str)]
         named = [target for target in targets if target.startswith("re:") or "." in target]
         if named:
-            yield Entry(settings, at, Modules.of(named, "exact"))
+            yield ModuleSettings(settings, at, Modules.of(named, "exact"))
         if len(named) < len(targets) or not targets:
-            rest.append(Entry(settings, at))
+            rest.append(ModuleSettings(settings, at))
     yield from rest
 
 
 def _modules(
     scheme: Scheme, place: Place, block: Mapping[str, Any]
-) -> tuple[dict[str, Entry | None], list[Entry], list[tuple[Modules, Place]]]:
+) -> tuple[dict[str, ModuleSettings | None], list[ModuleSettings], list[tuple[Modules, Place]]]:
     """Settings of single modules (None: it stays as it is), of patterns, and patterns of modules that stay."""
-    single: dict[str, Entry | None] = {}
-    patterns: list[Entry] = []
+    single: dict[str, ModuleSettings | None] = {}
+    patterns: list[ModuleSettings] = []
     left: list[tuple[Modules, Place]] = []
     if scheme.methods == ("mlx",):
         named = [(key, value) for key, value in block.items() if isinstance(value, dict) or value is False]
@@ -203,9 +203,9 @@ def _modules(
             if stays or key.startswith("-:"):
                 left.append((modules, at))
             else:
-                patterns.append(Entry(settings, at, modules))
+                patterns.append(ModuleSettings(settings, at, modules))
         else:
-            single[key] = None if stays else Entry(settings, at)
+            single[key] = None if stays else ModuleSettings(settings, at)
     return single, patterns, left
 
 

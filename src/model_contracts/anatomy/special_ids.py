@@ -15,7 +15,7 @@ _ROLES = ("bos", "eos", "unk", "sep", "pad", "cls", "mask")
 def special_ids(artifact: Artifact) -> Iterator[tuple[str, Any, Place]]:
     """Name, value and place of every declared id: config.json, generation_config.json (lists too), the tokenizer."""
     for role, mapping in (("config", artifact.config), ("generation_config", artifact.generation_config)):
-        if artifact.format == "safetensors" and mapping is not None:
+        if artifact.form.beside and mapping is not None:
             sidecar = artifact.sidecars.get(role)
             yield from _of(mapping, sidecar.path.name if sidecar else f"{role}.json")
     tokenizer = artifact.tokenizer
@@ -40,7 +40,7 @@ def unheld_names(artifact: Artifact) -> list[tuple[str, str]]:
     transformers adds such a token behind all others when it loads the tokenizer, in the order of its roles.
     """
     tokenizer, config = artifact.tokenizer, artifact.tokenizer_config or {}
-    if artifact.format != "safetensors" or tokenizer is None or tokenizer.sections is None:
+    if not artifact.form.beside or tokenizer is None or tokenizer.sections is None:
         return []
     named = {role: _content(config.get(f"{role}_token")) for role in _ROLES}
     if not any(named.values()):

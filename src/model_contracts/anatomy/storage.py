@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
-from model_contracts.anatomy.packed import PackedWeight, packed_weight
+from model_contracts.anatomy.packed import PackedReading, PackedWeight, packed_weight
 from model_contracts.anatomy.quantization import Quantisation, declares, quantisations
 from model_contracts.artifact import Artifact, Tensor
 from model_contracts.scheme import Scheme, StorageLayout
@@ -37,7 +37,7 @@ class Storage:
 
 def storage(artifact: Artifact) -> Storage:
     """The weights of an artifact; nothing is looked into where no key and no element type hints at packed ones."""
-    if artifact.format != "safetensors" or not _hints(artifact):
+    if not artifact.form.packs or not _hints(artifact):
         return Storage(artifact)
     from model_contracts.definitions import load_schemes
 
@@ -114,7 +114,7 @@ class _Choice:
 
 
 #: What was chosen for modules whose parts bear the same ends and types, under the same settings.
-_Known = dict[tuple[object, ...], tuple["_Choice", bool] | None]
+_Known = dict[tuple[object, ...], PackedReading | None]
 
 
 def _weight(
@@ -132,22 +132,21 @@ def _weight(
     key = (*entries, *sorted((end, tensor.dtype) for end, tensor in parts.items()))
     if key not in known:
         known[key] = _chosen(module, parts, declared, schemes)
-    if (chosen := known[key]) is None:
-        return None
-    best, certain = chosen
-    return packed_weight(module, parts, best.scheme, best.layout, best.block, files, certain)
+    reading = known[key]
+    return packed_weight(module, parts, reading, files) if reading is not None else None
 
 
 def _chosen(
     module: str, parts: dict[str, Tensor], declared: Sequence[Quantisation], schemes: Sequence[Scheme]
-) -> tuple[_Choice, bool] | None:
+) -> PackedReading | None:
     choices = [choice for choice in _choices(module, declared, schemes) if _shown(choice, parts)]
     if not choices:
         return None
     # What is declared and may be meant stands; another layout is looked for only where it cannot be.
     choices = [choice for choice in choices if choice.block is not None] or choices
     best = max(choices, key=lambda choice: _score(choice, parts))
-    return best, best.block is not None or len(choices) == 1
+    certain = best.block is not None or len(choices) == 1
+    return PackedReading.of(module, best.scheme, best.layout, best.block, certain)
 
 
 def _choices(module: str, declared: Sequence[Quantisation], schemes: Sequence[Scheme]) -> Iterator[_Choice]:

@@ -15,6 +15,7 @@ from model_contracts.anatomy.parts import Part, part
 from model_contracts.anatomy.prefixes import prefix, unwrapped
 from model_contracts.anatomy.storage import Storage, storage
 from model_contracts.artifact import Artifact, Tensor
+from model_contracts.containers import Convention
 from model_contracts.family import Family, FamilyTensor
 
 
@@ -68,9 +69,9 @@ class View:
         """Hyper-parameters, completed by defaults and by the vocabulary of the tokenizer."""
         tokenizer = self.artifact.tokenizer
         # GGUF needs no vocab_size key: llama.cpp counts the tokens. Elsewhere a tokenizer may be smaller.
-        vocabulary = tokenizer.size if tokenizer is not None and self.artifact.format == "gguf" else None
+        vocabulary = tokenizer.size if tokenizer is not None and self.artifact.form.counts_tokens else None
         numbers = resolved(self.family or self._base, self.declared, vocabulary)
-        if self.artifact.format != "safetensors" and "tie_word_embeddings" not in self.declared:
+        if not self.artifact.form.beside and "tie_word_embeddings" not in self.declared:
             # Only config.json has a default: readers of GGUF and .apr go by the presence of the head.
             numbers.pop("tie_word_embeddings", None)
         return numbers
@@ -110,8 +111,9 @@ class View:
     def wrapped(self) -> dict[str, str]:
         """Names that hold a wrapper, to the wrapper (`_orig_mod`); the prefix counts as one."""
         cut, _ = self.prefix
-        inside = {name: unwrapped(name[len(cut) :])[1] for name in self.artifact.tensors}
-        return {name: cut.removesuffix(".") or wrapper for name, wrapper in inside.items() if cut or wrapper}
+        if cut:
+            return dict.fromkeys(self.artifact.tensors, cut.removesuffix("."))
+        return {name: wrapper for name in self.artifact.tensors if (wrapper := unwrapped(name)[1])}
 
     @cached_property
     def bare(self) -> dict[str, str]:
@@ -162,10 +164,9 @@ class View:
     @cached_property
     def convention(self) -> Convention:
         """Whose way of naming and ordering tensors the artifact has; an .apr may have either (apr.md 4.3)."""
-        if self.artifact.format == "gguf":
-            return "gguf"
-        blocks = self.artifact.format == "apr" and any(name.startswith("blk.") for name in self.artifact.tensors)
-        return "gguf" if blocks else "huggingface"
+        if (fixed := self.artifact.form.convention) is not None:
+            return fixed
+        return "gguf" if any(name.startswith("blk.") for name in self.artifact.tensors) else "huggingface"
 
     @property
     def rows_interleaved(self) -> bool:
@@ -179,7 +180,7 @@ class View:
             return None
         if self.architecture is None:
             beside = "no config.json beside it" if self.artifact.config is None else "its config.json names none"
-            where = beside if self.artifact.format == "safetensors" else "its metadata name none"
+            where = beside if self.artifact.form.beside else "its metadata name none"
             return f"the artifact does not say what architecture it is ({where})"
         return f"no family is shipped for {self.architecture.words}"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from model_contracts.audit.conditions import Names, holds
-from model_contracts.audit.records import Line, Seen, names, read, seen
+from model_contracts.audit.records import Line, SeenRecord, names, read, seen
 from model_contracts.definitions.loading import load
 from model_contracts.definitions.shipped import shipped_ids
 from model_contracts.engine.forms import Form
@@ -63,7 +63,7 @@ def audit(path: Path, held_to: Iterable[Sign] | None = None) -> Audit:
     return Audit(records.form, tuple(record.line for record in every), tuple(found))
 
 
-def _accusations(record: Seen, chosen: Iterable[Sign], known: Names) -> Iterator[Accusation]:
+def _accusations(record: SeenRecord, chosen: Iterable[Sign], known: Names) -> Iterator[Accusation]:
     for sign in chosen:
         if sign.verdict == record.line and _speaks(sign, record.gate) and _shown(sign, record.fields, known):
             yield Accusation(record.pointer, record.gate, record.outcome, sign)

@@ -25,7 +25,7 @@ MAX_NAMES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class SeenRecord:
     """One record: `fields` is what it says, with the run it came from under `run`."""
 
     pointer: str
@@ -54,7 +54,7 @@ def read(path: Path) -> Records:
     return records
 
 
-def seen(records: Records) -> Iterator[Seen]:
+def seen(records: Records) -> Iterator[SeenRecord]:
     """Every record with its place."""
     for index, item in enumerate(records.items):
         outcome = item.get("outcome")
@@ -64,7 +64,7 @@ def seen(records: Records) -> Iterator[Seen]:
         fields = {**item, "outcome": word, "reason": _reason(item), "run": records.run}
         gate = item.get("gate_id")
         known = gate if isinstance(gate, str) else "?"
-        yield Seen(f"{records.base}/{index}", known, word, _LINES.get(word, "unknown"), fields)
+        yield SeenRecord(f"{records.base}/{index}", known, word, _LINES.get(word, "unknown"), fields)
 
 
 def _reason(item: dict[str, Any]) -> object:

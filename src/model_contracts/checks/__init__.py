@@ -39,6 +39,7 @@ _TABLE: dict[str, tuple[str, str]] = {
     "same_flags": ("static.tokenizer_flags", "SAME_FLAGS"),
     "same_framing": ("running.continuations", "SAME_FRAMING"),
     "same_merges": ("static.merges_pair", "SAME_MERGES"),
+    "same_pieces": ("static.same_pieces", "SAME_PIECES"),
     "same_prompt_tokens": ("running.golden_rule", "SAME_PROMPT_TOKENS"),
     "same_rendering": ("running.chat_templates", "SAME_RENDERING"),
     "same_template": ("static.chat_template", "SAME_TEMPLATE"),

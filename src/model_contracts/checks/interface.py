@@ -107,6 +107,8 @@ class Examination:
     runtime: str | None = None
     #: Runtimes that other examinations use too; they are ended by whoever opened them.
     shared: Sessions | None = None
+    #: Why a contract that lies beside the target could not be used.
+    refused: str | None = None
     _pass: Callable[[], Sweep] | None = field(default=None, repr=False)
     _sweep: Sweep | None = field(default=None, repr=False)
 
@@ -176,7 +178,7 @@ class Examination:
         return self._sweep
 
 
-def unread(examination: Examination) -> Iterator[Uncompared | Gap]:
+def unread(examination: Examination) -> Iterator[Gap]:
     """Weights of the target without moments: nothing decodes them or their layout, or their bytes are not there."""
     moments = examination.sweep.moments
     for name, tensor in examination.view.artifact.tensors.items():
@@ -190,12 +192,10 @@ def unread(examination: Examination) -> Iterator[Uncompared | Gap]:
         yield gap(tensor, reason, tensor.elements)
 
 
-def packed(tensor: Tensor) -> Uncompared:
+def packed(tensor: Tensor) -> Gap:
     """The values of a packed weight, which nothing decodes."""
     assert tensor.packed is not None
-    reason = f"not evaluated: values of layout {tensor.packed.layout}"
-    place = Place(file=tensor.file.name, tensor=tensor.name)
-    return Uncompared(place=place, count=max(tensor.elements, 1), reason=reason)
+    return gap(tensor, f"not evaluated: values of layout {tensor.packed.layout}", max(tensor.elements, 1))
 
 
 def uncompared(pairing: Pairing, sweep: Sweep) -> Gap:

@@ -28,7 +28,7 @@ _PATIENCE = 299.0
 
 
 @dataclass(frozen=True, slots=True)
-class Found(Generic[T]):
+class Searched(Generic[T]):
     """How many inputs were tried, and the smallest on which the predicate does not hold (None: it held on all)."""
 
     tried: int
@@ -57,7 +57,7 @@ def search(
     *,
     seconds: float | None = None,
     weight: Callable[[T], int] = lambda value: 1,
-) -> Found[T]:
+) -> Searched[T]:
     """Try generated inputs until one fails, then shrink it within SHRINK_RUNS.
 
     `seconds` may end the generating, with nothing found; `weight` says how many examples an input stands for. What
@@ -68,17 +68,17 @@ def search(
         _run(strategy, attempt, examples, seed)
     except _Fails:
         # Hypothesis runs the smallest one last.
-        return Found(attempt.tried, attempt.failing[0 if attempt.given_up else -1])
+        return Searched(attempt.tried, attempt.failing[0 if attempt.given_up else -1])
     except _Enough:
         if attempt.failing:
             smallest = min(attempt.failing, key=lambda value: len(repr(value)))
-            return Found(attempt.tried, attempt.failing[0] if attempt.given_up else smallest)
+            return Searched(attempt.tried, attempt.failing[0] if attempt.given_up else smallest)
         late = seconds is not None and attempt.tried < examples
-        return Found(attempt.tried, None, stopped_after(seconds or 0, attempt.tried, examples) if late else None)
+        return Searched(attempt.tried, None, stopped_after(seconds or 0, attempt.tried, examples) if late else None)
     except _Raised as raised:
         assert raised.__cause__ is not None
         raise raised.__cause__ from None
-    return Found(attempt.tried, None)
+    return Searched(attempt.tried, None)
 
 
 def stopped_after(seconds: float, tried: int, owed: int, place: Place | None = None) -> Uncompared:

@@ -20,19 +20,19 @@ def reported(arguments: argparse.Namespace) -> int | None:
     path = _file(arguments.directory)
     if path is None:
         return None
-    from model_contracts.engine.founding_evidence import read
+    from model_contracts.compat.apr_qa.evidence import read
 
     records = read(path)
     if records is None:
         if path == arguments.directory:
             raise evidence.Unusable(f"{path}: expected a directory with {evidence.EVIDENCE} and {evidence.RUN}")
         return None
-    from model_contracts.founding import decided
+    from model_contracts.compat.apr_qa.record import decided
 
     if arguments.format == "json":
         print(json.dumps([record.model_dump(mode="json", exclude_unset=True) for record in records], indent=2))
     elif arguments.format == "text" and not getattr(arguments, "against", None):
-        from model_contracts.reporters.founding import report
+        from model_contracts.compat.apr_qa.report import report
 
         sys.stdout.write(report(records, color=colour(arguments.no_color)))
     else:

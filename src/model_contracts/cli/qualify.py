@@ -15,7 +15,7 @@ from model_contracts.reporters import REPORTERS, verdicts
 from model_contracts.terminal import safe
 
 if TYPE_CHECKING:
-    from model_contracts.qualification.run import QualifyRequest
+    from model_contracts.qualification.request import QualifyRequest
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _request(arguments: argparse.Namespace) -> QualifyRequest:
     from model_contracts.paths import component, model_parts
     from model_contracts.qualification.playbooks import opened
-    from model_contracts.qualification.run import QualifyRequest
+    from model_contracts.qualification.request import QualifyRequest
     from model_contracts.qualification.sources import locate
 
     found = opened(arguments.playbook)

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from model_contracts.definitions import schemas
+from model_contracts import schemas
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from model_contracts.converters import rope
 from model_contracts.converters.carried import to_carry
-from model_contracts.converters.interface import Model
+from model_contracts.converters.interface import TargetModel
 from model_contracts.converters.tokenizer_arrays import arrays_of
 from model_contracts.dtypes import DTYPES
 
@@ -15,7 +15,7 @@ _ROPE_HALVES = 2
 _ROLES = {"bos": "bos", "eos": "eos", "unk": "unknown", "pad": "padding"}
 
 
-def metadata(model: Model) -> dict[str, Any]:
+def metadata(model: TargetModel) -> dict[str, Any]:
     """Every key, in the order of the format's own writer."""
     documents = model.documents
     values: dict[str, Any] = {
@@ -44,7 +44,7 @@ def metadata(model: Model) -> dict[str, Any]:
     return values | _tokenizer(model)
 
 
-def _quantization(model: Model) -> dict[str, Any]:
+def _quantization(model: TargetModel) -> dict[str, Any]:
     """What the file says of its types: only where they are not those of a plain checkpoint."""
     if model.label is None:
         return {}
@@ -61,7 +61,7 @@ def _quantization(model: Model) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _hyperparameters(model: Model) -> dict[str, Any]:
+def _hyperparameters(model: TargetModel) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, (_, places) in model.keys.items():
         value = model.numbers.get(name)
@@ -77,7 +77,7 @@ def _hyperparameters(model: Model) -> dict[str, Any]:
     return values
 
 
-def _tokenizer(model: Model) -> dict[str, Any]:
+def _tokenizer(model: TargetModel) -> dict[str, Any]:
     documents = model.documents
     arrays = arrays_of(documents.tokenizer, int(model.numbers["vocab_size"]))
     values: dict[str, Any] = {

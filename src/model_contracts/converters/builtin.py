@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from model_contracts.anatomy.view import View
-from model_contracts.artifact import Artifact, Format
+from model_contracts.artifact import Artifact
+from model_contracts.containers import FORMS, Format
 from model_contracts.converters.gather import documents_of, with_tokenizer
 from model_contracts.converters.interface import (
     ConversionRefused,
     Documents,
-    Layout,
-    Model,
+    FileLayout,
     NotWritten,
     Progress,
+    TargetModel,
     Written,
 )
 from model_contracts.converters.modelling import model_of
@@ -31,7 +32,7 @@ from model_contracts.formats.documents import collector_paused
 from model_contracts.paths import model_name, suffix_format
 from model_contracts.system import files as positions
 
-WRITERS: dict[Format, Callable[[Model], Layout]] = {
+WRITERS: dict[Format, Callable[[TargetModel], FileLayout]] = {
     "safetensors": safetensors.layout,
     "gguf": gguf.layout,
     "apr": apr.layout,
@@ -68,7 +69,7 @@ def convert(
     for name, count in overflowed.items():
         notes.append(f"{name}: {count:,} values beyond 65504 were written as infinity, as was allowed")
     files = [weights]
-    if format == "safetensors":
+    if FORMS[format].beside:
         files += _documents(place, weights.name, documents, template_in_config(documents))
     held = Counter(tensor.dtype for tensor in model.tensors if not tensor.placeholder)
     taken = _taken(source, artifact)
@@ -83,7 +84,9 @@ def _taken(source: Artifact, artifact: Artifact) -> Path | None:
     return sidecar.path if sidecar is not None and sidecar != source.sidecars.get("tokenizer") else None
 
 
-def _write(path: Path, model: Model, layout: Layout, allow_overflow: bool, progress: Progress | None) -> dict[str, int]:
+def _write(
+    path: Path, model: TargetModel, layout: FileLayout, allow_overflow: bool, progress: Progress | None
+) -> dict[str, int]:
     """The weights file, at its full size from the start, so that a full disk is met before any work."""
     try:
         descriptor = os.open(path, positions.CREATE, 0o666)

@@ -38,10 +38,10 @@ def carried(metadata: Mapping[str, Any], name: str) -> dict[str, Any] | None:
 
 def as_object(text: str) -> dict[str, Any] | None:
     """JSON text that holds an object, None for any other."""
-    from model_contracts.formats.documents import Bounds, NotJson, parse
+    from model_contracts.formats.documents import DocumentBounds, NotJson, parse
 
     try:
-        value = parse(text.encode("utf-8", "surrogatepass"), bounds=Bounds(2_400_000, 600_000))
+        value = parse(text.encode("utf-8", "surrogatepass"), bounds=DocumentBounds(2_400_000, 600_000))
     except NotJson:
         return None
     return value if isinstance(value, dict) else None

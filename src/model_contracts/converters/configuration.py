@@ -20,7 +20,7 @@ _AGREES = 1e-6
 def config_of(view: View, notes: list[str]) -> tuple[dict[str, Any], bool]:
     """config.json and whether it is the published one. Raises ConversionRefused where a safetensors file has none."""
     artifact = view.artifact
-    if artifact.format == "safetensors":
+    if artifact.form.beside:
         if artifact.config is None:
             raise ConversionRefused(_unread(artifact))
         if "quantization_config" in artifact.config:

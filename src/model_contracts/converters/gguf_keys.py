@@ -6,7 +6,7 @@ from typing import Any
 
 from model_contracts.converters import rope
 from model_contracts.converters.carried import to_carry
-from model_contracts.converters.interface import ConversionRefused, Model
+from model_contracts.converters.interface import ConversionRefused, TargetModel
 from model_contracts.converters.tokenizer_arrays import arrays_of
 from model_contracts.dtypes import DTYPES
 from model_contracts.outcome import jsonable
@@ -32,7 +32,7 @@ _ROLES = {
 }
 
 
-def keys_of(model: Model) -> Keys:
+def keys_of(model: TargetModel) -> Keys:
     """Every key-value, in the order that it is written."""
     keys: Keys = {"general.architecture": model.architecture, "general.type": "model", "general.name": model.name}
     keys |= _hyperparameters(model)
@@ -44,7 +44,7 @@ def keys_of(model: Model) -> Keys:
     return keys | _tokenizer(model)
 
 
-def _hyperparameters(model: Model) -> Keys:
+def _hyperparameters(model: TargetModel) -> Keys:
     keys: Keys = {}
     for name, (places, _) in model.keys.items():
         value = model.numbers.get(name)
@@ -64,7 +64,7 @@ def _hyperparameters(model: Model) -> Keys:
     return keys
 
 
-def _typed(name: str, value: Any, model: Model) -> int | float:
+def _typed(name: str, value: Any, model: TargetModel) -> int | float:
     if name in _NUMBERS:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _LARGEST:
             raise _refused(name, "a positive number of 32 bits", value, model)
@@ -74,18 +74,18 @@ def _typed(name: str, value: Any, model: Model) -> int | float:
     return value
 
 
-def _refused(name: str, held: str, value: Any, model: Model) -> ConversionRefused:
+def _refused(name: str, held: str, value: Any, model: TargetModel) -> ConversionRefused:
     return ConversionRefused(f"{model.declared.get(name) or name}: GGUF holds {held}, not {jsonable(value)!r}")
 
 
-def _rotary(model: Model) -> int | None:
+def _rotary(model: TargetModel) -> int | None:
     head_dim, share = model.numbers.get("head_dim"), model.documents.config.get("partial_rotary_factor", 1.0)
     if not isinstance(head_dim, int) or not isinstance(share, int | float):
         return None
     return int(head_dim * share)
 
 
-def _tokenizer(model: Model) -> Keys:
+def _tokenizer(model: TargetModel) -> Keys:
     documents = model.documents
     rows = int(model.numbers["vocab_size"])
     arrays = arrays_of(documents.tokenizer, rows)

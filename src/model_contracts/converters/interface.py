@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from model_contracts.artifact import Artifact, Format, Tensor
+from model_contracts.artifact import Artifact, Tensor
+from model_contracts.containers import Format
 from model_contracts.dtypes import DTYPES
 from model_contracts.outcome import Place
 from model_contracts.sweep.interface import RowPermutation
@@ -37,7 +38,7 @@ class ConverterFailed(ConversionRefused):
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedTensor:
     """One tensor of the target. `source` is read in `order`; `data` stands for what the converter makes itself."""
 
     name: str
@@ -95,7 +96,7 @@ class Documents:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
+class TargetModel:
     """A model in the terms of its target: everything a writer needs but the values."""
 
     name: str
@@ -108,7 +109,7 @@ class Model:
     declared: Mapping[str, Place | None]
     #: Hyper-parameter to the keys that .apr and GGUF keep it under.
     keys: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
-    tensors: tuple[Planned, ...]
+    tensors: tuple[PlannedTensor, ...]
     #: The recipe whose label the target carries, None where no label fits its types.
     label: str | None
     file_type: int | None
@@ -118,7 +119,7 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class FileLayout:
     """A file before its values: the bytes of its head, where each tensor begins, how long it is."""
 
     head: bytes

@@ -11,10 +11,11 @@ from typing import Any
 from model_contracts.anatomy.claims import claims
 from model_contracts.anatomy.names import huggingface_name, layer_count, template
 from model_contracts.anatomy.view import View
-from model_contracts.artifact import Format, Tensor
+from model_contracts.artifact import Tensor
+from model_contracts.containers import FORMS, Format
 from model_contracts.converters import rope
 from model_contracts.converters.carried import PREFIX
-from model_contracts.converters.interface import ConversionRefused, Documents, Model, Planned
+from model_contracts.converters.interface import ConversionRefused, Documents, PlannedTensor, TargetModel
 from model_contracts.converters.types import HOLDS, Types, label_of
 from model_contracts.dtypes import DTYPES
 from model_contracts.family import Family, Recipes
@@ -29,7 +30,7 @@ _WORDS = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "F64": "float6
 
 def model_of(
     view: View, documents: Documents, format: Format, dtype: str | None, recipes: Recipes, name: str
-) -> tuple[Model, tuple[str, ...]]:
+) -> tuple[TargetModel, tuple[str, ...]]:
     """The model to write, and what people should know of it. Raises ConversionRefused."""
     if view.storage.weights:
         raise ConversionRefused(
@@ -50,9 +51,9 @@ def model_of(
     if format == "gguf":
         documents.types = documents.types | _widened(planned, view.family)
         if data := rope.factors(rope.scaling_of(documents.config), numbers.get("rope_theta"), numbers.get("head_dim")):
-            planned.append(Planned(_FREQUENCIES, _FREQUENCIES, "F32", (len(data) // 4,), data=data))
+            planned.append(PlannedTensor(_FREQUENCIES, _FREQUENCIES, "F32", (len(data) // 4,), data=data))
     family = view.family or next(known for known in view.families if known.id == "families/decoder")
-    model = Model(
+    model = TargetModel(
         name=name,
         architecture=_architecture(view),
         documents=documents,
@@ -100,7 +101,7 @@ def _architecture(view: View) -> str:
 
 
 def _metadata(view: View) -> dict[str, Any]:
-    if view.artifact.format == "safetensors":
+    if view.artifact.form.beside:
         return dict(view.artifact.metadata)
     found = view.artifact.metadata.get("source_metadata")
     return dict(found) if isinstance(found, dict) else {}
@@ -114,12 +115,12 @@ def _copied(view: View, head: Tensor, embedding: Tensor) -> bool:
     return head.dtype == embedding.dtype and head.shape == embedding.shape and same_bytes(head, embedding)
 
 
-def _planned(view: View, documents: Documents, format: Format, types: Types, tied: bool) -> list[Planned]:
-    planned: list[Planned] = []
+def _planned(view: View, documents: Documents, format: Format, types: Types, tied: bool) -> list[PlannedTensor]:
+    planned: list[PlannedTensor] = []
     for canonical, tensor in _chosen(view, format, tied):
         if not tensor.readable:
             raise ConversionRefused(f"{tensor.name}: the file ends before the tensor does")
-        found = Planned(
+        found = PlannedTensor(
             name=_name(view.family, canonical, tensor, format),
             canonical=canonical,
             dtype=types.of(tensor, canonical),
@@ -127,14 +128,14 @@ def _planned(view: View, documents: Documents, format: Format, types: Types, tie
             source=tensor,
             order=_order(view, canonical, tensor, format),
         )
-        planned.append(_with_rows(found) if format == "apr" else found)
-    if format != "gguf" and types.label is None:
+        planned.append(_with_rows(found) if FORMS[format].padded_rows else found)
+    if FORMS[format].vectors is None and types.label is None:
         planned = _restored(planned, documents)
     if format == "apr" and tied:
         embedding = next(tensor for tensor in planned if tensor.canonical == _EMBEDDING)
         base = next(known for known in view.families if known.id == "families/decoder")
         name = huggingface_name(view.family or base, _HEAD)
-        planned.append(Planned(name, _HEAD, "F32", embedding.shape, placeholder=True))
+        planned.append(PlannedTensor(name, _HEAD, "F32", embedding.shape, placeholder=True))
     return planned
 
 
@@ -180,7 +181,7 @@ def _order(view: View, canonical: str | None, tensor: Tensor, format: Format) ->
     return RowPermutation(heads, "interleave" if interleaved else "split")
 
 
-def _with_rows(tensor: Planned) -> Planned:
+def _with_rows(tensor: PlannedTensor) -> PlannedTensor:
     """.apr pads each row of a quantised matrix to whole blocks."""
     kind = DTYPES[tensor.dtype]
     if kind.block == 1 or len(tensor.shape) < 2 or tensor.shape[-1] % kind.block == 0:
@@ -188,7 +189,7 @@ def _with_rows(tensor: Planned) -> Planned:
     return replace(tensor, row_bytes=kind.nbytes(tensor.shape[-1]))
 
 
-def _restored(planned: list[Planned], documents: Documents) -> list[Planned]:
+def _restored(planned: list[PlannedTensor], documents: Documents) -> list[PlannedTensor]:
     """Vectors that a container widened, in the type they were published in, where the matrices have it too."""
     common = _common(planned)
     return [
@@ -202,7 +203,7 @@ def _restored(planned: list[Planned], documents: Documents) -> list[Planned]:
     ]
 
 
-def _widened(planned: list[Planned], family: Family | None) -> dict[str, str]:
+def _widened(planned: list[PlannedTensor], family: Family | None) -> dict[str, str]:
     """What the types were of tensors that GGUF keeps in float32, by Hugging Face name."""
     if family is None:
         return {}
@@ -216,18 +217,18 @@ def _widened(planned: list[Planned], family: Family | None) -> dict[str, str]:
     }
 
 
-def _dtype(documents: Documents, planned: list[Planned], format: Format) -> None:
+def _dtype(documents: Documents, planned: list[PlannedTensor], format: Format) -> None:
     """config.json says the type that the weights have; the published word stays where it is right."""
     common = _WORDS.get(_common(planned) or "")
     keys = [key for key in ("dtype", "torch_dtype") if documents.config.get(key) is not None]
-    if format != "safetensors" or common is None:
+    if not FORMS[format].beside or common is None:
         return
     for key in keys or ["torch_dtype"]:
         if documents.config.get(key) != common:
             documents.config = {**documents.config, key: common}
 
 
-def _common(planned: list[Planned]) -> str | None:
+def _common(planned: list[PlannedTensor]) -> str | None:
     """The type that most values of the matrices have."""
     counted: Counter[str] = Counter()
     for tensor in planned:
@@ -236,7 +237,7 @@ def _common(planned: list[Planned]) -> str | None:
     return counted.most_common(1)[0][0] if counted else None
 
 
-def _held(planned: list[Planned]) -> list[tuple[str | None, Tensor]]:
+def _held(planned: list[PlannedTensor]) -> list[tuple[str | None, Tensor]]:
     """The planned tensors as those of an artifact, for questions about labels."""
     return [
         (tensor.canonical, Tensor(tensor.name, tensor.dtype, tensor.shape, Path(), 0, tensor.nbytes))

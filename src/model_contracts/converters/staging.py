@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
+from model_contracts.containers import FORMS
 from model_contracts.converters.interface import ConversionRefused, NotWritten
 from model_contracts.paths import suffix_format, without_format_suffix
 from model_contracts.placing import place_all, standing, taken
@@ -43,7 +44,8 @@ def refuse_existing(source: Path, target: Path, *, force: bool) -> None:
 
 def _written_for(target: Path) -> list[Path]:
     """Every file that a conversion to the target may write, as far as its name says."""
-    if suffix_format(target.name) != "safetensors":
+    format = suffix_format(target.name)
+    if format is None or not FORMS[format].beside:
         return [target]
     return [target, *(target.parent / sidecar_name(target.name, name) for name in _SIDECARS)]
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from model_contracts.anatomy.claims import UnknownRecipe, expected_types, requested
 from model_contracts.anatomy.names import role, template
-from model_contracts.artifact import Format, Tensor
+from model_contracts.artifact import Tensor
+from model_contracts.containers import FORMS, Format
 from model_contracts.converters.interface import ConversionRefused
 from model_contracts.converters.quantise import writable
 from model_contracts.dtypes import DTYPES, GGML_CODES
@@ -76,8 +77,9 @@ class Types:
         return self._matrix(recipe, tensor, canonical)
 
     def _kept(self, tensor: Tensor) -> str:
-        if self.format == "gguf" and len(tensor.shape) < 2:
-            return "F32"
+        fixed = FORMS[self.format].vectors
+        if fixed is not None and len(tensor.shape) < 2:
+            return fixed
         # A row of one format may be padded where another's may not.
         whole = tensor.columns % tensor.type.block == 0
         mixed = self.decoded and tensor.type.kind == "quantised"
@@ -87,7 +89,7 @@ class Types:
         return "F32"
 
     def _vector(self, recipe: Recipe, tensor: Tensor) -> str:
-        if self.format == "safetensors":
+        if FORMS[self.format].free_vectors:
             return recipe.types[0]
         if self.format == "apr" and tensor.dtype in recipe.vectors:
             return tensor.dtype
@@ -100,7 +102,7 @@ class Types:
             raise ConversionRefused(
                 f"{tensor.name}: {self.label} gives it {types[0]}, which {self.format} does not hold"
             )
-        if self.format == "apr" or tensor.columns % DTYPES[able[0]].block == 0:
+        if FORMS[self.format].padded_rows or tensor.columns % DTYPES[able[0]].block == 0:
             return able[0]
         for name in (*self.recipes.fallbacks.get(able[0], ()), "F16"):
             if tensor.columns % DTYPES[name].block == 0:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from model_contracts.converters.interface import ConversionRefused, Layout, Planned, Progress
+from model_contracts.converters.interface import ConversionRefused, FileLayout, PlannedTensor, Progress
 from model_contracts.converters.narrowing import narrow, overflows
 from model_contracts.converters.quantise import encoder
 from model_contracts.dtypes import DTYPES
@@ -31,7 +31,7 @@ _MOST_THREADS = 16
 class _Chunk:
     """Values start…stop-1 of a tensor."""
 
-    tensor: Planned
+    tensor: PlannedTensor
     start: int
     stop: int
 
@@ -52,7 +52,9 @@ class _Room:
 class Stream:
     """Writes the tensors of a plan into an open file whose size is set already."""
 
-    def __init__(self, tensors: tuple[Planned, ...], layout: Layout, descriptor: int, allow_overflow: bool) -> None:
+    def __init__(
+        self, tensors: tuple[PlannedTensor, ...], layout: FileLayout, descriptor: int, allow_overflow: bool
+    ) -> None:
         self._tensors, self._layout, self._descriptor = tensors, layout, descriptor
         self._allow_overflow = allow_overflow
         self._files, self._engine = Files(), NumpyEngine()
@@ -108,7 +110,7 @@ class Stream:
                 with self._lock:
                     self._done += data.size
 
-    def _side(self, tensor: Planned) -> Side:
+    def _side(self, tensor: PlannedTensor) -> Side:
         """The source of a tensor, opened once; only the one or two that are being read are kept."""
         if tensor.name not in self._sides:
             assert tensor.source is not None
@@ -144,13 +146,13 @@ class Stream:
             values = _padded_rows(values, tensor)
         return encoder(tensor.dtype)(values)
 
-    def _narrowed(self, tensor: Planned, bits: Any, room: _Room) -> Any:
+    def _narrowed(self, tensor: PlannedTensor, bits: Any, room: _Room) -> Any:
         halves, scratch = (room.take(which, bits.nbytes) for which in (2, 3))
         if overflows(narrow(bits, halves.view("<u2"), scratch.view("<u2"))):
             self._refuse_overflow(tensor, (bits.astype(np.uint32) << np.uint32(16)).view(np.float32))
         return halves
 
-    def _refuse_overflow(self, tensor: Planned, values: Any) -> None:
+    def _refuse_overflow(self, tensor: PlannedTensor, values: Any) -> None:
         beyond = np.isfinite(values) & (np.abs(values) > LARGEST_HALF)
         if not beyond.any():
             return
@@ -164,7 +166,7 @@ class Stream:
             self.overflowed[tensor.name] = self.overflowed.get(tensor.name, 0) + int(beyond.sum())
 
 
-def _step(tensor: Planned) -> int:
+def _step(tensor: PlannedTensor) -> int:
     """Values of one chunk: whole rows where rows are moved or padded, whole blocks of both sides anyway."""
     source = tensor.source
     assert source is not None
@@ -178,7 +180,7 @@ def _step(tensor: Planned) -> int:
     return CHUNK_VALUES
 
 
-def _padded_rows(values: Any, tensor: Planned) -> Any:
+def _padded_rows(values: Any, tensor: PlannedTensor) -> Any:
     """Rows with zeros up to a whole number of blocks."""
     columns, block = tensor.shape[-1], DTYPES[tensor.dtype].block
     return np.pad(values.reshape(-1, columns), ((0, 0), (0, -columns % block))).reshape(-1)

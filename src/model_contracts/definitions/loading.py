@@ -45,7 +45,7 @@ _TYPES: dict[shipped.Kind, tuple[str, str]] = {
 }
 
 
-class _Kinds(Mapping[shipped.Kind, type[Definition]]):
+class _DefinitionKinds(Mapping[shipped.Kind, type[Definition]]):
     """The table, each type imported when it is looked up."""
 
     def __getitem__(self, kind: shipped.Kind) -> type[Definition]:
@@ -59,7 +59,7 @@ class _Kinds(Mapping[shipped.Kind, type[Definition]]):
         return len(_TYPES)
 
 
-KINDS: Mapping[shipped.Kind, type[Definition]] = _Kinds()
+KINDS: Mapping[shipped.Kind, type[Definition]] = _DefinitionKinds()
 Asked = tuple[str, int | None, int | None]
 
 

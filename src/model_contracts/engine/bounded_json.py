@@ -20,7 +20,7 @@ class Unusable(Exception):
     """Evidence that cannot be written or read at all: one line that names the path."""
 
 
-class Refused(Exception):
+class JsonRefused(Exception):
     """JSON that is not looked at further: one line that says why."""
 
 
@@ -42,30 +42,30 @@ def parse(data: bytes) -> object:
     values, members = sum(map(data.count, (b",", b"[", b"{"))), data.count(b":")
     if values > MAX_VALUES or members > MAX_MEMBERS:
         most = f"at most {MAX_VALUES:,} values and {MAX_MEMBERS:,} members"
-        raise Refused(f"more than this program reads: {most}, found up to {values:,} and {members:,}")
+        raise JsonRefused(f"more than this program reads: {most}, found up to {values:,} and {members:,}")
     if len(data) > MAX_WIDE and not (data.isascii() and b"\\u" not in data):
-        raise Refused(f"past {MAX_WIDE:,} bytes only plain ASCII is read")
+        raise JsonRefused(f"past {MAX_WIDE:,} bytes only plain ASCII is read")
     try:
         value = json.loads(data, object_pairs_hook=_object, parse_constant=_constant)
         refuse_beyond(value)
         return value
     except Beyond as beyond:
-        raise Refused(str(beyond)) from None
+        raise JsonRefused(str(beyond)) from None
     except json.JSONDecodeError as error:
-        raise Refused(f"not JSON at line {error.lineno}, column {error.colno}: {error.msg}") from None
+        raise JsonRefused(f"not JSON at line {error.lineno}, column {error.colno}: {error.msg}") from None
     except UnicodeDecodeError as error:
-        raise Refused(f"not UTF-8 at byte {error.start:,}") from None
+        raise JsonRefused(f"not UTF-8 at byte {error.start:,}") from None
     except RecursionError:
-        raise Refused("nested too deeply") from None
+        raise JsonRefused("nested too deeply") from None
     except ValueError as error:  # a number of more digits than Python converts
-        raise Refused(f"not JSON that can be read: {cut(str(error))}") from None
+        raise JsonRefused(f"not JSON that can be read: {cut(str(error))}") from None
 
 
 def load(path: Path) -> object:
     """The value of a file; Unusable where it cannot be read or is not JSON."""
     try:
         return parse(bytes_of(path))
-    except Refused as refused:
+    except JsonRefused as refused:
         raise Unusable(f"{path}: {refused}") from None
 
 
@@ -74,9 +74,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) < len(pairs):
         seen: set[str] = set()
         again = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
-        raise Refused(f"the key {cut(json.dumps(again))} twice in one object")
+        raise JsonRefused(f"the key {cut(json.dumps(again))} twice in one object")
     return value
 
 
 def _constant(word: str) -> NoReturn:
-    raise Refused(f"{word} is no JSON number")
+    raise JsonRefused(f"{word} is no JSON number")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from model_contracts import door, resources
 from model_contracts.engine import bounded_json
-from model_contracts.engine.bounded_json import Refused, bytes_of, cut, load, parse
+from model_contracts.engine.bounded_json import JsonRefused, bytes_of, cut, load, parse
 from model_contracts.engine.forms import Form, records_of
 from model_contracts.placing import place_all, standing, taken
 
@@ -138,7 +138,7 @@ def validated(path: Path) -> tuple[Form, list[Violation]]:
     data = bytes_of(path)
     try:
         value = parse(data)
-    except Refused as refused:
+    except JsonRefused as refused:
         return "ours", [Violation("", str(refused))]
     records = records_of(value)
     return records.form if records else "ours", list(islice(violations(value), MAX_VIOLATIONS))

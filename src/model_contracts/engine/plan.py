@@ -20,6 +20,7 @@ from model_contracts.definitions import (
     parameters,
     shipped_ids,
 )
+from model_contracts.definitions.errors import short
 from model_contracts.invariant import Gate, Invariant
 from model_contracts.outcome import Force, Record
 
@@ -82,11 +83,13 @@ class Plan:
     not_evaluated: dict[str, str]
     definitions: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    #: Why a contract that lies beside the artifact could not be used (None: it could, or there is none).
+    refused: str | None = None
 
 
 def plan(request: CheckRequest, target: Path) -> Plan:
     """The plan for one of the paths. Raises UsageError for a gate nobody defines, DefinitionError for a bad file."""
-    contracts, found, notes = _contracts(request, target)
+    contracts, found, notes, refused = _contracts(request, target)
     held, said = _held(contracts, found)
     notes = (*notes, *said)
     steps = {step.gate.id: step for step in held}
@@ -107,7 +110,7 @@ def plan(request: CheckRequest, target: Path) -> Plan:
         raise UsageError("--runtime continues prompts of a pair: give --against SOURCE --contract inference")
     definitions = {c.id: _digest(c) for c in (*contracts, *found)}
     definitions |= {step.invariant.id: _digest(step.invariant) for step in chosen}
-    return Plan(chosen, left_out, definitions, notes)
+    return Plan(chosen, left_out, definitions, notes, refused)
 
 
 def step_of(contract: str, invariant: str, gate: str) -> Step:
@@ -135,8 +138,10 @@ def _held(contracts: list[Contract], found: tuple[Contract, ...]) -> tuple[list[
     weaker: list[str] = []
     for step in (step for contract in found for step in _steps(contract)):
         own = steps.get(step.gate.id)
-        if own is None or step.parameters != own.parameters:
+        if own is None:
             added[step.gate.id] = step
+        elif step.parameters != own.parameters:
+            added[step.gate.id] = _told_apart(step, own)
         if own is None or step.force == own.force:
             continue
         if step.force == "must":
@@ -147,21 +152,37 @@ def _held(contracts: list[Contract], found: tuple[Contract, ...]) -> tuple[list[
     return [*steps.values(), *added.values()], (said,) if weaker else ()
 
 
-def _contracts(request: CheckRequest, target: Path) -> tuple[list[Contract], tuple[Contract, ...], tuple[str, ...]]:
-    """The contracts that were asked for, those found beside the artifact, and what is said of it."""
+def _told_apart(step: Step, own: Step) -> Step:
+    """A step whose title says which contract asks for the gate again, and with which other parameters."""
+    ours, theirs = own.parameters.model_dump(mode="json"), step.parameters.model_dump(mode="json")
+    changed = [name for name, value in theirs.items() if value != ours.get(name)]
+    shown = (f"{name} {short(theirs[name])}" for name in changed[:4])
+    title = f"{step.gate.title} ({step.contract} asks for {', '.join(shown)})"
+    return replace(step, gate=step.gate.model_copy(update={"title": title}))
+
+
+def _contracts(
+    request: CheckRequest, target: Path
+) -> tuple[list[Contract], tuple[Contract, ...], tuple[str, ...], str | None]:
+    """The contracts that were asked for, those found beside the artifact, what is said of it, and why it is refused."""
     asked = [load_contract("golden")] if request.golden is not None else []
     if request.contract is not None:
-        return [load_contract(request.contract), *asked], (), ()
+        return [load_contract(request.contract), *asked], (), (), None
     contracts = [load_contract("conversion" if request.against is not None else "default"), *asked]
-    # A downloaded folder may hold a contracts.yaml of its own: what is found beside a model adds, it never takes away.
+    # A downloaded folder may hold a contracts.yaml of its own: what is found beside a model adds, it never takes away,
+    # and it ends no check.
     found = find_contract(target if os.path.isdir(target) else target.parent)  # noqa: PTH112 -- raises for nothing
     if found is None:
-        return contracts, (), ()
-    return (
-        contracts,
-        (load_contract(found),),
-        (f"{found} was found upward from the artifact; its clauses come on top of {contracts[0].id}",),
-    )
+        return contracts, (), (), None
+    try:
+        contract = load_contract(found)
+        for _ in _steps(contract):
+            continue
+    except DefinitionError as error:
+        said = f"{found} was found upward from the artifact and adds no clause: it cannot be read as a contract"
+        return contracts, (), (said,), str(error)
+    said = f"{found} was found upward from the artifact; its clauses come on top of {contracts[0].id}"
+    return contracts, (contract,), (said,), None
 
 
 def _steps(contract: Contract) -> Iterator[Step]:

@@ -90,6 +90,7 @@ def examine(plan: Plan, examination: Examination, request: CheckRequest) -> list
     """The outcomes in the order of the plan. Gates that read no value are evaluated while the bytes are read."""
     reads = any(KINDS[step.gate.check].reads_values for step in plan.steps) and bool(examination.target.containers)
     seen: dict[int, Seen] = {}
+    examination.refused = plan.refused
     if reads:
         examination.begin()
     log = logger(artifact=str(examination.target.path))

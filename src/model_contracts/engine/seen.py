@@ -57,11 +57,11 @@ class Tally:
             if len(self.violations) < _VIOLATIONS:
                 self.violations.append(draft.write())
             return
-        rank = draft.used, -self.records
+        # Of equally close ones the first are kept, so that a later one has to be closer.
         if len(self.closest) < _CLOSEST:
-            heapq.heappush(self.closest, (*rank, draft.write()))
-        elif rank > self.closest[0][:2]:
-            heapq.heapreplace(self.closest, (*rank, draft.write()))
+            heapq.heappush(self.closest, (draft.used, -self.records, draft.write()))
+        elif draft.used > self.closest[0][0]:
+            heapq.heapreplace(self.closest, (draft.used, -self.records, draft.write()))
 
     @property
     def owed(self) -> int:

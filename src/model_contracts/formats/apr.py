@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from model_contracts.artifact import Container, Tensor, Tokenizer
-from model_contracts.formats.apr_index import ALIGNMENT, EXTENTS, SMALLEST_ENTRY, Index
-from model_contracts.formats.documents import Bounds, NotJson, parse
+from model_contracts.formats.apr_index import ALIGNMENT, EXTENTS, SMALLEST_ENTRY, AprIndex
+from model_contracts.formats.documents import DocumentBounds, NotJson, parse
 from model_contracts.formats.interface import Bytes
-from model_contracts.formats.tally import OURS, Refused, Tally
-from model_contracts.formats.vocabulary import Keys, tokenizer_of
+from model_contracts.formats.tally import OURS, FormatTally, HeaderRefused
+from model_contracts.formats.vocabulary import VocabularyKeys, tokenizer_of
 from model_contracts.ledger import Ledger
 
 SPECIFICATION = "aprender crates/apr-format v2"
@@ -28,7 +28,7 @@ KIN = {
 HEADER_SIZE = 64
 #: The bound that apr's sources declare for the metadata and do not enforce; the index's is ours.
 METADATA_LIMIT = 16 << 20
-METADATA_BOUNDS = Bounds(values=1_500_000, members=500_000)
+METADATA_BOUNDS = DocumentBounds(values=1_500_000, members=500_000)
 INDEX_LIMIT = 64 << 20
 TENSORS_LIMIT = 131_072
 #: Up to this size the footer is verified while the file is opened: it takes a pass over all bytes.
@@ -54,7 +54,9 @@ _ALIASES = {
     "rms_norm_eps": ("layer_norm_eps", "norm_eps"),
 }
 _DROPPED = "apr's core reader takes the last of them; its serving reader drops all metadata in silence"
-_TOKENIZER = Keys("tokenizer.", "vocabulary", ("model_type", "model"), "pre_type", hole="<unk>", default="BPE")
+_TOKENIZER = VocabularyKeys(
+    "tokenizer.", "vocabulary", ("model_type", "model"), "pre_type", hole="<unk>", default="BPE"
+)
 
 
 def apr_tokenizer(container: Container) -> Tokenizer | None:
@@ -64,7 +66,7 @@ def apr_tokenizer(container: Container) -> Tokenizer | None:
 
 def read_apr(source: Bytes) -> Container:
     """Parse one file. Never raises for what the bytes hold; Unreadable where the disk fails."""
-    reader = _Reader(source, Tally(Ledger(), SPECIFICATION))
+    reader = _AprReader(source, FormatTally(Ledger(), SPECIFICATION))
     with reader.tally.refusals():
         reader.header()
         reader.read_metadata()
@@ -100,7 +102,7 @@ def footer_crc(source: Bytes, container: Container) -> bool | None:
     return source.read(end, 4) == checksum.to_bytes(4, "little")
 
 
-def _footer(source: Bytes, container: Container, tally: Tally) -> None:
+def _footer(source: Bytes, container: Container, tally: FormatTally) -> None:
     if source.size > FOOTER_LIMIT:
         tally.ledger.note("the checksum in the footer was not verified: that takes a pass over the whole file")
         return
@@ -112,11 +114,11 @@ def _footer(source: Bytes, container: Container, tally: Tally) -> None:
 
 
 @dataclass(slots=True)
-class _Reader:
+class _AprReader:
     """One file while it is parsed."""
 
     source: Bytes
-    tally: Tally
+    tally: FormatTally
     version: str = ""
     count: int = 0
     metadata_offset: int = 0
@@ -132,9 +134,9 @@ class _Reader:
         """The 64 bytes: magic, checksum, flags, and where the sections lie."""
         data = self.source.read(0, HEADER_SIZE)
         if data[:4] != MAGIC:
-            raise Refused("magic", "APR and a 0 byte", data[:4], 0, note=KIN.get(data[:4]))
+            raise HeaderRefused("magic", "APR and a 0 byte", data[:4], 0, note=KIN.get(data[:4]))
         if len(data) < HEADER_SIZE:
-            raise Refused("header_complete", HEADER_SIZE, len(data), 0, topic="sizes")
+            raise HeaderRefused("header_complete", HEADER_SIZE, len(data), 0, topic="sizes")
         _, major, minor, flags, self.count, *sections, checksum = _HEADER.unpack_from(data)
         self.metadata_offset, self.metadata_size, self.index_offset, self.data_offset = sections
         self.tally.hold("format", "magic", 1)
@@ -151,7 +153,7 @@ class _Reader:
     def _flags(self, flags: int) -> None:
         for flag, measure, what in _REFUSED_FLAGS:
             if flags & flag:
-                raise Refused(measure, "plain row-major tensors", f"{what} (flags {flags:#06x})", 6)
+                raise HeaderRefused(measure, "plain row-major tensors", f"{what} (flags {flags:#06x})", 6)
             self.tally.hold("format", measure, 1)
         if flags & _SHARDED:
             self.tally.ledger.note("the header says that this is one part of a sharded set")
@@ -161,22 +163,22 @@ class _Reader:
         size = self.source.size
         if self.metadata_size > METADATA_LIMIT:
             expected = f"at most {METADATA_LIMIT:,} bytes of metadata"
-            raise Refused("metadata_bounded", expected, self.metadata_size, 20)
+            raise HeaderRefused("metadata_bounded", expected, self.metadata_size, 20)
         if self.count > TENSORS_LIMIT:
-            raise Refused("count_bounded", f"at most {TENSORS_LIMIT:,} tensors {OURS}", self.count, 8)
+            raise HeaderRefused("count_bounded", f"at most {TENSORS_LIMIT:,} tensors {OURS}", self.count, 8)
         metadata_end = self.metadata_offset + self.metadata_size
         index_end = self.index_offset + self.count * SMALLEST_ENTRY
         ordered = self.metadata_offset >= HEADER_SIZE and metadata_end <= self.index_offset
         if not (ordered and index_end <= self.data_offset < 1 << 63):
             expected = "header, metadata, index and data one after another"
             observed = [self.metadata_offset, metadata_end, self.index_offset, index_end, self.data_offset]
-            raise Refused("sections_ordered", expected, observed, 12)
+            raise HeaderRefused("sections_ordered", expected, observed, 12)
         if index_end > size:
             note = "the file ends within its header"
-            raise Refused("header_complete", index_end, size, self.index_offset, topic="sizes", note=note)
+            raise HeaderRefused("header_complete", index_end, size, self.index_offset, topic="sizes", note=note)
         if self.data_offset - self.index_offset > INDEX_LIMIT:
             expected = f"at most {INDEX_LIMIT:,} bytes of index {OURS}"
-            raise Refused("index_bounded", expected, self.data_offset - self.index_offset, 32)
+            raise HeaderRefused("index_bounded", expected, self.data_offset - self.index_offset, 32)
         self.tally.hold("format", "sections_ordered", 1)
         places = (("metadata", self.metadata_offset), ("index", self.index_offset), ("data", self.data_offset))
         for what, at in places:
@@ -191,9 +193,9 @@ class _Reader:
         except NotJson as refused:
             note = "apr's core reader refuses the file; its serving reader goes on without any metadata"
             offset = at + (refused.offset or 0)
-            raise Refused("metadata_json", refused.expected, refused.observed, offset, note=note) from None
+            raise HeaderRefused("metadata_json", refused.expected, refused.observed, offset, note=note) from None
         if not isinstance(value, dict):
-            raise Refused("metadata_json", "a JSON object", type(value).__name__, at)
+            raise HeaderRefused("metadata_json", "a JSON object", type(value).__name__, at)
         self.metadata = value
         self.tally.hold("format", "metadata_json", 1)
         for key, aliases in _ALIASES.items():
@@ -221,7 +223,7 @@ class _Reader:
         """The tensors, and what the file owes behind them."""
         source, end = self.source, min(self.data_offset, self.source.size)
         tied = self.metadata.get("tied_embeddings") is True
-        index = Index(self.tally, source.path, source.size, self.data_offset, tied)
+        index = AprIndex(self.tally, source.path, source.size, self.data_offset, tied)
         try:
             index.read(source.read(self.index_offset, end - self.index_offset), self.index_offset, self.count)
         finally:

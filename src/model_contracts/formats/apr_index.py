@@ -8,7 +8,7 @@ from pathlib import Path
 
 from model_contracts.artifact import Tensor
 from model_contracts.dtypes import APR_CODES, DTYPES
-from model_contracts.formats.tally import Refused, Tally
+from model_contracts.formats.tally import FormatTally, HeaderRefused
 from model_contracts.ledger import Topic
 
 ALIGNMENT = 64
@@ -31,7 +31,7 @@ _TAIL = struct.Struct("<QQ")
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class AprLayout:
     """What the bytes of a tensor are: its element type, the bytes it takes, and those of a row padded by itself."""
 
     dtype: str
@@ -39,29 +39,29 @@ class Layout:
     row_bytes: int | None = None
 
 
-def layout(code: int, shape: tuple[int, ...], elements: int, size: int) -> Layout | None:
+def layout(code: int, shape: tuple[int, ...], elements: int, size: int) -> AprLayout | None:
     """The layout that a type byte and a size mean together, or the one the byte alone means; None: no such type."""
     dtype = APR_CODES.get(code)
     if dtype is None:
         return None
     if code == 8 and elements and elements % 32 == 0 and size == elements // 32 * 34:
-        return Layout("Q8_0", size)
+        return AprLayout("Q8_0", size)
     if dtype == "APR_Q8":
-        return Layout(dtype, 4 + elements)
+        return AprLayout(dtype, 4 + elements)
     kind = DTYPES[dtype]
     flat = kind.nbytes(elements)
     if dtype in _ROW_PADDED and len(shape) > 1 and shape[-1]:
         row = kind.nbytes(shape[-1])
         if size == elements // shape[-1] * row != flat:
-            return Layout(dtype, size, row)
-    return Layout(dtype, flat)
+            return AprLayout(dtype, size, row)
+    return AprLayout(dtype, flat)
 
 
 @dataclass(slots=True)
-class Index:
+class AprIndex:
     """The entries of one index as they come by."""
 
-    tally: Tally
+    tally: FormatTally
     path: Path
     size: int
     data_offset: int
@@ -156,7 +156,7 @@ class Index:
         *,
         sound: bool,
         placeholder: bool = False,
-        meant: Layout | None = None,
+        meant: AprLayout | None = None,
     ) -> None:
         dtype = meant.dtype if meant else APR_CODES.get(code)
         if dtype is None:
@@ -190,9 +190,11 @@ class Index:
         return self.data_offset + max((end + -end % ALIGNMENT for _, end, _ in self.extents), default=0)
 
 
-def _beyond(at: int, owed: int, available: int) -> Refused:
+def _beyond(at: int, owed: int, available: int) -> HeaderRefused:
     note = "the index ends before all the tensors that the header counts"
-    return Refused("index_complete", f"{owed:,} bytes of entry", f"{available:,} bytes", at, topic="sizes", note=note)
+    return HeaderRefused(
+        "index_complete", f"{owed:,} bytes of entry", f"{available:,} bytes", at, topic="sizes", note=note
+    )
 
 
 def _is_text(raw: bytes) -> bool:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from model_contracts.formats.interface import Unreadable
 from model_contracts.formats.source import printable, refusal
-from model_contracts.paths import numbered, suffix_format
+from model_contracts.paths import may_be_indexed, numbered, suffix_format
 
 _INDEX = ".safetensors.index.json"
 #: Files beside a model that are models of their own or no models: said in a note, never part of the set.
@@ -80,7 +80,7 @@ def find(path: Path) -> Found:
     listing = _listing(folder, missing_ok=True)
     if name.lower().endswith(".index.json"):
         return Found(folder, "sharded", (), (name,), None, listing)
-    indexes = _indexes(listing) if suffix_format(name) == "safetensors" else ()
+    indexes = _indexes(listing) if may_be_indexed(name) else ()
     return Found(folder, "file", _set_of(name, listing), indexes, name, listing)
 
 
@@ -127,7 +127,7 @@ def _folder(path: Path) -> Found:
         candidates = _candidates([name for name in listing if is_other(name)])
     if indexes := _indexes(listing):
         # An index speaks for every safetensors file beside it: a stray one is an outcome of the set.
-        candidates = {name: names for name, names in candidates.items() if suffix_format(names[0]) != "safetensors"}
+        candidates = {name: names for name, names in candidates.items() if not may_be_indexed(names[0])}
         candidates.update(dict.fromkeys(indexes, ()))
     if len(candidates) > 1:
         raise AmbiguousArtifact(path, candidates)

@@ -19,7 +19,7 @@ from model_contracts.outcome import Place
 SIDECAR_BOUND = 64 << 20
 
 
-class Bounds(NamedTuple):
+class DocumentBounds(NamedTuple):
     """The most values (commas and opening brackets) and members (colons) of a document; text counts as if it were such.
 
     Each value takes some 60 bytes and each member some 170 once parsed, so they bound memory where bytes do not.
@@ -29,7 +29,7 @@ class Bounds(NamedTuple):
     members: int
 
 
-SIDECAR_BOUNDS = Bounds(values=1_000_000, members=400_000)
+SIDECAR_BOUNDS = DocumentBounds(values=1_000_000, members=400_000)
 
 Hook = Callable[[list[tuple[str, Any]]], Any]
 
@@ -54,7 +54,7 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def parse(data: bytes, hook: Hook | None = None, bounds: Bounds = SIDECAR_BOUNDS) -> Any:
+def parse(data: bytes, hook: Hook | None = None, bounds: DocumentBounds = SIDECAR_BOUNDS) -> Any:
     """The JSON value of bytes; raises NotJson, and nothing else, for whatever they hold."""
     values, members = sum(map(data.count, (b",", b"[", b"{"))), data.count(b":")
     if values > bounds.values or members > bounds.members:

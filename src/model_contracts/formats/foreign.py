@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from model_contracts.artifact import Format
+from model_contracts.containers import Format
 from model_contracts.formats.interface import Bytes
 from model_contracts.formats.safetensors_header import HEADER_LIMIT
 

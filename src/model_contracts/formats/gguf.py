@@ -11,8 +11,8 @@ from model_contracts.dtypes import DTYPES
 from model_contracts.formats.gguf_tensors import SMALLEST_ENTRY, Entries, Placement
 from model_contracts.formats.gguf_values import TYPE_NAMES, UINT32, Window
 from model_contracts.formats.interface import Bytes
-from model_contracts.formats.tally import OURS, Refused, Tally
-from model_contracts.formats.vocabulary import Keys, tokenizer_of
+from model_contracts.formats.tally import OURS, FormatTally, HeaderRefused
+from model_contracts.formats.vocabulary import VocabularyKeys, tokenizer_of
 from model_contracts.ledger import Ledger
 
 SPECIFICATION = "ggml docs/gguf.md"
@@ -27,7 +27,7 @@ _DEFAULT_ALIGNMENT = 32
 _SNAKE_CASE = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)*")
 _ARCHITECTURE = re.compile(r"[a-z0-9]+")
 _HYPHENATED = re.compile(r"[a-z0-9]+([-_][a-z0-9]+)*")
-_TOKENIZER = Keys(prefix="tokenizer.ggml.", tokens="tokens", algorithm=("model",), pre="pre")
+_TOKENIZER = VocabularyKeys(prefix="tokenizer.ggml.", tokens="tokens", algorithm=("model",), pre="pre")
 
 
 def gguf_tokenizer(container: Container) -> Tokenizer | None:
@@ -37,7 +37,7 @@ def gguf_tokenizer(container: Container) -> Tokenizer | None:
 
 def read_gguf(source: Bytes) -> Container:
     """Parse one file. Never raises for what the bytes hold; Unreadable where the disk fails."""
-    reader = _Reader(source, Tally(Ledger(), SPECIFICATION))
+    reader = _GgufReader(source, FormatTally(Ledger(), SPECIFICATION))
     with reader.tally.refusals():
         reader.header()
         reader.pairs()
@@ -47,11 +47,11 @@ def read_gguf(source: Bytes) -> Container:
 
 
 @dataclass(slots=True)
-class _Reader:
+class _GgufReader:
     """One file while it is parsed."""
 
     source: Bytes
-    tally: Tally
+    tally: FormatTally
     window: Window = field(init=False)
     entries: Entries = field(init=False)
     version: str = ""
@@ -70,7 +70,7 @@ class _Reader:
         window, hold = self.window, self.tally.hold
         window.need(8)
         if window.data[:4] != MAGIC:
-            raise Refused("magic", "GGUF", window.data[:4], 0)
+            raise HeaderRefused("magic", "GGUF", window.data[:4], 0)
         window.pos = 4
         self._version(window.u32())
         self.n_tensors, self.n_pairs = window.u64(), window.u64()
@@ -79,7 +79,7 @@ class _Reader:
             (self.n_pairs, KEYS_LIMIT, "key-values", 16),
         ):
             if count > limit:
-                raise Refused("count_bounded", f"at most {limit:,} {what} {OURS}", count, at)
+                raise HeaderRefused("count_bounded", f"at most {limit:,} {what} {OURS}", count, at)
         window.room(1, self.n_pairs * _SMALLEST_PAIR + self.n_tensors * SMALLEST_ENTRY)
         hold("format", "magic", 1)
         hold("format", "version", 1)
@@ -91,12 +91,12 @@ class _Reader:
         if version & 0xFFFF == 0 and version:
             swapped = int.from_bytes(version.to_bytes(4, "little"), "big")
             note = "a big-endian file; ggml refuses it on a little-endian machine, gguf-py reads it"
-            raise Refused("byte_order", expected, f"version {swapped}, big-endian", 4, note=note)
+            raise HeaderRefused("byte_order", expected, f"version {swapped}, big-endian", 4, note=note)
         if version == 1:
             note = "version 1 counts in 32 bits; ggml refuses it too, and converting the model again is the way out"
-            raise Refused("version", expected, version, 4, note=note)
+            raise HeaderRefused("version", expected, version, 4, note=note)
         if version not in VERSIONS:
-            raise Refused("version", expected, version, 4)
+            raise HeaderRefused("version", expected, version, 4)
 
     def pairs(self) -> None:
         """All key-values, in order; the first of two equal keys is kept."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from model_contracts.artifact import Tensor
 from model_contracts.dtypes import DTYPES, GGML_CODES
 from model_contracts.formats.gguf_values import Window
-from model_contracts.formats.tally import Refused, Tally
+from model_contracts.formats.tally import FormatTally, HeaderRefused
 
 #: The fewest bytes of an entry: name length, number of axes, type, offset.
 SMALLEST_ENTRY = 24
@@ -43,7 +43,7 @@ class Entry(NamedTuple):
 class Entries:
     """The tensor entries of one header, in file order."""
 
-    tally: Tally
+    tally: FormatTally
     entries: list[Entry] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
     #: Each shape once, for all tensors that have it.
@@ -63,7 +63,7 @@ class Entries:
         if axes > 4:
             self.tally.compare("format", "axes", False, "at most 4 axes", axes, tensor=name, offset=at)
             if axes > _AXES_FOLLOWED:
-                raise Refused("axes", "at most 4 axes", axes, at)
+                raise HeaderRefused("axes", "at most 4 axes", axes, at)
         *ne, code, offset = window.fields(_TAILS[axes])
         shape, at = self._shape(tuple(ne[::-1])), window.at - 12
         dtype = GGML_CODES.get(code)
@@ -122,7 +122,7 @@ class Entries:
 class Placement:
     """Where the entries lie once the alignment is known: each begins where the one before it ended, padded."""
 
-    tally: Tally
+    tally: FormatTally
     alignment: int
     data_offset: int
     size: int

@@ -6,7 +6,7 @@ import struct
 from typing import Any
 
 from model_contracts.formats.interface import Bytes
-from model_contracts.formats.tally import OURS, Refused
+from model_contracts.formats.tally import OURS, HeaderRefused
 
 #: How much of the file is read at a time, in bytes.
 STEP = 1 << 20
@@ -64,7 +64,7 @@ class Window:
             known = self.size
         if len(piece) < missing:
             note = "the file ends within its header"
-            raise Refused("header_complete", self.at + count, known, self.at, topic="sizes", note=note)
+            raise HeaderRefused("header_complete", self.at + count, known, self.at, topic="sizes", note=note)
         self.data = self.data[self.pos :] + piece
         self.base, self.pos = self.at, 0
 
@@ -73,13 +73,13 @@ class Window:
         end = self.at + count * smallest
         if end > self.size:
             note = f"{count:,} entries of at least {smallest} bytes do not fit before the end of the file"
-            raise Refused("header_complete", end, self.size, self.at, topic="sizes", note=note)
+            raise HeaderRefused("header_complete", end, self.size, self.at, topic="sizes", note=note)
 
     def charge(self, nbytes: int) -> None:
         """Refuse a header whose values would take more memory than this reader gives one."""
         self._budget -= nbytes
         if self._budget < 0:
-            raise Refused("header_bounded", f"values of at most {BUDGET >> 20} MiB {OURS}", "more", self.at)
+            raise HeaderRefused("header_bounded", f"values of at most {BUDGET >> 20} MiB {OURS}", "more", self.at)
 
     def u32(self) -> int:
         """The next four bytes."""
@@ -101,7 +101,7 @@ class Window:
         """A string and its length in bytes. Raises Refused where it is longer than the limit."""
         start, length = self.at, self.u64()
         if length > limit:
-            raise Refused(measure, f"at most {limit:,} bytes {whose}".rstrip(), length, start)
+            raise HeaderRefused(measure, f"at most {limit:,} bytes {whose}".rstrip(), length, start)
         self.charge(64 + 4 * length)
         self.need(length)
         raw = self.data[self.pos : self.pos + length]
@@ -114,7 +114,9 @@ class Window:
     def _not_text(self, raw: bytes) -> str:
         self.not_text += 1
         if self.not_text > NOT_TEXT_LIMIT:
-            raise Refused("text_bounded", f"at most {NOT_TEXT_LIMIT:,} strings without UTF-8 {OURS}", "more", self.at)
+            raise HeaderRefused(
+                "text_bounded", f"at most {NOT_TEXT_LIMIT:,} strings without UTF-8 {OURS}", "more", self.at
+            )
         return raw.decode("utf-8", "backslashreplace")
 
     def value(self, code: int, depth: int = 0) -> Any:
@@ -129,7 +131,7 @@ class Window:
             return self.text("string_length")[0]
         if code == ARRAY:
             return self._array(depth)
-        raise Refused("value_type", "a value type from 0 to 12", code, self.at - 4)
+        raise HeaderRefused("value_type", "a value type from 0 to 12", code, self.at - 4)
 
     def _bool(self, byte: int) -> bool:
         self.not_bool += byte > 1
@@ -140,11 +142,11 @@ class Window:
         code, count = self.u32(), self.u64()
         smallest = _SMALLEST.get(code)
         if smallest is None:
-            raise Refused("value_type", "an element type from 0 to 12", code, start)
+            raise HeaderRefused("value_type", "an element type from 0 to 12", code, start)
         if depth >= DEPTH_LIMIT:
-            raise Refused("array_depth", f"at most {DEPTH_LIMIT} arrays in each other {OURS}", "more", start)
+            raise HeaderRefused("array_depth", f"at most {DEPTH_LIMIT} arrays in each other {OURS}", "more", start)
         if count > ELEMENTS_LIMIT:
-            raise Refused("array_length", f"at most {ELEMENTS_LIMIT:,} elements {OURS}", count, start + 4)
+            raise HeaderRefused("array_length", f"at most {ELEMENTS_LIMIT:,} elements {OURS}", count, start + 4)
         self.room(count, smallest)
         if code == STRING:
             return self._strings(count)
@@ -190,7 +192,7 @@ class Window:
                 continue
             self.pos, length = pos, stop - pos - 8
             if length > ELEMENT_LIMIT:
-                raise Refused("string_length", f"at most {ELEMENT_LIMIT:,} bytes {OURS}", length, self.at)
+                raise HeaderRefused("string_length", f"at most {ELEMENT_LIMIT:,} bytes {OURS}", length, self.at)
             self.charge(4 * (pos - start))
             self.need(8 + length)
             data, end = self.data, len(self.data)

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from model_contracts import door
-from model_contracts.artifact import Format, SentencePiece, Sidecar, Tokenizer
+from model_contracts.artifact import SentencePiece, Sidecar, Tokenizer
+from model_contracts.containers import FORMS, Format
 from model_contracts.formats.chat_templates import templates_beside
 from model_contracts.formats.documents import read_object
 from model_contracts.formats.interface import Unreadable
 from model_contracts.formats.modules import FILE as MODULES
-from model_contracts.formats.sentencepiece import read_sentencepiece
 from model_contracts.formats.source import FileBytes
-from model_contracts.formats.tokenizer_folder import FILES, other_tokenizer, sentencepiece_beside
+from model_contracts.formats.tokenizer_folder import FILES, other_tokenizer, pieces_beside, read_pieces
 from model_contracts.formats.tokenizer_json import read_tokenizer
 from model_contracts.ledger import Ledger
 from model_contracts.outcome import Place
@@ -33,6 +33,7 @@ class Beside:
     tokenizer_config: Mapping[str, Any] | None = None
     quantization: Mapping[str, Any] | None = None
     read_tokenizer: Callable[[], Tokenizer | None] = lambda: None
+    pieces_file: Path | None = None
     read_sentencepiece: Callable[[], SentencePiece | None] = lambda: None
     unread_tokenizers: Mapping[str, str] = field(default_factory=dict)
     #: Whether a tokenizer lies there in another form than tokenizer.json, read or not.
@@ -49,7 +50,7 @@ def beside(folder: Path, weights: Path | None, format: Format, ledger: Ledger, a
     """
     taken = Beside()
     for role in SIDECAR_FILES:
-        if format != "safetensors" and role != "config":
+        if not FORMS[format].beside and role != "config":
             continue
         sidecar = _find(folder, weights, role, format, ledger, adapter)
         if sidecar is not None:
@@ -60,15 +61,15 @@ def beside(folder: Path, weights: Path | None, format: Format, ledger: Ledger, a
     taken.quantization = _object(taken, "quantization", ledger)
     if (sidecar := taken.sidecars.get("tokenizer")) is not None:
         taken.read_tokenizer = partial(_tokenizer, sidecar.path, taken.tokenizer_config, ledger)
-        if (model := sentencepiece_beside(folder)) is not None:
-            taken.read_sentencepiece = partial(read_sentencepiece, model, ledger)
-    elif format == "safetensors":
+        if (model := pieces_beside(folder)) is not None:
+            taken.pieces_file, taken.read_sentencepiece = model, partial(read_pieces, model, ledger)
+    elif FORMS[format].beside:
         read, taken.unread_tokenizers = other_tokenizer(folder, taken.tokenizer_config or {}, ledger)
         taken.read_tokenizer = read or taken.read_tokenizer
         taken.other_tokenizer = read is not None or bool(taken.unread_tokenizers)
         for name, why in taken.unread_tokenizers.items():
             ledger.note(f"{name} lies beside the weights and is not read: {why}")
-    if format == "safetensors":
+    if FORMS[format].beside:
         for name in (*FILES, MODULES):
             _told_unreadable(folder / name, ledger)
         taken.chat_template, taken.chat_templates = templates_beside(
@@ -85,7 +86,7 @@ def _find(
     if role == "config" and adapter:
         names = (ADAPTER_CONFIG,)
     plain = [(folder / name, "lies beside the weights") for name in names]
-    for path, how in named + (plain if format == "safetensors" else []):
+    for path, how in named + (plain if FORMS[format].beside else []):
         there = door.is_regular(path)
         if not there:
             _told_unreadable(path, ledger)

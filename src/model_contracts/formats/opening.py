@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from model_contracts.artifact import Artifact, Container, Format, Sidecar, Tokenizer
+from model_contracts.artifact import Artifact, Container, Sidecar, Tokenizer
+from model_contracts.containers import FORMS, Format
 from model_contracts.formats.discovery import Found, find, nothing_in
 from model_contracts.formats.foreign import LOOKED_AT, detect, recognise
 from model_contracts.formats.huggingface import Beside, beside
@@ -28,7 +29,7 @@ from model_contracts.formats.shards import (
 from model_contracts.formats.source import FileBytes
 from model_contracts.ledger import Ledger
 from model_contracts.outcome import Place
-from model_contracts.paths import ADAPTER_WEIGHTS, model_name, suffix_format
+from model_contracts.paths import ADAPTER_WEIGHTS, may_be_indexed, model_name, suffix_format
 
 
 def _gguf(source: Bytes) -> Header:
@@ -107,7 +108,8 @@ def open_artifact(path: Path) -> Artifact:
         config=taken.config,
         generation_config=taken.generation_config,
         tokenizer_config=taken.tokenizer_config,
-        modules=read_modules(found.folder, open_container, ledger) if format == "safetensors" else (),
+        modules=read_modules(found.folder, open_container, ledger) if FORMS[format].beside else (),
+        pieces_file=taken.pieces_file,
         read_sentencepiece=taken.read_sentencepiece,
         unread_tokenizers=taken.unread_tokenizers,
         chat_templates=taken.chat_templates,
@@ -166,7 +168,7 @@ def _indexed(found: Found, ledger: Ledger) -> tuple[dict[str, Header], Index | N
 
 def _listed(found: Found, ledger: Ledger) -> dict[str, Header]:
     """The files that the folder's own listing gives."""
-    names = found.names or tuple(name for name in found.listing if suffix_format(name) == "safetensors")
+    names = found.names or tuple(name for name in found.listing if may_be_indexed(name))
     headers: dict[str, Header] = {}
     for name in names:
         path = found.folder / name
@@ -178,7 +180,7 @@ def _listed(found: Found, ledger: Ledger) -> dict[str, Header]:
     compare_numbers(names, ledger)
     if len(names) > 1:
         compare_tensors({name: header for name, header in headers.items() if header.container.readable}, ledger)
-    if len(names) > 1 and all(suffix_format(name) == "safetensors" for name in names):
+    if len(names) > 1 and all(may_be_indexed(name) for name in names):
         ledger.note("the set has no index: its files were found by their numbers")
     return headers
 

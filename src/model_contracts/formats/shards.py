@@ -14,7 +14,7 @@ from model_contracts.formats.documents import read_object
 from model_contracts.formats.safetensors import Header
 from model_contracts.ledger import KEPT, Ledger
 from model_contracts.outcome import Place
-from model_contracts.paths import inside, numbered, stays_in, suffix_format
+from model_contracts.paths import inside, may_be_indexed, numbered, stays_in
 
 #: Files of one set that are opened; the largest published sets have some 300.
 _MOST = 10_000
@@ -170,7 +170,7 @@ def _tell(
 def _strays(index: Index, listing: Iterable[str], ledger: Ledger) -> None:
     used = set(index.weight_map.values())
     for name in listing:
-        if suffix_format(name) != "safetensors":
+        if not may_be_indexed(name):
             continue
         if is_other(name) and name not in used:
             ledger.note(f"{name} lies beside the set and is no part of it")

@@ -15,7 +15,7 @@ _SHOWN = 400
 OURS = "(a bound of this reader, not of the format)"
 
 
-class Refused(Exception):
+class HeaderRefused(Exception):
     """Nothing past this point of the file can be read: the comparison that failed, for the ledger."""
 
     def __init__(
@@ -34,7 +34,7 @@ class Refused(Exception):
 
 
 @dataclass(slots=True)
-class Tally:
+class FormatTally:
     """A ledger with the specification its comparisons come from; violations past the kept ones cost only a count."""
 
     ledger: Ledger
@@ -81,7 +81,7 @@ class Tally:
         """Record a refusal that ends the block, and go on after it."""
         try:
             yield
-        except Refused as refused:
+        except HeaderRefused as refused:
             self.compare(
                 refused.topic,
                 refused.measure,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,11 @@ from model_contracts.paths import stays_in
 
 #: SentencePiece models whose ids are those of the tokenizer.
 SENTENCEPIECE = ("tokenizer.model", "spiece.model", "spm.model")
+#: One whose class gives the pieces other ids.
+SHIFTED = "sentencepiece.bpe.model"
 #: Files of tokenizers that nothing here reads, and why.
 UNREAD = {
-    "sentencepiece.bpe.model": "its class gives the pieces other ids",
+    SHIFTED: "its class gives the pieces other ids",
     "tekken.json": "nothing here reads Tekken",
     "tiktoken.model": "nothing here reads tiktoken",
     "qwen.tiktoken": "nothing here reads tiktoken",
@@ -51,6 +54,17 @@ def lies(folder: Path, name: str) -> bool:
 def sentencepiece_beside(folder: Path) -> Path | None:
     """The SentencePiece model of a folder whose ids are those of the tokenizer; tiktoken under its name is none."""
     return next((folder / name for name in SENTENCEPIECE if lies(folder, name) and not _tiktoken(folder / name)), None)
+
+
+def pieces_beside(folder: Path) -> Path | None:
+    """The SentencePiece model of a folder, whichever ids its class gives the pieces."""
+    return sentencepiece_beside(folder) or (folder / SHIFTED if lies(folder, SHIFTED) else None)
+
+
+def read_pieces(path: Path, ledger: Ledger) -> SentencePiece | None:
+    """The SentencePiece model at a path. None where there is none to be had: the ledger says why, under `format`."""
+    model = read_sentencepiece(path, ledger)
+    return replace(model, shifted=True) if model is not None and path.name == SHIFTED else model
 
 
 def other_tokenizer(folder: Path, config: Mapping[str, Any], ledger: Ledger) -> tuple[Read | None, dict[str, str]]:

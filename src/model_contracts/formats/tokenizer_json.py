@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from model_contracts.artifact import Tokenizer
-from model_contracts.formats.documents import Bounds, NotJson, collector_paused, parse, read_whole
+from model_contracts.formats.documents import DocumentBounds, NotJson, collector_paused, parse, read_whole
 from model_contracts.formats.interface import Bytes
 from model_contracts.formats.tokenizer_ends import flag, patterns, special_ids, wrapping
 from model_contracts.formats.tokenizer_members import Ids, added_of, listed, mapped, mapping, members, merges_of
@@ -15,7 +15,7 @@ from model_contracts.ledger import Ledger
 from model_contracts.outcome import Place
 
 #: This reader's bounds: the largest published tokenizer.json take some 35 MB, and hold some 260,000 tokens.
-FILE_BOUND, DOCUMENT_BOUNDS = 48 << 20, Bounds(values=2_400_000, members=600_000)
+FILE_BOUND, DOCUMENT_BOUNDS = 48 << 20, DocumentBounds(values=2_400_000, members=600_000)
 ALGORITHMS = ("BPE", "Unigram", "WordPiece", "WordLevel")
 #: Sections that are kept as they stand, beside the options of the model.
 SECTIONS = ("normalizer", "pre_tokenizer", "post_processor", "decoder", "truncation", "padding")

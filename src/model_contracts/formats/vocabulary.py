@@ -8,7 +8,7 @@ from typing import Any
 
 from model_contracts.artifact import AddedToken, Container, Tokenizer
 from model_contracts.formats.padding import fillers
-from model_contracts.formats.tally import Tally
+from model_contracts.formats.tally import FormatTally
 
 #: What the containers' words for an algorithm mean; any other word stands for itself.
 ALGORITHMS = {
@@ -34,7 +34,7 @@ _DUPLICATES_KEPT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Keys:
+class VocabularyKeys:
     """Under which keys a container holds the parts of a tokenizer; of several, the first that is present counts."""
 
     prefix: str
@@ -47,9 +47,9 @@ class Keys:
     default: str | None = None
 
 
-def tokenizer_of(container: Container, keys: Keys, specification: str) -> Tokenizer | None:
+def tokenizer_of(container: Container, keys: VocabularyKeys, specification: str) -> Tokenizer | None:
     """The tokenizer in a header, None without tokens. Parts of a wrong type are left out; the ledger says so."""
-    parts = _Parts(container.metadata, keys, Tally(container.ledger, specification))
+    parts = _VocabularyParts(container.metadata, keys, FormatTally(container.ledger, specification))
     tokens = parts.texts(keys.prefix + keys.tokens)
     if not tokens:
         return None
@@ -78,12 +78,12 @@ def tokenizer_of(container: Container, keys: Keys, specification: str) -> Tokeni
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
+class _VocabularyParts:
     """The metadata of one header, asked key by key."""
 
     metadata: Mapping[str, Any]
-    keys: Keys
-    tally: Tally
+    keys: VocabularyKeys
+    tally: FormatTally
 
     def _holds(self, measure: str, holds: bool, expected: object, observed: object, key: str) -> bool:
         return self.tally.compare("format", measure, holds, expected, observed, key=key)

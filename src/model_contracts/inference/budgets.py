@@ -11,7 +11,7 @@ from model_contracts.inference.sequential import Bounds
 from model_contracts.outcome import Record
 
 
-class Budget(Record):
+class DistributionBudget(Record):
     """Bounds on next-token distributions, source against target."""
 
     divergence: float = Field(gt=0, description="Mean KL divergence, nats.")
@@ -20,7 +20,7 @@ class Budget(Record):
     nmse: float | None = Field(None, gt=0, description="Mean NMSE of the logits (null: nothing is owed).")
 
 
-class Budgets(Record):
+class DistributionBudgets(Record):
     """Budgets by recipe label; those of a family come first."""
 
     confidence: float = Field(0.99, gt=0.5, lt=1)
@@ -28,14 +28,14 @@ class Budgets(Record):
     positions: int = Field(4096, ge=64, description="Most positions that are evaluated before the verdict stays open.")
     longest: int = Field(640, ge=16, description="Longest prompt, tokens.")
     examples: int = Field(12, ge=1, description="Prompts of each framing at the most.")
-    lossless: Budget
-    kept: Budget | None = Field(None, description="Where every value is kept; null: as `lossless`.")
-    budgets: dict[str, Budget]
-    families: dict[str, dict[str, Budget]] = Field(default_factory=dict)
+    lossless: DistributionBudget
+    kept: DistributionBudget | None = Field(None, description="Where every value is kept; null: as `lossless`.")
+    budgets: dict[str, DistributionBudget]
+    families: dict[str, dict[str, DistributionBudget]] = Field(default_factory=dict)
 
     def of(
         self, claim: Claim | None, family: str | None, *, kept: bool = False
-    ) -> tuple[Budget, tuple[str, ...]] | None:
+    ) -> tuple[DistributionBudget, tuple[str, ...]] | None:
         """The budget of what was asked for or claimed, and where it stands; None where the recipe has none.
 
         `kept` says that the target's types hold every value of the source.
@@ -48,7 +48,7 @@ class Budgets(Record):
         return (self.budgets[label], ("budgets", label)) if label in self.budgets else None
 
 
-def bounds(budget: Budget, confidence: float) -> Bounds:
+def bounds(budget: DistributionBudget, confidence: float) -> Bounds:
     """A budget as the bounds of a bucket."""
     return Bounds(budget.divergence, budget.divergence_99, budget.top1, confidence, budget.nmse)
 

@@ -17,7 +17,7 @@ from model_contracts.runtimes.text.encoders import Purpose, TextSession
 
 def own_runtime(artifact: Artifact) -> str:
     """The runtime that people run a format with, of those that are ours."""
-    return "llamacpp" if artifact.format == "gguf" else "transformers"
+    return artifact.form.runtime
 
 
 def rows_of_both(

@@ -6,7 +6,7 @@ form (`written`), and `mutations` the rival layouts that a wrong file may have.
 """
 
 from model_contracts.layout.algebra import inverse, inverses, leaves, simplify, substitute
-from model_contracts.layout.compiled import Compiled, compiled, same
+from model_contracts.layout.compiled import Compiled, compiled, normal, same
 from model_contracts.layout.expressions import (
     Apply,
     Concat,
@@ -21,9 +21,9 @@ from model_contracts.layout.expressions import (
     stored,
 )
 from model_contracts.layout.mutations import mutations
-from model_contracts.layout.pieces import Digit, Piece
-from model_contracts.layout.runs import Run
-from model_contracts.layout.steps import Step
+from model_contracts.layout.pieces import Digit, LayoutPiece
+from model_contracts.layout.runs import ValueRun
+from model_contracts.layout.steps import ValueStep
 
 __all__ = [
     "Apply",
@@ -32,19 +32,20 @@ __all__ = [
     "Digit",
     "Expr",
     "LayoutError",
+    "LayoutPiece",
     "NotInvertible",
     "Permute",
-    "Piece",
     "Reshape",
-    "Run",
-    "Step",
     "Stored",
     "Take",
+    "ValueRun",
+    "ValueStep",
     "compiled",
     "inverse",
     "inverses",
     "leaves",
     "mutations",
+    "normal",
     "same",
     "simplify",
     "steps_of",

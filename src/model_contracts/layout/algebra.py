@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from math import prod
 
-from model_contracts.layout.compiled import Compiled, compiled
+from model_contracts.layout.compiled import Compiled, compiled, normal
 from model_contracts.layout.expressions import (
     Apply,
     Concat,
@@ -21,12 +21,14 @@ from model_contracts.layout.expressions import (
     stored,
 )
 from model_contracts.layout.merging import merged
-from model_contracts.layout.pieces import Piece
-from model_contracts.layout.steps import Step
+from model_contracts.layout.pieces import LayoutPiece
+from model_contracts.layout.steps import ValueStep
 from model_contracts.layout.written import written
 
-#: Splits after which two interleaved pieces count as not told apart.
-_MOST_SPLIT = 1 << 16
+#: Comparisons of interleaved pieces of one tensor, and splits of them, after which they count as not told apart.
+_MOST_SPLIT = 1 << 18
+#: Times that a form is worked out anew until it stays; two but for orders that meet by chance.
+_MOST_TRIES = 8
 
 
 def inverse(expr: Expr, whole: str = "whole") -> dict[str, Expr]:
@@ -41,7 +43,7 @@ def inverse(expr: Expr, whole: str = "whole") -> dict[str, Expr]:
 def inverses(wholes: Mapping[str, Expr]) -> dict[str, Expr]:
     """Each stored tensor as an expression over several wholes together, as where K and V are parts of one tensor."""
     shapes = leaves(wholes.values())
-    back: dict[str, list[Piece]] = {name: [] for name in shapes}
+    back: dict[str, list[LayoutPiece]] = {name: [] for name in shapes}
     for whole, expr in wholes.items():
         for piece in compiled(expr).pieces:
             back[piece.name].append(replace(piece.turned(), name=whole, steps=_undone(piece)))
@@ -52,42 +54,45 @@ def inverses(wholes: Mapping[str, Expr]) -> dict[str, Expr]:
     }
 
 
-def _undone(piece: Piece) -> tuple[Step, ...]:
-    found: list[Step] = []
+def _undone(piece: LayoutPiece) -> tuple[ValueStep, ...]:
+    found: list[ValueStep] = []
     for step in reversed(piece.steps):
         if step.inverse is None:
-            raise NotInvertible(f"{piece.name}: nothing undoes {step.name}")
+            raise NotInvertible(f"{piece.name[:80]}: nothing undoes {step.name}")
         found.append(step.inverse)
     return tuple(found)
 
 
-def _covering(name: str, pieces: list[Piece], size: int) -> tuple[Piece, ...]:
+def _covering(name: str, pieces: list[LayoutPiece], size: int) -> tuple[LayoutPiece, ...]:
     """Pieces that fill a stored tensor, each place once; raises NotInvertible where they do not."""
     count = sum(piece.count for piece in pieces)
     if count < size:
-        raise NotInvertible(f"{name}: {size - count:,} of its {size:,} values are left out")
+        raise NotInvertible(f"{name[:80]}: {size - count:,} of its {size:,} values are left out")
     found = merged(pieces)
     if count > size or _overlap(found):
-        raise NotInvertible(f"{name}: {count - size or 'some':,} of its values stand twice")
+        raise NotInvertible(f"{name[:80]}: {f'{count - size:,}' if count > size else 'some'} of its values stand twice")
     return found
 
 
-def _overlap(pieces: tuple[Piece, ...]) -> bool:
+def _overlap(pieces: tuple[LayoutPiece, ...]) -> bool:
     """Whether two pieces share a place; they stand in the order of their first places."""
-    active: list[Piece] = []
+    active: list[LayoutPiece] = []
+    budget = iter(range(_MOST_SPLIT))
     for piece in pieces:
         active = [other for other in active if other.last_at >= piece.at]
-        if any(_meet(piece, other) for other in active):
+        if any(_meet(piece, other, budget) for other in active):
             return True
         active.append(piece)
     return False
 
 
-def _meet(one: Piece, other: Piece) -> bool:
+def _meet(one: LayoutPiece, other: LayoutPiece, budget: Iterator[int]) -> bool:
     """Whether two boxes share a place: the wider is split along its widest digit until they part or are places."""
-    todo, steps = [(one, other)], 0
+    todo = [(one, other)]
     while todo:
         a, b = todo.pop()
+        if next(budget, None) is None:
+            raise LayoutError(f"{a.name[:80]}: expected parts told apart in {_MOST_SPLIT} steps, found more")
         if a.at > b.last_at or b.at > a.last_at or _apart(a, b):
             continue
         if not a.digits and not b.digits:
@@ -98,14 +103,13 @@ def _meet(one: Piece, other: Piece) -> bool:
         reach = a.last_at - a.at - (wide.size - 1) * wide.logical
         low = max(0, -(-(b.at - a.at - reach) // wide.logical))
         high = min(wide.size, (b.last_at - a.at) // wide.logical + 1)
-        steps += max(high - low, 1)
-        if steps > _MOST_SPLIT:
+        if high - low > _MOST_SPLIT:
             raise LayoutError(f"{a.name[:80]}: expected parts told apart in {_MOST_SPLIT} steps, found more")
         todo.extend((a.part(wide, at), b) for at in range(low, high))
     return False
 
 
-def _apart(one: Piece, other: Piece) -> bool:
+def _apart(one: LayoutPiece, other: LayoutPiece) -> bool:
     """Whether both repeat at one stride and never meet within it, as columns of two parts of each row."""
     digits = (*one.digits, *other.digits)
     for border in {digit.logical for digit in digits} - {1}:
@@ -116,7 +120,7 @@ def _apart(one: Piece, other: Piece) -> bool:
     return False
 
 
-def _within(piece: Piece, border: int) -> tuple[int, int]:
+def _within(piece: LayoutPiece, border: int) -> tuple[int, int]:
     """The first and the last place modulo a border that the digits below the border reach."""
     start = piece.at % border
     return start, start + sum((digit.size - 1) * digit.logical for digit in piece.digits if digit.logical < border)
@@ -152,9 +156,13 @@ def simplify(expr: Expr) -> Expr:
     """
     shapes = leaves([expr])
     try:
-        return written(compiled(expr), shapes)
+        for _ in range(_MOST_TRIES):
+            before, expr = expr, written(normal(expr), shapes)
+            if expr == before:
+                break
     except LayoutError:
-        return expr
+        pass
+    return expr
 
 
 def leaves(exprs: Iterable[Expr]) -> dict[str, Shape]:

@@ -10,8 +10,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import accumulate
-from math import prod
+from itertools import accumulate, islice, pairwise
+from math import gcd, prod
 
 from model_contracts.layout.expressions import (
     Apply,
@@ -25,17 +25,20 @@ from model_contracts.layout.expressions import (
     Take,
 )
 from model_contracts.layout.merging import merged
-from model_contracts.layout.pieces import Digit, Piece, cut, limited, restrided, taken
-from model_contracts.layout.runs import Run, joined_runs, runs_of
-from model_contracts.layout.steps import Step, joined
+from model_contracts.layout.pieces import Digit, LayoutPiece, cut, limited, restrided, taken
+from model_contracts.layout.runs import ValueRun, joined_runs, runs_of
+from model_contracts.layout.steps import ValueStep, joined
+
+#: Runs up to which pieces are merged anew from them, so that one layout has one form; a few milliseconds.
+_MOST_RUNS = 1024
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """A tensor of `shape`, every value of it in one piece; equal layouts compare equal, however they were written."""
+    """A tensor of `shape`, every value of it in one piece; two are equal where `normal` gave both."""
 
     shape: Shape
-    pieces: tuple[Piece, ...]
+    pieces: tuple[LayoutPiece, ...]
 
     @property
     def count(self) -> int:
@@ -65,12 +68,12 @@ class Compiled:
         """Of each piece the first place, and the last place of it or of any before it."""
         return [piece.at for piece in self.pieces], list(accumulate((p.last_at for p in self.pieces), max))
 
-    def _near(self, first: int, stop: int) -> list[Piece]:
+    def _near(self, first: int, stop: int) -> list[LayoutPiece]:
         starts, ends = self._bounds
         near = self.pieces[bisect_left(ends, first) : bisect_right(starts, stop - 1)]
         return [piece for piece in near if piece.last_at >= first]
 
-    def runs(self, first: int, count: int) -> Iterator[Run]:
+    def runs(self, first: int, count: int) -> Iterator[ValueRun]:
         """Values first, first + 1, .. as runs of stored values, in order; the steps of each are `steps` of the run."""
         if not (first >= 0 and count >= 0 and first + count <= self.count):
             raise LayoutError(f"runs: expected a part of 0..{self.count}, found {first}..{first + count}")
@@ -89,7 +92,7 @@ class Compiled:
         for name, part, size in (("rows", rows, self.height), ("columns", columns, self.columns)):
             if not part or part.step < 1 or part[0] < 0 or part[-1] >= size:
                 raise LayoutError(f"rectangle: expected {name} of 0..{size}, found {part}")
-        near: Iterator[Piece] = iter(self._near(rows[0] * self.columns, (rows[-1] + 1) * self.columns))
+        near: Iterator[LayoutPiece] = iter(self._near(rows[0] * self.columns, (rows[-1] + 1) * self.columns))
         if len(rows) != self.height:
             near = taken(near, self.columns, self.height, range(rows[0], rows[-1] + 1, rows.step))
         if len(columns) != self.columns:
@@ -97,7 +100,7 @@ class Compiled:
         found = sorted(limited(near), key=lambda piece: piece.at)
         return Compiled((len(rows), len(columns)), tuple(found) if len(found) < 2 else merged(found))
 
-    def steps(self, first: int, count: int) -> list[tuple[Step, ...]]:
+    def steps(self, first: int, count: int) -> list[tuple[ValueStep, ...]]:
         """Each list of elementwise steps that a range of values goes through, once."""
         found = (piece.steps for piece in self._near(first, first + count))
         return list(dict.fromkeys(found))
@@ -108,15 +111,55 @@ def compiled(expr: Expr) -> Compiled:
     return Compiled(expr.shape, merged(_pieces(expr)))
 
 
+def normal(expr: Expr) -> Compiled:
+    """A layout worked out, in one form for all ways in which it can be written (of at most _MOST_RUNS runs).
+
+    It takes a few milliseconds more where several pieces are of one stored tensor. Raises LayoutError as `compiled`.
+    """
+    found = compiled(expr)
+    if len({piece.name for piece in found.pieces}) < len(found.pieces):
+        return Compiled(found.shape, _from_runs(found.pieces, found.count) or found.pieces)
+    return found
+
+
+def _from_runs(pieces: tuple[LayoutPiece, ...], count: int) -> tuple[LayoutPiece, ...] | None:
+    """The same values merged from their runs, which are the same however a layout was written; None for too many."""
+    found: list[LayoutPiece] = []
+    at = 0
+    single = islice(runs_of(list(pieces), 0, count), 4 * _MOST_RUNS + 1)
+    for run in joined_runs(single):
+        found.append(LayoutPiece(run.name, at, run.first, (Digit(run.size, 1, run.step),), run.steps))
+        at += run.size
+        if len(found) > _MOST_RUNS:
+            return None
+    if at < count:
+        return None
+    return min(merged(found), merged(_evened(found)), key=len)
+
+
+def _evened(runs: list[LayoutPiece]) -> Iterator[LayoutPiece]:
+    """Runs of each stored tensor cut to one length, where they are few: two of an order may have met by chance."""
+    sizes: dict[str, int] = {}
+    for run in runs:
+        sizes[run.name] = gcd(sizes.get(run.name, 0), run.count)
+    if sum(run.count // sizes[run.name] for run in runs) > 4 * _MOST_RUNS:
+        sizes = {}
+    for run in runs:
+        size = sizes.get(run.name, run.count)
+        (digit,) = run.digits
+        for start in range(0, run.count, size):
+            yield run.part(digit, start, digit._replace(size=size))
+
+
 def same(one: Expr, other: Expr) -> bool:
     """Whether two expressions give the same values in the same order, and the same shape."""
-    return compiled(one) == compiled(other)
+    return normal(one) == normal(other)
 
 
-def _pieces(expr: Expr) -> list[Piece]:
+def _pieces(expr: Expr) -> list[LayoutPiece]:
     match expr:
         case Stored():
-            return [Piece(expr.name, 0, 0, (Digit(prod(expr.shape), 1, 1),))]
+            return [LayoutPiece(expr.name, 0, 0, (Digit(prod(expr.shape), 1, 1),))]
         case Reshape():
             return _pieces(expr.of)
         case Permute():
@@ -136,15 +179,25 @@ def strides(shape: Shape) -> list[int]:
     return list(accumulate(reversed(shape[1:]), int.__mul__, initial=1))[::-1] if shape else []
 
 
-def _permuted(pieces: list[Piece], shape: Shape, axes: tuple[int, ...]) -> list[Piece]:
-    new = dict(zip(axes, strides(tuple(shape[axis] for axis in axes)), strict=True))
-    known = [(stride, shape[axis], new[axis]) for axis, stride in enumerate(strides(shape)) if shape[axis] > 1]
-    for border, _, _ in known:
+def _permuted(pieces: list[LayoutPiece], shape: Shape, axes: tuple[int, ...]) -> list[LayoutPiece]:
+    """Pieces with the strides of the new order; axes that stay side by side are one, and are not cut apart."""
+    order = [axis for axis in axes if shape[axis] > 1]
+    follows = dict(pairwise(sorted(order)))
+    groups: list[list[int]] = []
+    for axis in order:
+        if groups and follows.get(groups[-1][-1]) == axis:
+            groups[-1].append(axis)
+        else:
+            groups.append([axis])
+    sizes = [prod(shape[axis] for axis in group) for group in groups]
+    known, old = strides(shape), [group[-1] for group in groups]
+    moves = [(known[last], size, to) for last, size, to in zip(old, sizes, strides(tuple(sizes)), strict=True)]
+    for border, _, _ in moves:
         if border > 1:
             pieces = limited(cut(pieces, border))
 
     def moved(place: int) -> int:
-        return sum(place // stride % size * to for stride, size, to in known)
+        return sum(place // stride % size * to for stride, size, to in moves)
 
     return [
         replace(piece, at=moved(piece.at), digits=tuple(d._replace(logical=moved(d.logical)) for d in piece.digits))
@@ -152,9 +205,9 @@ def _permuted(pieces: list[Piece], shape: Shape, axes: tuple[int, ...]) -> list[
     ]
 
 
-def _behind(expr: Concat) -> list[Piece]:
+def _behind(expr: Concat) -> list[LayoutPiece]:
     inner, size = prod(expr.shape[expr.axis + 1 :]), expr.shape[expr.axis]
-    found: list[Piece] = []
+    found: list[LayoutPiece] = []
     shift = 0
     for part in expr.parts:
         border = inner * part.shape[expr.axis]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
 
-from model_contracts.layout.steps import Step
+from model_contracts.layout.steps import ValueStep
 
 #: Axes of a shape, values of a tensor, steps above a stored tensor, and parts of one expression.
 MOST_AXES, MOST_VALUES, MOST_DEPTH, MOST_NODES = 64, 1 << 48, 64, 65_536
@@ -175,20 +175,20 @@ class Apply(_Node):
     def __post_init__(self) -> None:
         self._know("Apply", self.of.shape, (self.of,))
         try:
-            Step(self.name, self.value, self.exact)
+            ValueStep(self.name, self.value, self.exact)
         except ValueError as error:
             raise LayoutError(str(error)) from None
 
     @property
-    def step(self) -> Step:
+    def step(self) -> ValueStep:
         """What is done to every value."""
-        return Step(self.name, self.value, self.exact)
+        return ValueStep(self.name, self.value, self.exact)
 
 
 Expr = Stored | Reshape | Permute | Take | Concat | Apply
 
 
-def steps_of(expr: Expr) -> Iterator[Step]:
+def steps_of(expr: Expr) -> Iterator[ValueStep]:
     """Every elementwise step of an expression."""
     match expr:
         case Stored():

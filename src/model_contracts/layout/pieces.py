@@ -13,10 +13,10 @@ from math import gcd, prod
 from typing import NamedTuple
 
 from model_contracts.layout.expressions import LayoutError
-from model_contracts.layout.steps import Step
+from model_contracts.layout.steps import ValueStep
 
 #: Pieces of one expression; what a real convention needs is one for each part.
-MOST_PIECES = 65_536
+MOST_PIECES = 16_384
 
 
 class Digit(NamedTuple):
@@ -28,14 +28,14 @@ class Digit(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class LayoutPiece:
     """A box of values of one stored tensor, and what is done to each of them."""
 
     name: str
     at: int
     first: int
     digits: tuple[Digit, ...]
-    steps: tuple[Step, ...] = ()
+    steps: tuple[ValueStep, ...] = ()
 
     @property
     def count(self) -> int:
@@ -81,24 +81,24 @@ class Piece:
         steps = [high[0].stored // columns if len(high) == 1 else 1, low[0].stored if len(low) == 1 else 1]
         return range(rows.start, rows.stop, steps[0]), range(start, stop, steps[1])
 
-    def turned(self) -> Piece:
+    def turned(self) -> LayoutPiece:
         """The same pairs of places, the stored one asked for by the logical one; steps are left out."""
-        return Piece(self.name, self.first, self.at, tuple(Digit(n, s, m) for n, m, s in self.digits))
+        return LayoutPiece(self.name, self.first, self.at, tuple(Digit(n, s, m) for n, m, s in self.digits))
 
-    def part(self, digit: Digit, start: int, *instead: Digit) -> Piece:
+    def part(self, digit: Digit, start: int, *instead: Digit) -> LayoutPiece:
         """Those values for which a digit is `start` or more, the digit replaced by others."""
         kept = (*(other for other in self.digits if other is not digit), *(new for new in instead if new.size > 1))
         at, first = self.at + start * digit.logical, self.first + start * digit.stored
-        return Piece(self.name, at, first, kept, self.steps)
+        return LayoutPiece(self.name, at, first, kept, self.steps)
 
-    def single(self, digit: Digit) -> Iterator[Piece]:
+    def single(self, digit: Digit) -> Iterator[LayoutPiece]:
         """A piece for each value of a digit."""
         if digit.size > MOST_PIECES:
             raise LayoutError(f"expected at most {MOST_PIECES} pieces, found {digit.size} of {self.name[:80]}")
         return (self.part(digit, start) for start in range(digit.size))
 
 
-def ordered(piece: Piece) -> Piece:
+def ordered(piece: LayoutPiece) -> LayoutPiece:
     """Digits from the outermost of the whole to the innermost, and those that go on as one written as one."""
     found: list[Digit] = []
     for digit in sorted((digit for digit in piece.digits if digit.size > 1), key=lambda digit: -digit.logical):
@@ -111,9 +111,9 @@ def ordered(piece: Piece) -> Piece:
     return piece if digits == piece.digits else replace(piece, digits=digits)
 
 
-def limited(pieces: Iterable[Piece]) -> list[Piece]:
+def limited(pieces: Iterable[LayoutPiece]) -> list[LayoutPiece]:
     """All of them; raises LayoutError for more than MOST_PIECES."""
-    found: list[Piece] = []
+    found: list[LayoutPiece] = []
     for piece in pieces:
         found.append(piece)
         if len(found) > MOST_PIECES:
@@ -121,7 +121,7 @@ def limited(pieces: Iterable[Piece]) -> list[Piece]:
     return found
 
 
-def cut(pieces: Iterable[Piece], border: int) -> Iterator[Piece]:
+def cut(pieces: Iterable[LayoutPiece], border: int) -> Iterator[LayoutPiece]:
     """The same values in pieces of which none crosses a multiple of `border` by its digits below the border.
 
     Every digit at or above the border is then a multiple of it.
@@ -144,7 +144,7 @@ def cut(pieces: Iterable[Piece], border: int) -> Iterator[Piece]:
             raise LayoutError(f"expected at most {MOST_PIECES} pieces, found more (axes that do not divide)")
 
 
-def _divided(piece: Piece, digit: Digit, border: int) -> Iterator[Piece]:
+def _divided(piece: LayoutPiece, digit: Digit, border: int) -> Iterator[LayoutPiece]:
     """What of a digit stands before the first border, what fills whole borders, and the rest."""
     size, logical, stored = digit
     whole = border // logical
@@ -159,13 +159,13 @@ def _divided(piece: Piece, digit: Digit, border: int) -> Iterator[Piece]:
         yield piece.part(digit, size - rest, Digit(rest, logical, stored))
 
 
-def restrided(piece: Piece, border: int, outer: int, shift: int = 0) -> Piece:
+def restrided(piece: LayoutPiece, border: int, outer: int, shift: int = 0) -> LayoutPiece:
     """What stands at `k * border + rest` stands at `k * outer + shift + rest`; the piece was cut at the border."""
     digits = tuple(d._replace(logical=d.logical // border * outer) if d.logical >= border else d for d in piece.digits)
     return replace(piece, at=piece.at // border * outer + shift + piece.at % border, digits=digits)
 
 
-def taken(pieces: Iterable[Piece], inner: int, size: int, part: range) -> Iterator[Piece]:
+def taken(pieces: Iterable[LayoutPiece], inner: int, size: int, part: range) -> Iterator[LayoutPiece]:
     """Those values whose place on one axis is in `part`: `inner` values stand behind each of its `size` places."""
     border, step = inner * size, part.step
     todo = list(cut(cut(pieces, inner), border))[::-1]
@@ -188,7 +188,7 @@ def taken(pieces: Iterable[Piece], inner: int, size: int, part: range) -> Iterat
             yield _on_part(piece, inner, border, part)
 
 
-def _within(piece: Piece, on: list[Digit], inner: int, bounds: tuple[int, int]) -> Iterator[Piece]:
+def _within(piece: LayoutPiece, on: list[Digit], inner: int, bounds: tuple[int, int]) -> Iterator[LayoutPiece]:
     """The piece in parts along its widest digit of an axis: those wholly within the bounds as one, others singly."""
     wide = max(on, key=lambda digit: digit.logical)
     stride = wide.logical // inner
@@ -202,7 +202,7 @@ def _within(piece: Piece, on: list[Digit], inner: int, bounds: tuple[int, int]) 
         yield piece.part(wide, at)
 
 
-def _stepped(piece: Piece, digit: Digit, inner: int, start: int, step: int) -> Iterator[Piece]:
+def _stepped(piece: LayoutPiece, digit: Digit, inner: int, start: int, step: int) -> Iterator[LayoutPiece]:
     """Those values of a digit that a step of an axis meets: `digit * stride = start` modulo the step."""
     stride = digit.logical // inner
     common = gcd(stride, step)
@@ -214,7 +214,7 @@ def _stepped(piece: Piece, digit: Digit, inner: int, start: int, step: int) -> I
             yield piece.part(digit, found, Digit(size, digit.logical * every, digit.stored * every))
 
 
-def _on_part(piece: Piece, inner: int, border: int, part: range) -> Piece:
+def _on_part(piece: LayoutPiece, inner: int, border: int, part: range) -> LayoutPiece:
     """The piece as a piece of the part: places on the axis are numbered from its start, by its step."""
 
     def moved(place: int) -> int:

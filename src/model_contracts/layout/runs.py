@@ -7,28 +7,28 @@ from heapq import merge
 from operator import itemgetter
 from typing import NamedTuple
 
-from model_contracts.layout.pieces import Piece
-from model_contracts.layout.steps import Step
+from model_contracts.layout.pieces import LayoutPiece
+from model_contracts.layout.steps import ValueStep
 
 
-class Run(NamedTuple):
+class ValueRun(NamedTuple):
     """`size` values of one stored tensor: the first of them, and how far each is from the one before."""
 
     name: str
     first: int
     size: int
     step: int = 1
-    steps: tuple[Step, ...] = ()
+    steps: tuple[ValueStep, ...] = ()
 
 
-def runs_of(pieces: list[Piece], start: int, stop: int) -> Iterator[Run]:
+def runs_of(pieces: list[LayoutPiece], start: int, stop: int) -> Iterator[ValueRun]:
     """Places start..stop-1 of the whole as runs, in order; every place is in one of the pieces."""
     if len(pieces) == 1:
         return (run for _, run in _of(pieces[0], start, stop))
     return (run for _, run in merge(*(_of(piece, start, stop) for piece in pieces), key=itemgetter(0)))
 
 
-def _of(piece: Piece, start: int, stop: int) -> Iterator[tuple[int, Run]]:
+def _of(piece: LayoutPiece, start: int, stop: int) -> Iterator[tuple[int, ValueRun]]:
     """The runs of one piece with the place of each; digits stand from the outermost to the innermost."""
     digits = piece.digits
     row = digits[-1] if digits and digits[-1].logical == 1 else None
@@ -38,12 +38,12 @@ def _of(piece: Piece, start: int, stop: int) -> Iterator[tuple[int, Run]]:
         inner = digits[depth:]
         spans[depth] = sum((digit.size - 1) * digit.logical for digit in inner)
 
-    def down(depth: int, at: int, first: int) -> Iterator[tuple[int, Run]]:
+    def down(depth: int, at: int, first: int) -> Iterator[tuple[int, ValueRun]]:
         if depth == len(outer):
             low, high = max(start - at, 0), min(stop - at, row.size if row else 1)
             step = row.stored if row else 1
             if low < high:
-                yield at + low, Run(piece.name, first + low * step, high - low, step, piece.steps)
+                yield at + low, ValueRun(piece.name, first + low * step, high - low, step, piece.steps)
             return
         size, logical, stored = outer[depth]
         low = max(0, -(-(start - at - spans[depth + 1]) // logical))
@@ -53,9 +53,9 @@ def _of(piece: Piece, start: int, stop: int) -> Iterator[tuple[int, Run]]:
     return down(0, piece.at, piece.first)
 
 
-def joined_runs(runs: Iterable[Run]) -> Iterator[Run]:
+def joined_runs(runs: Iterable[ValueRun]) -> Iterator[ValueRun]:
     """Runs that go on where the one before ended, as one; steps backwards are not joined."""
-    held: Run | None = None
+    held: ValueRun | None = None
     for run in runs:
         if held is None:
             held = run
@@ -67,7 +67,7 @@ def joined_runs(runs: Iterable[Run]) -> Iterator[Run]:
         elif alike:
             alike = gap == (held.step if held.size > 1 else run.step if run.size > 1 else gap)
         if alike:
-            held = Run(held.name, held.first, held.size + run.size, gap, held.steps)
+            held = ValueRun(held.name, held.first, held.size + run.size, gap, held.steps)
         else:
             yield held if held.size > 1 else held._replace(step=1)
             held = run

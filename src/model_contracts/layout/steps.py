@@ -18,7 +18,7 @@ _MAY_BE_EXACT = ("add", "scale", "unscale")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ValueStep:
     """One elementwise step; `exact` declares that no value is rounded, as where a BF16 norm + 1 is kept as F32.
 
     Raises ValueError for a name that is not known, a value where none belongs, none where one does, and for `exact`
@@ -43,15 +43,15 @@ class Step:
             raise ValueError(f"Apply {self.name}: expected exact to be false, for it rounds, found true")
 
     @property
-    def inverse(self) -> Step | None:
+    def inverse(self) -> ValueStep | None:
         """The step that undoes this one; None where nothing does. A sum that was exact is undone exactly."""
         name = STEPS[self.name][0]
         if name is None:
             return None
-        return Step(name, -self.value if self.name == "add" and self.value is not None else self.value, self.exact)
+        return ValueStep(name, -self.value if self.name == "add" and self.value is not None else self.value, self.exact)
 
 
-def joined(steps: tuple[Step, ...], more: tuple[Step, ...]) -> tuple[Step, ...]:
+def joined(steps: tuple[ValueStep, ...], more: tuple[ValueStep, ...]) -> tuple[ValueStep, ...]:
     """Steps and further ones after them; a step and its inverse side by side cancel, whichever is declared exact."""
     found = list(steps)
     for step in more:
@@ -63,7 +63,7 @@ def joined(steps: tuple[Step, ...], more: tuple[Step, ...]) -> tuple[Step, ...]:
     return tuple(found)
 
 
-def undone(step: Step) -> tuple[str, str, str]:
+def undone(step: ValueStep) -> tuple[str, str, str]:
     """How a report says that a step was left out, was done twice, and was done the other way round."""
     value = f"{step.value:g}" if step.value is not None else ""
     if step.name == "add" and (step.value or 0) < 0:

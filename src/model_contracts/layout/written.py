@@ -21,11 +21,13 @@ from model_contracts.layout.expressions import (
     Take,
 )
 from model_contracts.layout.merging import merged
-from model_contracts.layout.pieces import Digit, Piece, cut, restrided
+from model_contracts.layout.pieces import Digit, LayoutPiece, cut, restrided
 from model_contracts.layout.runs import joined_runs, runs_of
 
 #: Runs that are written out one by one where pieces interleave as no concatenation does.
 _MOST_RUNS = 4096
+#: Pieces that are cut at borders, over all borders, to find parts that stand side by side.
+_MOST_CUTS = 1 << 18
 
 
 def written(layout: Compiled, leaves: Mapping[str, Shape]) -> Expr:
@@ -33,6 +35,8 @@ def written(layout: Compiled, leaves: Mapping[str, Shape]) -> Expr:
 
     Raises LayoutError where it is too scattered to be written in _MOST_RUNS parts.
     """
+    if len(layout.pieces) > _MOST_RUNS:
+        raise LayoutError(f"expected a layout of at most {_MOST_RUNS} pieces to write, found {len(layout.pieces)}")
     steps = {piece.steps for piece in layout.pieces}
     pieces = list(layout.pieces)
     alike = steps.pop() if len(steps) == 1 else ()
@@ -56,7 +60,7 @@ def permuted(expr: Expr, axes: tuple[int, ...]) -> Expr:
     return expr if axes == tuple(range(len(axes))) else Permute(expr, axes)
 
 
-def _flat(pieces: list[Piece], count: int, leaves: Mapping[str, Shape]) -> Expr:
+def _flat(pieces: list[LayoutPiece], count: int, leaves: Mapping[str, Shape]) -> Expr:
     """Pieces that fill 0..count-1 as an expression of so many values, of any shape."""
     if len(pieces) == 1:
         return _one(pieces[0], leaves)
@@ -70,24 +74,26 @@ def _flat(pieces: list[Piece], count: int, leaves: Mapping[str, Shape]) -> Expr:
     borders = {digit.logical for piece in pieces for digit in piece.digits} | {
         digit.logical * digit.size for piece in pieces for digit in piece.digits
     }
-    for border in sorted(borders, reverse=True):
+    few = len(borders) * len(pieces) <= _MOST_CUTS
+    for border in sorted(borders, reverse=True) if few else ():
         if 1 < border < count and count % border == 0 and (found := _beside(pieces, count, border, leaves)):
             return found
     return _runs(pieces, count, leaves)
 
 
-def _groups(spans: list[tuple[Piece, int, int]]) -> list[tuple[list[Piece], int, int]]:
+def _groups(spans: list[tuple[LayoutPiece, int, int]]) -> list[tuple[list[LayoutPiece], int, int]]:
     """Pieces whose spans meet as one group each, in order, with the first and the last place of the group."""
-    found: list[tuple[list[Piece], int, int]] = []
+    found: list[tuple[list[LayoutPiece], int, int]] = []
     for piece, first, last in sorted(spans, key=lambda span: span[1:]):
         if found and first <= found[-1][2]:
-            found[-1] = ([*found[-1][0], piece], found[-1][1], max(found[-1][2], last))
+            found[-1][0].append(piece)
+            found[-1] = (found[-1][0], found[-1][1], max(found[-1][2], last))
         else:
             found.append(([piece], first, last))
     return found
 
 
-def _beside(pieces: list[Piece], count: int, border: int, leaves: Mapping[str, Shape]) -> Expr | None:
+def _beside(pieces: list[LayoutPiece], count: int, border: int, leaves: Mapping[str, Shape]) -> Expr | None:
     """The whole as rows of `border` values in which parts stand side by side; None where none stand so."""
     spans = []
     for piece in cut(pieces, border):
@@ -104,17 +110,18 @@ def _beside(pieces: list[Piece], count: int, border: int, leaves: Mapping[str, S
     return Concat(tuple(parts), 1)
 
 
-def _one(piece: Piece, leaves: Mapping[str, Shape]) -> Expr:
+def _one(piece: LayoutPiece, leaves: Mapping[str, Shape]) -> Expr:
     """A piece that fills the places from 0 on, as a permutation of a part of its stored tensor."""
     leaf = Stored(piece.name, leaves[piece.name])
     size = prod(leaf.shape)
-    found = _boxed(piece, leaf) if piece.count < size or len(piece.digits) > 1 else leaf
+    bare = replace(piece, steps=())
+    found = _boxed(bare, leaf) if piece.count < size or len(piece.digits) > 1 else leaf
     for step in piece.steps:
         found = Apply(found, step.name, step.value, step.exact)
     return found
 
 
-def _boxed(piece: Piece, leaf: Stored) -> Expr:
+def _boxed(piece: LayoutPiece, leaf: Stored) -> Expr:
     digits = sorted(piece.digits, key=lambda digit: -digit.stored) or [Digit(1, 1, 1)]
     shape = _shape(digits, prod(leaf.shape))
     if shape is None:  # one step through what does not divide: as runs of it
@@ -140,7 +147,7 @@ def _shape(digits: list[Digit], size: int) -> Shape | None:
     return tuple(shape if borders[-1] == 1 else [*shape, borders[-1]])
 
 
-def _runs(pieces: list[Piece], count: int, leaves: Mapping[str, Shape]) -> Expr:
+def _runs(pieces: list[LayoutPiece], count: int, leaves: Mapping[str, Shape]) -> Expr:
     """Every run as a part: what interleaves as no concatenation of boxes does."""
     parts: list[Expr] = []
     for run in joined_runs(runs_of(pieces, 0, count)):

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from model_contracts.artifact import Artifact
+from model_contracts.containers import FORMS, Format
 from model_contracts.paths import component, model_parts
-from model_contracts.qualification.interface import Chain
+from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.programs import converter_name, converter_of, runtime_of
 
 if TYPE_CHECKING:
-    from model_contracts.playbook import ContainerFormat
+    from model_contracts.containers import Format
     from model_contracts.qualification.matrix import Settled
 
 _SUFFIX = {"safetensors": "", "gguf": ".gguf", "apr": ".apr"}
@@ -56,8 +57,8 @@ def _weights(source: Artifact, before: str, chain: Chain) -> str:
     return f"{before}/{source.files[0].name}" if source.path.is_dir() and len(source.files) == 1 else before
 
 
-def _weights_of(name: str, format: str) -> str:
-    return f"{name}/model.safetensors" if format == "safetensors" else name
+def _weights_of(name: str, format: Format) -> str:
+    return f"{name}/model.safetensors" if FORMS[format].beside else name
 
 
 def _own(settled: Settled, source: str, target: str, tokenizer: Path | None) -> str:
@@ -92,7 +93,7 @@ def looked_at(settled: Settled, named: str) -> str:
 
 def asked(settled: Settled, weights: str, format: str, way: str, prompt: str) -> str:
     """One question to a command runtime, as its own command; nothing where that way is no command."""
-    definition = runtime_of(settled.system.runtimes.get(cast("ContainerFormat", format), ""))
+    definition = runtime_of(settled.system.runtimes.get(cast("Format", format), ""))
     known = definition.complete.get(way) if definition is not None else None
     if definition is None or known is None or known.arguments is None:
         return ""

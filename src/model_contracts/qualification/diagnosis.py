@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, cast
 from model_contracts.formats.opening import open_artifact
 from model_contracts.outcome import Cause, Comparison, Component, Outcome, Verdict
 from model_contracts.qualification import causes, commands, statements
-from model_contracts.qualification.interface import Chain, Step
+from model_contracts.qualification.chains import Chain
+from model_contracts.qualification.interface import QualificationStep
 from model_contracts.qualification.programs import converter_name, runtime_name
 from model_contracts.qualification.workshop import Workshop
 
 if TYPE_CHECKING:
-    from model_contracts.qualification.run import QualifyRequest
+    from model_contracts.qualification.request import QualifyRequest
 
 #: Kinds of gates that run a model; what they meet lies in a runtime where the files are what they should be.
 _RUN = ("answers", "tokens_per_second", "seconds_to_first_token", "peak_memory", "same_answers")
@@ -27,7 +28,7 @@ _SAYS = {
 _FRAMED = ("prompt_tokens", "prompt_length")
 
 
-def diagnosed(outcome: Outcome, step: Step, workshop: Workshop, request: QualifyRequest) -> Outcome:
+def diagnosed(outcome: Outcome, step: QualificationStep, workshop: Workshop, request: QualifyRequest) -> Outcome:
     """The outcome with its causes; as it is where it holds or is not owed."""
     if outcome.outcome is Verdict.CORROBORATED or outcome.skip_cause == "not_owed":
         return outcome
@@ -46,7 +47,7 @@ def diagnosed(outcome: Outcome, step: Step, workshop: Workshop, request: Qualify
     return outcome.model_copy(update={"causes": told})
 
 
-def _from(step: Step, chain: Chain) -> int:
+def _from(step: QualificationStep, chain: Chain) -> int:
     """The length of the chain at the first conversion that a gate compares the two sides of."""
     if step.gate.check == "round_trip":
         return len(step.chains[2]) + 1 if chain == step.chains[0] else len(chain) + 1
@@ -65,7 +66,9 @@ def _on_the_way(chain: Chain, first: int, workshop: Workshop, request: QualifyRe
     return causes.merged(*found)
 
 
-def _own(outcome: Outcome, step: Step, workshop: Workshop, first: Comparison | None, request: QualifyRequest) -> Cause:
+def _own(
+    outcome: Outcome, step: QualificationStep, workshop: Workshop, first: Comparison | None, request: QualifyRequest
+) -> Cause:
     """What the gate itself met."""
     component, name = _component(step, workshop, first)
     if outcome.outcome is Verdict.ERROR:
@@ -81,7 +84,7 @@ def _own(outcome: Outcome, step: Step, workshop: Workshop, first: Comparison | N
     )
 
 
-def _component(step: Step, workshop: Workshop, first: Comparison | None) -> tuple[Component, str]:
+def _component(step: QualificationStep, workshop: Workshop, first: Comparison | None) -> tuple[Component, str]:
     chain = step.chains[0] if step.chains else ()
     ran = step.gate.check in (*_RUN, *_OF_RUNTIMES) or _framing(first) or (first and first.measure in _MEASURED)
     if ran and chain:
@@ -99,7 +102,7 @@ def _runtime(workshop: Workshop, chain: Chain) -> str:
     return runtime_name(workshop.settled.system.runtimes.get(chain[-1], "runtime"))
 
 
-def _kind(outcome: Outcome, step: Step, first: Comparison | None) -> str:
+def _kind(outcome: Outcome, step: QualificationStep, first: Comparison | None) -> str:
     """The end of a cause's key: what happened, in a word."""
     if outcome.outcome in (Verdict.TIMEOUT, Verdict.CRASHED):
         return outcome.outcome.value.lower()
@@ -117,7 +120,7 @@ def _kind(outcome: Outcome, step: Step, first: Comparison | None) -> str:
     return first.measure
 
 
-def _statement(name: str, outcome: Outcome, step: Step, first: Comparison | None) -> str:
+def _statement(name: str, outcome: Outcome, step: QualificationStep, first: Comparison | None) -> str:
     says = _SAYS.get(step.gate.check, "")
     if first is not None and first.measure == "prompt_length":
         before, after = (step.scenario.chain or ("", ""))[-2:]
@@ -137,7 +140,7 @@ def _framing(first: Comparison | None) -> bool:
     return first is not None and first.measure in _FRAMED
 
 
-def _shown_again(workshop: Workshop, step: Step, first: Comparison | None, request: QualifyRequest) -> str:
+def _shown_again(workshop: Workshop, step: QualificationStep, first: Comparison | None, request: QualifyRequest) -> str:
     """The shortest command that shows it: the program's own where there is one, else the gate alone."""
     settled, named = workshop.settled, str(request.model_path)
     if step.gate.check == "dotted_folder":
@@ -152,7 +155,7 @@ def _shown_again(workshop: Workshop, step: Step, first: Comparison | None, reque
     return _again(request, step)
 
 
-def _framed_again(workshop: Workshop, step: Step, first: Comparison, named: str) -> str:
+def _framed_again(workshop: Workshop, step: QualificationStep, first: Comparison, named: str) -> str:
     """A conversion, and one prompt to both of its ends."""
     settled, source = workshop.settled, workshop.source
     before, after = cast("Chain", step.scenario.chain)
@@ -167,7 +170,7 @@ def _framed_again(workshop: Workshop, step: Step, first: Comparison, named: str)
     return " && ".join([made, *ends]) if all(ends) else ""
 
 
-def _again(request: QualifyRequest, step: Step) -> str:
+def _again(request: QualifyRequest, step: QualificationStep) -> str:
     """The gate alone, as a command."""
     words = ["contracts", "qualify", request.named, "--model-path", str(request.model_path)]
     if request.system is not None:

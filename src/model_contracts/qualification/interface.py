@@ -9,18 +9,15 @@ from typing import TYPE_CHECKING, Any
 from model_contracts.checks.interface import Where
 from model_contracts.invariant import Gate, Invariant
 from model_contracts.outcome import Comparison, Force, Outcome, Record, Scenario, Uncompared
-from model_contracts.playbook import ContainerFormat
+from model_contracts.qualification.chains import Chain
 
 if TYPE_CHECKING:
     from model_contracts.qualification.matrix import Settled
     from model_contracts.qualification.workshop import Workshop
 
-#: Formats that an artifact went through, the source's first.
-Chain = tuple[ContainerFormat, ...]
-
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class QualificationStep:
     """One gate in one scenario."""
 
     gate: Gate
@@ -57,6 +54,6 @@ class GateKind:
     """A kind of gate: its parameters, the scenarios it is evaluated in, and the comparisons."""
 
     parameters: type[Record]
-    run: Callable[[Workshop, Step, Any, Seeing], Iterator[Comparison | Uncompared]]
+    run: Callable[[Workshop, QualificationStep, Any, Seeing], Iterator[Comparison | Uncompared]]
     #: Scenarios with the chains of artifacts that each looks at.
     scenarios: Callable[[Settled, Any], Iterator[tuple[Scenario, tuple[Chain, ...]]]]

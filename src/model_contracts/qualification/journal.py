@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from model_contracts import door
-from model_contracts.engine.bounded_json import Refused, Unusable, parse
+from model_contracts.engine.bounded_json import JsonRefused, Unusable, parse
 from model_contracts.engine.plan import UsageError
 from model_contracts.log import logger
 from model_contracts.outcome import ArtifactRecord, Outcome, Verdict
@@ -71,7 +71,7 @@ class Journal:
             expected = "an outcome of an earlier run" if number > 1 else "what an earlier run stands on"
             try:
                 self._take(parse(line.encode()), stands_on, first=number == 1)
-            except (ValueError, Refused, ValidationError, KeyError, TypeError, AttributeError, RecursionError):
+            except (ValueError, JsonRefused, ValidationError, KeyError, TypeError, AttributeError, RecursionError):
                 raise Unusable(f"{self.path}:{number}: expected {expected}, found something else") from None
         if lines[-1]:
             self._cut(len(text) - len(lines[-1]))

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from model_contracts import door, placing
-from model_contracts.definitions.founding_playbook import any_playbook
-from model_contracts.engine.bounded_json import Refused, Unusable, parse
+from model_contracts.engine.bounded_json import JsonRefused, Unusable, parse
 from model_contracts.playbook import Playbook
+from model_contracts.qualification.reading import any_playbook
 
 Lock = Literal["locked", "changed", "unlocked"]
 NAME = "playbooks.lock"
@@ -42,7 +42,7 @@ def _entries(place: Path) -> dict[str, str]:
         value = parse(door.read(place, _MOST))
     except FileNotFoundError:
         return {}
-    except (OSError, Refused) as error:
+    except (OSError, JsonRefused) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise Unusable(f"{place}: expected the digests of playbooks, found what cannot be read: {why}") from None
     if not isinstance(value, dict) or not all(isinstance(digest, str) for digest in value.values()):

@@ -6,24 +6,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from model_contracts.containers import Format
 from model_contracts.definitions import DefinitionError, load, shipped_ids
 from model_contracts.paths import stays_in
 from model_contracts.playbook import (
     Backend,
-    ContainerFormat,
     GateChoice,
-    Limits,
     Measured,
     Modality,
     OnFailure,
     OracleChoice,
     Playbook,
     PlaybookModel,
+    StepLimits,
     System,
     Tier,
 )
 from model_contracts.qualification import quantisations
-from model_contracts.qualification.interface import Chain
+from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.programs import beside
 
 
@@ -35,10 +35,10 @@ class Settled:
     tier: Tier
     system: System
     #: Format of the source: every chain of artifacts begins with it.
-    source: ContainerFormat
+    source: Format
     model: PlaybookModel
     dtype: str | None
-    formats: tuple[ContainerFormat, ...]
+    formats: tuple[Format, ...]
     quantisations: tuple[str, ...]
     modalities: tuple[Modality, ...]
     backends: tuple[Backend, ...]
@@ -46,7 +46,7 @@ class Settled:
     tokens: int
     oracles: tuple[OracleChoice, ...]
     seed: int
-    limits: Limits
+    limits: StepLimits
     measured: Measured
     failure: OnFailure
     gates: tuple[GateChoice, ...]
@@ -58,22 +58,20 @@ class Settled:
     gpu: bool = True
 
     @property
-    def every_format(self) -> tuple[ContainerFormat, ...]:
+    def every_format(self) -> tuple[Format, ...]:
         """The playbook's formats, the source's own first."""
         return (self.source, *(format for format in self.formats if format != self.source))
 
-    def base(self, format: ContainerFormat) -> Chain:
+    def base(self, format: Format) -> Chain:
         """The chain that makes a format of the source: the source itself, or one conversion."""
         return (self.source,) if format == self.source else (self.source, format)
 
-    def chain(self, formats: tuple[ContainerFormat, ...]) -> Chain:
+    def chain(self, formats: tuple[Format, ...]) -> Chain:
         """A chain of conversions that begins with a format, as the chain of what it is made of."""
         return (*self.base(formats[0]), *formats[1:])
 
 
-def settle(
-    playbook: Playbook, source: ContainerFormat, *, system: str | None, gpu: bool, folder: Path, **over: Any
-) -> Settled:
+def settle(playbook: Playbook, source: Format, *, system: str | None, gpu: bool, folder: Path, **over: Any) -> Settled:
     """The playbook over its tier; `over` replaces keys (`failure`). Paths in it are relative to `folder`.
 
     Raises DefinitionError for an unknown system.
@@ -85,6 +83,9 @@ def settle(
         own = getattr(playbook, key)
         chosen[key] = getattr(tier, key) if own is None else own
     chosen |= {key: value for key, value in over.items() if value is not None}
+    chosen["oracles"] = tuple(
+        _held(oracle, folder, playbook.where("oracles", at, "golden")) for at, oracle in enumerate(chosen["oracles"])
+    )
     under_test = _system(system) if system is not None else _shipped_system(playbook)
     chosen["quantisations"], not_made = quantisations.sorted_out(chosen["quantisations"], under_test)
     return Settled(
@@ -98,21 +99,24 @@ def settle(
         # A playbook's own choices come after its tier's: the last that names a gate decides.
         gates=(*(tier.gates or ()), *(playbook.gates or ())),
         gpu=gpu,
-        weights_only=_below(playbook, folder),
+        weights_only=_below(playbook.weights_only, folder, playbook.where("weights_only")),
         **chosen,
     )
 
 
-def _below(playbook: Playbook, folder: Path) -> Path | None:
-    """The weights without a tokenizer that a playbook names: a file of its own folder, links followed."""
-    named = playbook.weights_only
+def _below(named: str | None, folder: Path, where: str) -> Path | None:
+    """A file that a playbook names at `where`: one of its own folder, links followed. None where it names none."""
     if named is None:
         return None
     if "\0" in named or not stays_in(folder, folder / named):
-        raise DefinitionError(
-            playbook.where("weights_only"), None, None, "a file in the playbook's folder", repr(named)
-        )
+        raise DefinitionError(where, None, None, "a file in the playbook's folder", repr(named))
     return folder / named
+
+
+def _held(oracle: OracleChoice, folder: Path, where: str) -> OracleChoice:
+    """An oracle whose golden file lies in the playbook's folder; a playbook of others names no other file to read."""
+    golden = _below(oracle.golden, folder, where)
+    return oracle if golden is None else oracle.model_copy(update={"golden": str(golden)})
 
 
 def _shipped_system(playbook: Playbook) -> System:

@@ -13,7 +13,7 @@ from model_contracts.invariant import Gate, Invariant
 from model_contracts.outcome import Record
 from model_contracts.playbook import GateChoice
 from model_contracts.qualification.gates import GATES, borrowed, oracles
-from model_contracts.qualification.interface import Step
+from model_contracts.qualification.interface import QualificationStep
 from model_contracts.qualification.matrix import Settled
 
 #: In which order gates are evaluated, by the kind of thing they ask; those that run a model stand by artifact.
@@ -24,7 +24,7 @@ _ORDER = ("source_present", "format_written")
 class Planned:
     """The steps in their order, what was left out and why, and the definitions they stand on."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[QualificationStep, ...]
     not_evaluated: dict[str, str]
     definitions: dict[str, str]
 
@@ -34,7 +34,7 @@ def plan(settled: Settled, only: tuple[str, ...] = (), skip: tuple[str, ...] = (
     known = _known()
     _refuse_unknown(settled, only, skip, tuple(known))
     oracles.refuse_unknown(settled)
-    steps: list[Step] = []
+    steps: list[QualificationStep] = []
     left_out = dict(settled.not_made)
     for gate_id, (invariant, at) in known.items():
         choice = _choice(settled, gate_id)
@@ -68,7 +68,7 @@ def _left_out(choice: GateChoice, gate_id: str, only: tuple[str, ...], skip: tup
     return "left out by --skip" if any(fnmatchcase(gate_id, pattern) for pattern in skip) else None
 
 
-def _steps(settled: Settled, invariant: Invariant, at: int, choice: GateChoice) -> Iterator[Step]:
+def _steps(settled: Settled, invariant: Invariant, at: int, choice: GateChoice) -> Iterator[QualificationStep]:
     gate = invariant.gates[at]
     kind = GATES.get(gate.check)
     if kind is None:
@@ -78,7 +78,7 @@ def _steps(settled: Settled, invariant: Invariant, at: int, choice: GateChoice) 
         typed = parameters(kind.parameters, dict(gate.parameters), invariant, "gates", at, "parameters")
         scenarios = kind.scenarios(settled, typed)
     assert choice.force != "left-out"
-    base = Step(gate, invariant, choice.force, typed, _where(invariant, at), scenario=None, chains=())  # type: ignore[arg-type]
+    base = QualificationStep(gate, invariant, choice.force, typed, _where(invariant, at), scenario=None, chains=())  # type: ignore[arg-type]
     for scenario, chains in scenarios:
         yield replace(base, scenario=scenario, chains=chains)
 
@@ -87,7 +87,7 @@ def _where(invariant: Invariant, at: int) -> Where:
     return lambda *pointer: invariant.where("gates", at, "parameters", *pointer)
 
 
-def _place(step: Step) -> tuple[int, int, tuple[str, ...], str]:
+def _place(step: QualificationStep) -> tuple[int, int, tuple[str, ...], str]:
     """The source first, then each format as it is made, with what runs it; chains by their length."""
     first = _ORDER.index(step.gate.check) if step.gate.check in _ORDER else len(_ORDER)
     chains = step.chains or ((),)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from model_contracts import door
 from model_contracts.definitions import load, shipped_ids
-from model_contracts.definitions.founding_playbook import any_playbook
 from model_contracts.playbook import Playbook
 from model_contracts.qualification.locking import Lock, state
+from model_contracts.qualification.reading import any_playbook
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from model_contracts.log import logger
 from model_contracts.outcome import Cause, Component, Evidence, SkipCause, Verdict
 from model_contracts.paths import model_parts, workspace
 from model_contracts.qualification import causes, commands
-from model_contracts.qualification.interface import Chain
+from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.programs import converter_name
 
 if TYPE_CHECKING:

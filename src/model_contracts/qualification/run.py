@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,44 +27,18 @@ from model_contracts.outcome import (
     Uncompared,
     Verdict,
 )
-from model_contracts.playbook import OnFailure, Playbook
 from model_contracts.qualification import diagnosis, folders, products, programs, subjects
+from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.gates import GATES
 from model_contracts.qualification.gates.borrowed import borrowed
-from model_contracts.qualification.interface import Chain, Seeing, Step
+from model_contracts.qualification.interface import QualificationStep, Seeing
 from model_contracts.qualification.journal import NAME, Journal
-from model_contracts.qualification.locking import Lock
 from model_contracts.qualification.matrix import Settled, settle
 from model_contracts.qualification.plan import Planned, plan
+from model_contracts.qualification.request import QualifyRequest
 from model_contracts.qualification.workshop import Workshop
 
 _BAD = (Verdict.FALSIFIED, Verdict.CRASHED, Verdict.TIMEOUT, Verdict.ERROR)
-
-
-@dataclass(frozen=True, slots=True)
-class QualifyRequest:
-    """What `contracts qualify` is asked."""
-
-    playbook: Playbook
-    #: How the playbook was named, for commands that run a gate again.
-    named: str
-    model_path: Path
-    output: Path
-    system: str | None = None
-    gpu: bool = True
-    workers: int = 1
-    only: tuple[str, ...] = ()
-    skip: tuple[str, ...] = ()
-    failure: OnFailure | None = None
-    resume: bool = False
-    #: Take nothing away: every artifact that was made stays in the workspace.
-    keep: bool = False
-    lock: Lock = "unlocked"
-    #: What of a playbook of the founding system is not evaluated, and why.
-    not_evaluated: tuple[tuple[str, str], ...] = ()
-    command: tuple[str, ...] = ()
-    #: Told of each step before it is evaluated: its number, how many there are, its key.
-    tell: Callable[[int, int, str], None] | None = None
 
 
 def prepared(request: QualifyRequest) -> tuple[Artifact, Settled, Planned]:
@@ -127,14 +100,14 @@ def _evaluate_all(request: QualifyRequest, planned: Planned, workshop: Workshop,
     return {}
 
 
-def _last_seen(steps: tuple[Step, ...], at: int) -> Iterator[Chain]:
+def _last_seen(steps: tuple[QualificationStep, ...], at: int) -> Iterator[Chain]:
     """Chains that no later step looks at, nor anything that is made of them."""
     later = {chain[:end] for step in steps[at + 1 :] for chain in step.chains for end in range(1, len(chain) + 1)}
     for chain in steps[at].chains:
         yield from (chain[:end] for end in range(len(chain), 1, -1) if chain[:end] not in later)
 
 
-def _evaluate(step: Step, workshop: Workshop, request: QualifyRequest) -> Outcome:
+def _evaluate(step: QualificationStep, workshop: Workshop, request: QualifyRequest) -> Outcome:
     clock, tally, seeing = time.perf_counter(), Tally(), Seeing(subject=step.chains[0] if step.chains else None)
 
     def comparisons() -> Iterator[Comparison | Uncompared]:
@@ -185,7 +158,7 @@ def _named(workshop: Workshop, chain: Chain, against: Subject | None) -> Subject
     return named(product.artifact, examination, against)
 
 
-def _records(workshop: Workshop, step: Step) -> Iterator[ArtifactRecord]:
+def _records(workshop: Workshop, step: QualificationStep) -> Iterator[ArtifactRecord]:
     """The source and each format as it was made of it: what a reader looks for. Chains are named in the outcomes."""
     for chain in step.chains:
         product = workshop.known(chain) if len(chain) < 3 else None

@@ -24,7 +24,7 @@ from model_contracts.formats.opening import open_artifact
 from model_contracts.inference.sessions import Sessions
 from model_contracts.outcome import Cause, Evidence
 from model_contracts.qualification import causes, products
-from model_contracts.qualification.interface import Chain
+from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.matrix import Settled
 from model_contracts.qualification.products import Product
 from model_contracts.runtimes import runtime
@@ -32,8 +32,7 @@ from model_contracts.runtimes.interface import Limits, WholeRows
 from model_contracts.system.processes import free_memory
 
 if TYPE_CHECKING:
-    from model_contracts.qualification.gates.measured import Timings
-    from model_contracts.qualification.gates.probes import Answer
+    from model_contracts.qualification.answered import ProbeAnswer, Timings
     from model_contracts.runtimes.session.session import ChildSession
 
 
@@ -106,7 +105,7 @@ class Workshop:
     workers: int = 1
     sessions: Benches = field(init=False)
     #: What each artifact made of the probes, by its content; and its timings: asked once.
-    answered: dict[tuple[str, ...], dict[str, Answer]] = field(default_factory=dict)
+    answered: dict[tuple[str, ...], dict[str, ProbeAnswer]] = field(default_factory=dict)
     timings: dict[Chain, Timings] = field(default_factory=dict)
     #: Keys of causes that were seen on an artifact that nothing is wrong with.
     blamed: set[str] = field(default_factory=set)

@@ -8,7 +8,8 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from model_contracts.artifact import Artifact, Format, Tensor
+from model_contracts.artifact import Artifact, Tensor
+from model_contracts.containers import Format
 from model_contracts.dtypes import APR_CODES, GGML_CODES, SAFETENSORS_NAMES
 
 if TYPE_CHECKING:

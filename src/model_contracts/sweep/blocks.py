@@ -22,7 +22,7 @@ MOST_ROWS = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class BlockLayout:
     """The geometry of one tensor: values are numbered row-major, bytes count from the tensor's offset."""
 
     tensor: Tensor
@@ -36,7 +36,7 @@ class Layout:
     row_bytes: int
 
     @classmethod
-    def of(cls, tensor: Tensor) -> Layout:
+    def of(cls, tensor: Tensor) -> BlockLayout:
         """The layout that a tensor declares. A row that is a whole number of blocks needs no padding."""
         dtype, columns = tensor.type, tensor.columns
         lead = 4 if tensor.dtype == "APR_Q8" else 0
@@ -102,7 +102,7 @@ class Cut:
     sub: int
 
     @classmethod
-    def of(cls, layouts: Sequence[Layout], columns: int, sub: int = SUB_VALUES, read: int = READ_BYTES) -> Cut:
+    def of(cls, layouts: Sequence[BlockLayout], columns: int, sub: int = SUB_VALUES, read: int = READ_BYTES) -> Cut:
         """The cut that suits a target and, where there is one, its source (first and second layout)."""
         unit, padded = columns or 1, 0
         for layout in layouts:

@@ -24,12 +24,14 @@ from model_contracts.sweep.sides import Decoders
 _FEW = 1024
 MOST_BYTES = 256 * 1024
 _MOST_VALUES = 64 * 1024
+#: Tensors whose numbers are written down at once.
+_AT_ONCE = 4096
 #: Bytes between two tensors that are read although neither holds them.
 _NEAR = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FewSeen:
     """What the pass saw of one tensor: its moments and, of a pair, the source's and the measures of both."""
 
     moments: Moments
@@ -45,7 +47,7 @@ class Group:
     start: int = 0
     stop: int = 0
     values: int = 0
-    found: list[Found | None] = field(default_factory=list)
+    found: list[FewSeen | None] = field(default_factory=list)
 
     def takes(self, tensor: Tensor) -> bool:
         """Whether a tensor that follows in the file is near enough, and the group not yet full."""
@@ -63,7 +65,7 @@ class Group:
 
     def conclude(self, raw: Bytes, files: Files, engine: Decoders) -> int:
         """Reduce every member; `raw` are the bytes from `start`. Gives the bytes read of sources; raises ReadFailed."""
-        found: list[Found | None] = [None] * len(self.members)
+        found: list[FewSeen | None] = [None] * len(self.members)
         alike: dict[object, list[int]] = {}
         for at, (tensor, pairing) in enumerate(self.members):
             source = (pairing.source.dtype, pairing.source.file) if pairing is not None else None
@@ -76,17 +78,29 @@ class Group:
             rows = logical_columns(tensors[0]) > 0
             pairings = [pairing for at in places if (pairing := self.members[at][1]) is not None]
             if not pairings:
-                for at, moments in zip(places, moments_of(target, rows), strict=True):
-                    found[at] = Found(moments)
+                _tell(found, places, rows, target)
                 continue
             stored, size = _gathered([pairing.source for pairing in pairings], files)
-            source_values = _decoded(stored, pairings[0].source, engine)
             read += size
-            several = moments_of(target, rows), moments_of(source_values, rows), pairs_of(target, source_values, rows)
-            for at, ours, theirs, pair in zip(places, *several, strict=True):
-                found[at] = Found(ours, ours if ours == theirs else theirs, pair)
+            _tell(found, places, rows, target, _decoded(stored, pairings[0].source, engine))
         self.found = found
         return read
+
+
+def _tell(
+    found: list[FewSeen | None], places: list[int], rows: bool, target: Floats, source: Floats | None = None
+) -> None:
+    """Write down what was found of each tensor, some thousands at a time: of all at once the numbers take memory."""
+    for first in range(0, len(places), _AT_ONCE):
+        some = slice(first, first + _AT_ONCE)
+        every = moments_of(target[some], rows)
+        if source is None:
+            for at, moments in zip(places[some], every, strict=True):
+                found[at] = FewSeen(moments)
+            continue
+        several = every, moments_of(source[some], rows), pairs_of(target[some], source[some], rows)
+        for at, ours, theirs, pair in zip(places[some], *several, strict=True):
+            found[at] = FewSeen(ours, ours if ours == theirs else theirs, pair)
 
 
 def is_few(tensor: Tensor, file: File) -> bool:

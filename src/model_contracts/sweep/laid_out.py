@@ -9,9 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
-from model_contracts.layout import Compiled, Digit, LayoutError, Piece, Step
+from model_contracts.layout import Compiled, Digit, LayoutError, LayoutPiece, ValueStep
 
 #: Gives `count` values of a stored tensor from the `first` on, as a flat array.
 Read = Callable[[str, int, int], Any]
@@ -25,8 +24,8 @@ def values(layout: Compiled, read: Read, near: int = NEAR) -> Any:
     Stretches of stored values no further apart than `near` are read as one. Raises LayoutError for a step that asks
     for the whole tensor.
     """
-    first = read(layout.pieces[0].name, 0, 0)
-    block = np.empty(layout.count, np.result_type(first.dtype, np.float32) if first.dtype != np.float32 else np.float32)
+    kinds = {read(name, 0, 0).dtype for name in {piece.name for piece in layout.pieces}}
+    block = np.empty(layout.count, np.result_type(np.float32, *kinds))
     for piece in layout.pieces:
         _place(block, piece, read, near)
         if piece.steps:
@@ -35,12 +34,12 @@ def values(layout: Compiled, read: Read, near: int = NEAR) -> Any:
     return block.reshape(layout.shape)
 
 
-def _place(block: Any, piece: Piece, read: Read, near: int) -> None:
+def _place(block: Any, piece: LayoutPiece, read: Read, near: int) -> None:
     outer, inner, size = piece.stretches(near)
 
     def down(depth: int, at: int, first: int) -> None:
         if depth == len(outer):
-            found = read(piece.name, first, size)
+            found = np.ascontiguousarray(read(piece.name, first, size))
             _view(block, at, inner, 1)[...] = _view(found, 0, inner, 2)
             return
         count, logical, stored = outer[depth]
@@ -51,12 +50,12 @@ def _place(block: Any, piece: Piece, read: Read, near: int) -> None:
 
 
 def _view(values: Any, at: int, digits: tuple[Digit, ...], side: int) -> Any:
-    """The values from `at` on that digits step through, an axis for each."""
-    sizes, strides = [digit.size for digit in digits], [digit[side] * values.itemsize for digit in digits]
-    return as_strided(values[at:], sizes, strides)
+    """The values from `at` on that digits step through, an axis for each; ValueError beyond the end of the array."""
+    sizes, strides = [digit[0] for digit in digits], [digit[side] * values.itemsize for digit in digits]
+    return np.ndarray(sizes, values.dtype, values, at * values.itemsize, strides)
 
 
-def changed(values: Any, steps: tuple[Step, ...]) -> Any:
+def changed(values: Any, steps: tuple[ValueStep, ...]) -> Any:
     """Values after elementwise steps, in their own precision; raises LayoutError for what needs the whole tensor."""
     for step in steps:
         if step.name not in _CHANGES:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from model_contracts.artifact import Tensor
-from model_contracts.layout import Compiled, Digit, LayoutError, Piece, compiled
-from model_contracts.sweep.blocks import Layout
+from model_contracts.layout import Compiled, Digit, LayoutError, LayoutPiece, compiled
+from model_contracts.sweep.blocks import BlockLayout
 from model_contracts.sweep.kernels.decode_numpy import value_type
 from model_contracts.sweep.kernels.totals import Bytes, Values
 from model_contracts.sweep.laid_out import changed
@@ -35,7 +35,7 @@ class MadeSide:
     def __init__(self, tensor: Tensor, files: Files, engine: Decoders) -> None:
         assert tensor.made is not None
         self.tensor = tensor
-        self.layout = Layout.of(replace(tensor, dtype="F32", made=None, packed=None))
+        self.layout = BlockLayout.of(replace(tensor, dtype="F32", made=None, packed=None))
         self.kind: type[np.float32] | type[np.float64] = np.float32
         try:
             self._made: Compiled = compiled(tensor.made.layout)
@@ -105,7 +105,7 @@ class MadeSide:
                 self._gather(piece, out[at - start : end - start])
             at = end
 
-    def _gather(self, piece: Piece, out: Values) -> None:
+    def _gather(self, piece: LayoutPiece, out: Values) -> None:
         """One piece of a rectangle: its stored runs read, decoded, changed, and put where they belong."""
         side, (run, outer, inner) = self._parts[piece.name], _run(piece)
         digits = (*outer, *inner)
@@ -127,7 +127,7 @@ def side_of(tensor: Tensor, files: Files, engine: Decoders) -> Side | MadeSide:
     return Side(tensor, files, engine) if tensor.made is None else MadeSide(tensor, files, engine)
 
 
-def _run(piece: Piece) -> tuple[int, tuple[Digit, ...], tuple[Digit, ...]]:
+def _run(piece: LayoutPiece) -> tuple[int, tuple[Digit, ...], tuple[Digit, ...]]:
     """Stored values that lie together, the digits between such runs (widest first), and those inside."""
     digits, run = sorted(piece.digits, key=lambda digit: digit.stored), 1
     inside = 0

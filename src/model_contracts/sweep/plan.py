@@ -6,20 +6,20 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from model_contracts.artifact import Tensor
-from model_contracts.sweep.blocks import Cut, Layout, logical_columns
+from model_contracts.sweep.blocks import BlockLayout, Cut, logical_columns
 from model_contracts.sweep.few import Group, is_few
 from model_contracts.sweep.interface import Pairing, Problem, Sweep, SweepRequest
 from model_contracts.sweep.made import MadeSide
 from model_contracts.sweep.reads import File, Files, ReadFailed
 from model_contracts.sweep.sides import Decoders, Side
-from model_contracts.sweep.tallies import Tally
+from model_contracts.sweep.tallies import TensorTally
 from model_contracts.sweep.work import Chunk, Digest, Work, chunks_of, gap, take_turn
 
 #: Bytes of tensors that share them are read again for each, but a file's bytes at most this often in all.
 MOST_OFTEN = 8
 
 
-class Plan:
+class SweepPlan:
     """The chunks of a request, made one at a time so that a long file takes no memory."""
 
     def __init__(self, request: SweepRequest, engine: Decoders, files: Files, sweep: Sweep) -> None:
@@ -97,7 +97,7 @@ class Plan:
             if not few:
                 if (work := self._planned(tensor, pairing, budget)) is not None:
                     yield work
-            elif self._again(tensor) or self._affordable(tensor, Layout.of(tensor).nbytes, budget):
+            elif self._again(tensor) or self._affordable(tensor, BlockLayout.of(tensor).nbytes, budget):
                 group.add(tensor, pairing)
         if group.members:
             yield self._grouped(group)
@@ -151,13 +151,13 @@ class Plan:
     def _pairing(self, tensor: Tensor) -> Pairing | None:
         pairing = self._pairings.get(tensor.name)
         # A tensor of the same name in another shard is not the one that was paired.
-        return pairing if pairing is not None and pairing.target == tensor else None
+        return pairing if pairing is not None and (pairing.target is tensor or pairing.target == tensor) else None
 
     def work(self, tensor: Tensor, pairing: Pairing | None) -> Work | None:
         """The work of one tensor; None where it cannot be read, which is a problem of the pass."""
         columns = logical_columns(tensor)
         if not tensor.elements:
-            tally = Tally(0, columns, tensor.shape, False)
+            tally = TensorTally(0, columns, tensor.shape, False)
             work = Work(tensor, (), columns, None, tally, None)
             work.conclude()
             return work
@@ -175,7 +175,8 @@ class Plan:
                 self._sweep.uncompared[tensor.name] = f"the source: {error.problem(None).reason}"
                 pairing = None
         cut = Cut.of([side.layout for side in sides], columns, self._engine.sub_values)
-        return Work(tensor, sides, columns, cut, Tally(tensor.elements, columns, tensor.shape, len(sides) > 1), pairing)
+        tally = TensorTally(tensor.elements, columns, tensor.shape, len(sides) > 1)
+        return Work(tensor, sides, columns, cut, tally, pairing)
 
     def _source(self, tensor: Tensor, pairing: Pairing, columns: int) -> Side | MadeSide:
         if pairing.source.made is not None:
@@ -185,7 +186,7 @@ class Plan:
         return Side(pairing.source, self.files, self._engine, pairing.transform, longest_row)
 
     def _cut(self, tensors: list[Tensor], columns: int) -> Cut:
-        return Cut.of([Layout.of(tensor) for tensor in tensors], columns, self._engine.sub_values)
+        return Cut.of([BlockLayout.of(tensor) for tensor in tensors], columns, self._engine.sub_values)
 
     def fail(self, work: Work, error: ReadFailed) -> None:
         """Leave a tensor out, and say why once."""

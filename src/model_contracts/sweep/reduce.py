@@ -10,7 +10,7 @@ from model_contracts.sweep.kernels import totals as at
 from model_contracts.sweep.kernels.totals import Bytes, SideScratch, Values
 from model_contracts.sweep.made import MadeSide
 from model_contracts.sweep.sides import Side
-from model_contracts.sweep.tallies import FIRST, Part, Partial, SidePart
+from model_contracts.sweep.tallies import FIRST, ChunkPart, Partial, SidePart
 from model_contracts.sweep.work import Work
 
 _ROWS = 64 * 1024
@@ -35,12 +35,12 @@ class Bench:
             self._bytes[side] = np.empty(size, np.uint8)
         return self._bytes[side][:size]
 
-    def reduce(self, work: Work, raw: Bytes, start: int, stop: int) -> Part:
+    def reduce(self, work: Work, raw: Bytes, start: int, stop: int) -> ChunkPart:
         """What values start..stop-1 give; `raw` are the target's bytes. Raises ReadFailed for the source's."""
         self.source_bytes = 0
         if len(work.sides) == 2:
             return self._pair(work, raw, start, stop)
-        part = Part()
+        part = ChunkPart()
         if self._engine.stored(work.tensor.dtype):
             self._stored(work, raw, start, stop, part.target)
         else:
@@ -70,10 +70,10 @@ class Bench:
                 flagged = self._engine.moments(piece, scratch)
                 _keep(part, scratch, flagged, work.columns, at_value, rows, columns, complete)
 
-    def _pair(self, work: Work, raw: Bytes, start: int, stop: int) -> Part:
+    def _pair(self, work: Work, raw: Bytes, start: int, stop: int) -> ChunkPart:
         (target, source), cut = work.sides, work.cut
         raw2 = self._read_source(source, start, stop)
-        part = Part(source=SidePart(), pair=at.pair())
+        part = ChunkPart(source=SidePart(), pair=at.pair())
         assert part.source is not None and cut is not None
         for first, last in cut.subs(start, stop):
             ours = target.decode(raw, start, first, last, self._values[0])
@@ -100,7 +100,7 @@ class Bench:
         return SideScratch(self._values[side], part.totals if complete else at.side(), self._flags[side])
 
     def _keep_pair(
-        self, work: Work, part: Part, into: Values, at_value: int, rows: int, columns: int, complete: bool
+        self, work: Work, part: ChunkPart, into: Values, at_value: int, rows: int, columns: int, complete: bool
     ) -> None:
         assert part.pair is not None
         row = at_value // work.columns if work.columns else 0

@@ -11,6 +11,8 @@ from model_contracts.sweep.kernels.reduce_numpy import dots
 from model_contracts.sweep.kernels.totals import Floats
 
 _SIGN = np.uint64(1 << 63)
+#: Shared by the measures of all pairs of one row that does not differ.
+_ALIKE = ((0, 1.0),)
 
 
 def moments_of(values: Floats, rows: bool) -> list[Moments]:
@@ -56,6 +58,8 @@ def _moments(
     constant: bool,
     bad: bool,
 ) -> Moments:
+    if minimum == maximum == total != 0.0:  # one value: it is kept once
+        minimum = maximum = total
     moments = Moments(count, nan, infinite, zeros, total, squares, minimum, maximum, rows)
     if dead:
         moments.dead_rows, moments.first_dead = 1, (0,)
@@ -133,10 +137,13 @@ def _measures(
     cosine: float,
 ) -> PairMeasures:
     row = 0 if rows and differing else -1
+    if not differing:  # equal numbers are kept once
+        target2, cross, target1, squared, largest = source2, source2, source1, 0.0, 0.0
     measures = PairMeasures(
         paired, count - paired, disagreeing, differing, squared, source2, target2, cross, source1, target1, largest, row
     )
     measures.rows = int(rows)
     if rows and cosine < inf:
-        measures.min_row_cosine, measures.min_row, measures.worst_rows = cosine, 0, ((0, cosine),)
+        measures.min_row_cosine, measures.min_row = cosine, 0
+        measures.worst_rows = _ALIKE if cosine == 1.0 else ((0, cosine),)
     return measures

@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from model_contracts.artifact import Tensor
-from model_contracts.sweep.blocks import LARGEST_BLOCK, Layout
+from model_contracts.sweep.blocks import LARGEST_BLOCK, BlockLayout
 from model_contracts.sweep.interface import RowPermutation
 from model_contracts.sweep.kernels.decode_numpy import Decoder, value_type
 from model_contracts.sweep.kernels.totals import Bytes, Values
@@ -34,7 +34,7 @@ class Side:
     def __init__(
         self, tensor: Tensor, files: Files, engine: Decoders, order: RowPermutation | None = None, cut: int = 0
     ) -> None:
-        self.tensor, self.layout = tensor, Layout.of(tensor)
+        self.tensor, self.layout = tensor, BlockLayout.of(tensor)
         self.kind = value_type(tensor.dtype)
         self._file = files.get(tensor.file)
         self._check_size()

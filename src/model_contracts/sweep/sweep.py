@@ -13,10 +13,10 @@ import numpy as np
 
 from model_contracts.artifact import Tensor
 from model_contracts.sweep.engines import Engine, choose
-from model_contracts.sweep.few import Found, Group
+from model_contracts.sweep.few import FewSeen, Group
 from model_contracts.sweep.interface import Moments, Pairing, Sweep, SweepRequest
 from model_contracts.sweep.kernels.totals import Bytes
-from model_contracts.sweep.plan import Plan
+from model_contracts.sweep.plan import SweepPlan
 from model_contracts.sweep.reads import Files, ReadFailed
 from model_contracts.sweep.reduce import Bench
 from model_contracts.sweep.work import Chunk, Work
@@ -47,7 +47,7 @@ def sweep(
     chosen = choose(request, engine, count)
     seen = Sweep(engine=chosen.name)
     files = Files()
-    plan = Plan(request, chosen, files, seen)
+    plan = SweepPlan(request, chosen, files, seen)
     try:
         crew = _Crew(plan, chosen, plan.total())
         crew.work(count if crew.total > _ALONE else 1, progress)
@@ -61,7 +61,7 @@ def sweep(
 class _Crew:
     """Threads that take the next chunk, read it, add it to the digest in its turn, and reduce it."""
 
-    def __init__(self, plan: Plan, engine: Engine, total: int) -> None:
+    def __init__(self, plan: SweepPlan, engine: Engine, total: int) -> None:
         self._plan, self._engine, self.total = plan, engine, total
         self._chunks: Iterator[Chunk] = plan.chunks()
         self._lock = Lock()
@@ -144,7 +144,7 @@ class _Crew:
         group.found = [self._alone(tensor, pairing, bench) for tensor, pairing in group.members]
         return 0
 
-    def _alone(self, tensor: Tensor, pairing: Pairing | None, bench: Bench) -> Found | None:
+    def _alone(self, tensor: Tensor, pairing: Pairing | None, bench: Bench) -> FewSeen | None:
         with self._lock:
             work = self._plan.work(tensor, pairing)
         if work is None:
@@ -173,7 +173,7 @@ def _digest(chunk: Chunk, raw: np.ndarray[tuple[int], np.dtype[np.uint8]], whole
     chunk.after.release()
 
 
-def _conclude(plan: Plan, seen: Sweep) -> None:
+def _conclude(plan: SweepPlan, seen: Sweep) -> None:
     for work in plan.works:
         for tensor, pairing, found in _found(work):
             _add(seen, found, pairing, tensor.name)
@@ -181,7 +181,7 @@ def _conclude(plan: Plan, seen: Sweep) -> None:
             work.members, work.found = [], []
     for tensor, work in plan.twins:
         if work.found is not None:
-            _add(seen, Found(work.found.moments), None, tensor.name)
+            _add(seen, FewSeen(work.found.moments), None, tensor.name)
     for name in plan.paired:
         if name not in seen.pairs:
             seen.uncompared.setdefault(name, "its values were not read")
@@ -193,7 +193,7 @@ def _conclude(plan: Plan, seen: Sweep) -> None:
             seen.digests.pop(problem.file, None)
 
 
-def _found(work: Work | Group) -> Iterator[tuple[Tensor, Pairing | None, Found]]:
+def _found(work: Work | Group) -> Iterator[tuple[Tensor, Pairing | None, FewSeen]]:
     if isinstance(work, Work):
         if work.found is not None and not work.failed:
             yield work.tensor, work.pairing, work.found
@@ -203,7 +203,7 @@ def _found(work: Work | Group) -> Iterator[tuple[Tensor, Pairing | None, Found]]
             yield tensor, pairing, found
 
 
-def _add(seen: Sweep, found: Found, pairing: Pairing | None, name: str) -> None:
+def _add(seen: Sweep, found: FewSeen, pairing: Pairing | None, name: str) -> None:
     moments = found.moments
     seen.values += moments.count
     if name in seen.moments:

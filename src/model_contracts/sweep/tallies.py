@@ -39,7 +39,7 @@ class SidePart:
 
 
 @dataclass(slots=True)
-class Part:
+class ChunkPart:
     """What a chunk gave: one side, or two and the pair. `worst` holds (row, cosine) of the rows worth keeping."""
 
     target: SidePart = field(default_factory=SidePart)
@@ -140,7 +140,7 @@ class PairTally:
         #: A row at or above this cosine is not among the worst: chunks need not name it.
         self.threshold = inf
 
-    def take(self, part: Part) -> None:
+    def take(self, part: ChunkPart) -> None:
         """Add the next chunk."""
         assert part.pair is not None
         at.add_pair(self._totals, part.pair, 0)
@@ -200,7 +200,7 @@ def _cosine(totals: Floats) -> float | None:
     return min(float(totals[at.CROSS] / (sqrt(totals[at.TARGET2]) * sqrt(totals[at.SOURCE2]))), 1.0)
 
 
-class Tally:
+class TensorTally:
     """All of one tensor: chunks may end in any order and are added in theirs, so that results do not depend on luck."""
 
     def __init__(self, elements: int, columns: int, shape: tuple[int, ...], paired: bool) -> None:
@@ -209,10 +209,10 @@ class Tally:
         self.pair = PairTally(elements, columns) if paired else None
         self._left = elements
         self._next = 0
-        self._waiting: dict[int, Part] = {}
+        self._waiting: dict[int, ChunkPart] = {}
         self._lock = Lock()
 
-    def take(self, place: int, part: Part, values: int) -> bool:
+    def take(self, place: int, part: ChunkPart, values: int) -> bool:
         """Add chunk number `place` of so many values; whether that was the last of them."""
         with self._lock:
             self._waiting[place] = part

@@ -11,12 +11,12 @@ from typing import Any
 
 from model_contracts.artifact import Tensor
 from model_contracts.sweep.blocks import READ_BYTES, Cut
-from model_contracts.sweep.few import Found, Group
+from model_contracts.sweep.few import FewSeen, Group
 from model_contracts.sweep.interface import Pairing
 from model_contracts.sweep.made import MadeSide
 from model_contracts.sweep.reads import File
 from model_contracts.sweep.sides import Side
-from model_contracts.sweep.tallies import Tally
+from model_contracts.sweep.tallies import TensorTally
 
 
 @dataclass(slots=True)
@@ -40,10 +40,10 @@ class Work:
     sides: tuple[Side | MadeSide, ...]
     columns: int
     cut: Cut | None
-    tally: Tally | None
+    tally: TensorTally | None
     pairing: Pairing | None
     failed: bool = False
-    found: Found | None = None
+    found: FewSeen | None = None
 
     @property
     def threshold(self) -> float:
@@ -59,7 +59,7 @@ class Work:
         source = pair = None
         if tally.pair is not None and tally.source is not None:
             source, pair = tally.source.moments(self.sides[1].source_row), tally.pair.measures()
-        self.found = Found(tally.target.moments(), source, pair)
+        self.found = FewSeen(tally.target.moments(), source, pair)
         self.tally, self.cut, self.sides = None, None, ()
 
 

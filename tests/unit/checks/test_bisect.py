@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from model_contracts.checks.interface import Skip
-from model_contracts.checks.running.bisect import Departure, Difference, compare_modules, first_difference
+from model_contracts.checks.running.bisect import Departure, ModuleDifference, compare_modules, first_difference
 from model_contracts.checks.running.prompts_again import run_again
 from model_contracts.engine.plan import CheckRequest, UsageError, plan
 from model_contracts.outcome import Counterexample
@@ -39,7 +39,7 @@ class Session:
         return [self.width] * len(text)
 
 
-def difference(label: str, *errors: float, source: Session | None = None) -> Difference:
+def difference(label: str, *errors: float, source: Session | None = None) -> ModuleDifference:
     target = Session({f"m{at}": error for at, error in enumerate(errors)})
     return first_difference(source or Session(dict.fromkeys(target.errors, 0.0)), target, [1, 2], DEPARTURE, label)
 

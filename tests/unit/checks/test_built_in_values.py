@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from model_contracts.anatomy.declared_keys import Side
+from model_contracts.anatomy.declared_keys import DeclaredSide
 from model_contracts.anatomy.key_table import key_table
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination
-from model_contracts.checks.static.pair_hyperparameters import Parameters, pair_hyperparameters
+from model_contracts.checks.static.pair_hyperparameters import PairHyperparametersParameters, pair_hyperparameters
 from model_contracts.definitions import load_families, load_family, load_keys, load_recipes
 from model_contracts.formats.opening import open_artifact
 from model_contracts.outcome import Comparison, Uncompared
@@ -146,7 +146,7 @@ def target(model: str, **changes: Any) -> Artifact:
 def compared(ours: Artifact, theirs: Artifact) -> tuple[set[str], set[str | None]]:
     """The measures that do not hold but for special ids, and the keys that were not compared."""
     examination = Examination(ours, theirs, load_families(), load_recipes(), lambda request: pytest.fail("no pass"))
-    said = list(pair_hyperparameters(examination, Parameters(relative=1e-6), lambda *key: "here"))
+    said = list(pair_hyperparameters(examination, PairHyperparametersParameters(relative=1e-6), lambda *key: "here"))
     broken = {one.measure for one in said if isinstance(one, Comparison) and not one.holds}
     gaps = {one.place.key for one in said if isinstance(one, Uncompared) and one.place is not None}
     return {measure for measure in broken if not measure.endswith("_token_id")}, gaps
@@ -254,9 +254,7 @@ def test_the_padding_of_a_list_says_nothing() -> None:
     families = load_families()
     config = {"architectures": ["Qwen3_5ForCausalLM"], "rope_parameters": {"mrope_section": [11, 11, 10]}}
     artifact = replace(open_artifact(DATA / "tiny-qwen2"), config=config)
-    view = View(artifact, families)
-    said = Side(view, keys, key_table(keys, view.family)).said["rope_dimension_sections"].value
     padded = replace(artifact, config={**config, "rope_parameters": {"mrope_section": [11, 11, 10, 0]}})
-    assert (
-        Side(View(padded, families), keys, key_table(keys, view.family)).said["rope_dimension_sections"].value == said
-    )
+    table = key_table(keys, load_family("families/qwen3_5"))
+    sides = [DeclaredSide(View(each, families), keys, table) for each in (artifact, padded)]
+    assert [side.said["rope_dimension_sections"].value for side in sides] == [(11, 11, 10)] * 2

@@ -10,7 +10,7 @@ import pytest
 from model_contracts.anatomy.claims import expected_types, kept, mixed
 from model_contracts.artifact import Artifact, Tensor
 from model_contracts.checks.interface import Examination
-from model_contracts.checks.static.pair_hyperparameters import Parameters, pair_hyperparameters
+from model_contracts.checks.static.pair_hyperparameters import PairHyperparametersParameters, pair_hyperparameters
 from model_contracts.definitions import load_families, load_recipes
 from model_contracts.formats.opening import open_artifact
 from model_contracts.outcome import Comparison, Uncompared
@@ -22,7 +22,7 @@ FOLDER, GGUF = DATA / "tiny-qwen2", DATA / "tiny-qwen2-Q4_K_M.gguf"
 def compared(target: Artifact, source: Artifact) -> tuple[dict[str, Comparison], list[Uncompared]]:
     """What does not hold, by measure, and what was not compared."""
     examination = Examination(target, source, load_families(), load_recipes(), lambda request: pytest.fail("no pass"))
-    said = list(pair_hyperparameters(examination, Parameters(relative=1e-6), lambda *key: "here"))
+    said = list(pair_hyperparameters(examination, PairHyperparametersParameters(relative=1e-6), lambda *key: "here"))
     broken = {one.measure: one for one in said if isinstance(one, Comparison) and not one.holds}
     return broken, [one for one in said if isinstance(one, Uncompared)]
 

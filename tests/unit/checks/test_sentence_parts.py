@@ -49,6 +49,16 @@ def test_a_part_that_was_changed_or_lost_is_falsified(
     assert (broken, code) == ({expected}, 1)
 
 
+def test_a_pooling_part_of_another_width_than_the_model_is_falsified(tmp_path: Path) -> None:
+    def broken(width: int, name: str) -> tuple[list[object], int]:
+        evidence, run = check(CheckRequest((_folder(tmp_path, name, MEAN | {"word_embedding_dimension": width}),)))
+        said = [(o.gate_id, c.measure, c.observed) for o in evidence for c in o.comparisons if not c.holds]
+        return list(said), run.decision.exit_code
+
+    assert broken(256, "whole") == ([], 0)
+    assert broken(512, "wide") == ([("G0-INTEGRITY-CONFIG", "word_embedding_dimension", 512)], 1)
+
+
 @pytest.mark.parametrize("pooling", [MEAN, {"word_embedding_dimension": 256, "pooling_mode": "mean"}])
 def test_the_same_parts_in_either_spelling_are_kept(pooling: dict[str, Any], tmp_path: Path) -> None:
     broken, code = _violated(tmp_path, lambda folder: _folder(folder, "target", pooling))

@@ -10,8 +10,8 @@ import pytest
 
 from model_contracts.cli import main as command
 from model_contracts.cli.main import COMMANDS, main
-from model_contracts.definitions.schemas import NAMES
 from model_contracts.engine.evidence import write
+from model_contracts.schemas import NAMES
 from model_contracts.terminal import safe
 from support.outcomes import outcome, record
 

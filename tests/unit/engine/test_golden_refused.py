@@ -11,6 +11,7 @@ import pytest
 
 from model_contracts import definitions
 from model_contracts.checks.interface import Skip
+from model_contracts.containers import FORMS
 from model_contracts.engine import golden_files
 from model_contracts.engine.golden_files import GoldenRefused, read, write
 from model_contracts.golden import Digests, Golden, GoldenPrompt
@@ -120,9 +121,9 @@ def test_without_a_golden_file_nothing_is_compared() -> None:
 
     from model_contracts.checks.running.golden_agreement import golden_answers
     from model_contracts.checks.trial import Trial
-    from model_contracts.inference.budgets import Budgets
+    from model_contracts.inference.budgets import DistributionBudgets
 
-    budgets = Budgets.model_validate(
+    budgets = DistributionBudgets.model_validate(
         {"lossless": {"divergence": 1e-4, "divergence_99": 1e-3, "top1": 0.995}, "budgets": {}}
     )
     with pytest.raises(Skip, match="--golden"):
@@ -138,7 +139,7 @@ def test_stored_ids_are_replayed_by_what_the_target_makes_of_the_prompt_now(ids:
 
     session = SimpleNamespace(tokens=lambda text, add_special: ids)
     seen = SimpleNamespace(
-        golden=golden(), target=SimpleNamespace(path=None, format="gguf"),
+        golden=golden(), target=SimpleNamespace(path=None, form=FORMS["gguf"]),
         sessions=SimpleNamespace(get=lambda path, name: session),
     )  # fmt: skip
     stored = Counterexample(kind="golden_prompt", description="", input={"prompt": 0, "tokens": [1, 2]})

@@ -59,6 +59,29 @@ def test_records_written_do_not_grow_with_the_tensors(
     assert paired["F-CONTRACT-I4-001"].compared == 2 * MANY
 
 
+@pytest.mark.parametrize("broken", [False, True], ids=["honest", "broken"])
+def test_records_of_packed_parts_do_not_grow_with_their_number(
+    broken: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = {"qweight": Stored("I32", (32, 1), bytes(128)), "qzeros": Stored("I32", (1, 1), bytes(4))}
+    parts["scales"] = Stored("F16", (1, 8), np.ones(8, "<f2").tobytes())
+    named = {f"model.layers.{n}.mlp.up_proj.{end}": one for n in range(MANY) for end, one in parts.items()}
+    if broken:
+        named[f"model.layers.{MANY - 1}.mlp.up_proj.scales"] = Stored("F16", (1, 4), np.ones(4, "<f2").tobytes())
+    awq = {"quant_method": "awq", "bits": 4, "group_size": 32, "version": "gemm", "zero_point": True}
+    # No family knows the shapes, so that those of the parts are held against each other.
+    nobody = {"architectures": ["NobodyForCausalLM"], "model_type": "nobody"}
+    path = model_of(tmp_path / "m", named, quantization_config=awq, **nobody)
+    seen, written = outcomes(monkeypatch, path)
+    storage = seen["G0-STORAGE-001"]
+    assert written < 2500
+    assert storage.compared > 6 * MANY
+    assert storage.violated == int(broken)
+    if broken:
+        (first, *_) = storage.comparisons
+        assert (first.measure, first.expected, first.observed) == ("part_shape", [1, 8], [1, 4])
+
+
 def test_layers_without_a_tensor_are_told_together_and_counted_one_by_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,7 +93,7 @@ def test_an_honest_answer_is_no_garbage(text):
 def test_the_defaults_leave_the_code_and_the_prose_of_this_repository_alone():
     root = Path(__file__).resolve().parents[3]
     texts = [(root / name).read_text("utf-8") for name in ("README.md", "CHANGELOG.md", "LICENSE")]
-    texts += [path.read_text("utf-8") for path in sorted((root / "src" / "model_contracts" / "runtimes").glob("*.py"))]
+    texts += [path.read_text("utf-8") for path in sorted((root / "src" / "model_contracts" / "runtimes").rglob("*.py"))]
     windows = [text[at : at + 600] for text in texts for at in range(0, len(text), 600)]
     assert len(windows) > 150
     assert [window for window in windows if wrong(window)] == []

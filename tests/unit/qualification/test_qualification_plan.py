@@ -56,6 +56,23 @@ def test_a_playbooks_own_choice_decides_the_force_of_a_gate(tmp_path: Path) -> N
     assert forces["F-PERF-001"] == "must" and forces["F-PERF-002"] == "should"
 
 
+@pytest.mark.parametrize("named", ["/etc/passwd", "../golden.json", "linked.json", "a\0b"])
+def test_a_golden_file_outside_the_playbooks_folder_is_refused_unread(named: str, tmp_path: Path) -> None:
+    (tmp_path / "book").mkdir()
+    (tmp_path / "golden.json").write_text("{}")
+    (tmp_path / "book" / "linked.json").symlink_to(tmp_path / "golden.json")
+    oracle = {"oracle": "expected_tokens", "golden": named}
+    with pytest.raises(DefinitionError, match=r"playbook\.yaml:11: expected a file in the playbook's folder"):
+        planned(tmp_path / "book", oracles=[oracle])
+
+
+def test_a_golden_file_of_the_playbooks_folder_is_taken_from_there(tmp_path: Path) -> None:
+    oracle = {"oracle": "expected_tokens", "golden": "golden.json"}
+    book = load(Playbook, playbook(tmp_path, oracles=[oracle]))
+    settled = settle(book, "safetensors", system=None, gpu=False, folder=tmp_path)
+    assert settled.oracles[0].golden == str(tmp_path / "golden.json")
+
+
 def test_gates_without_a_format_or_modality_of_the_playbook_say_that(tmp_path: Path) -> None:
     made = planned(tmp_path, formats=["gguf"], modalities=["run"], backends=["cpu"])
     why = "the playbook names nothing that it is about"

@@ -14,7 +14,8 @@ from model_contracts.outcome import Evidence, Run
 from model_contracts.playbook import Playbook
 from model_contracts.qualification import products
 from model_contracts.qualification.matrix import settle
-from model_contracts.qualification.run import QualifyRequest, qualify
+from model_contracts.qualification.request import QualifyRequest
+from model_contracts.qualification.run import qualify
 from model_contracts.qualification.workshop import Workshop
 from support.qualifying import QWEN2, playbook, stands
 from support.systems_fake import system

@@ -81,6 +81,10 @@ def session():
         yield opened
 
 
+#: Seconds for a server to show in which way it is never ready; the next is for a machine too busy for the one before.
+PATIENCE = (0.8, 3.2, 12.8, 51.2)
+
+
 @pytest.fixture(scope="module")
 def unready(tmp_path_factory):
     """A session whose server is never ready, the file it tells its process in, and the one that says in which way."""
@@ -88,7 +92,6 @@ def unready(tmp_path_factory):
     written, chosen = folder / "pid", folder / "way"
     server = Server(arguments=("-IS", FAKE, "unready", "{port}", str(written), str(chosen)), ready="/health")
     with Command(definition(server=server)).open(MODEL, LIMITS) as opened:
-        opened._limits = Limits(start_seconds=0.8)  # of the server alone: Python itself may take as long to start
         yield opened, written, chosen
 
 
@@ -196,8 +199,14 @@ def test_a_server_that_dies_is_a_crash(session):
 def test_a_server_that_is_never_ready_is_timed_out_and_gone(unready, way, said):
     opened, written, chosen = unready
     chosen.write_text(way)
-    with pytest.raises(TimedOut, match=f"was not ready within 0.8 s: .*{said}") as caught:
-        opened.address()
+    for seconds in PATIENCE:
+        written.unlink(missing_ok=True)
+        opened._limits = Limits(start_seconds=seconds)  # of the server alone
+        with pytest.raises(TimedOut, match=f"was not ready within {seconds:g} s: ") as caught:
+            opened.address()
+        if written.exists() and caught.value.tail and re.search(said, str(caught.value)):
+            break  # else a busy machine had not brought the server as far as that
+    assert re.search(said, str(caught.value))
     assert ends(int(written.read_text()))
     assert caught.value.tail == "loading the model"
     assert opened.complete("x", 4, way="banner").text == "forty two", "and what needs no server goes on"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from model_contracts.runtimes.interface import Refused, WrongAnswer
-from model_contracts.runtimes.transformers.server import MOST_BODY, Server
+from model_contracts.runtimes.transformers.server import MOST_BODY, OpenAiServer
 
 #: One token a byte: 'é' is two of them.
 ANSWER = list("né!\n".encode())
@@ -56,7 +56,7 @@ def model():
 
 @pytest.fixture
 def ask(model):
-    server = Server(model)
+    server = OpenAiServer(model)
 
     def one(method: str, route: str, body: object = None, **headers: str) -> tuple[int, str]:
         connection = http.client.HTTPConnection(server.address.removeprefix("http://"), timeout=10)
@@ -183,7 +183,7 @@ def test_the_model_is_free_again_when_an_answer_failed(ask, model):
 
 
 def test_a_closed_server_answers_nobody(model):
-    server = Server(model)
+    server = OpenAiServer(model)
     before = threading.active_count()
     server.close()
     assert threading.active_count() == before - 1

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from model_contracts.artifact import Tensor
-from model_contracts.sweep.blocks import Cut, Layout, logical_columns
+from model_contracts.sweep.blocks import BlockLayout, Cut, logical_columns
 from model_contracts.sweep.interface import Pairing, Sweep, SweepRequest
 from model_contracts.sweep.sweep import sweep
 from support.tensor_files import TensorFile
@@ -35,7 +35,7 @@ def rows() -> np.ndarray:
 
 def test_such_a_row_is_in_more_than_one_chunk(tmp_path: Path) -> None:
     tensor = written(tmp_path, "t", rows())
-    chunks = list(Cut.of([Layout.of(tensor)], logical_columns(tensor)).chunks())
+    chunks = list(Cut.of([BlockLayout.of(tensor)], logical_columns(tensor)).chunks())
     assert len(chunks) > 6
     assert any(start % COLUMNS for start, _ in chunks)
 

@@ -50,7 +50,7 @@ class Departure(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ModuleDifference:
     """The module that departs first, or the one with the largest error where none does."""
 
     module: str
@@ -78,10 +78,10 @@ class Difference:
 
 def first_difference(
     source: Session, target: Session, tokens: Sequence[int], departure: Departure, label: str
-) -> Difference:
+) -> ModuleDifference:
     """Both runs module by module, one pair held at a time, up to the first that departs. Raises RuntimeFailure."""
     before: tuple[str, float] | None = None
-    closest: Difference | None = None
+    closest: ModuleDifference | None = None
     largest, compared = 0.0, 0
     with closing(_states(source, tokens)) as theirs, closing(_states(target, tokens)) as ours:
         for (name, expected), (other, observed) in zip_longest(theirs, ours, fillvalue=_ABSENT):
@@ -90,16 +90,16 @@ def first_difference(
             error = relative_rmse(observed, expected) if same else inf
             note = None if same else f"{_told(name, expected)} of the source, {_told(other, observed)} of the target"
             bound = departure.bound(label, largest)
-            found = Difference(name, error, bound, error > bound, before, largest, compared, note)
+            found = ModuleDifference(name, error, bound, error > bound, before, largest, compared, note)
             if found.departs:
                 return found
             if closest is None or error / bound >= closest.error / closest.bound:
                 closest = found
             before, largest = (name, error), max(largest, error)
-    return closest or Difference("nothing", 0.0, departure.most, False, None, 0.0, 1, "no module was shown")
+    return closest or ModuleDifference("nothing", 0.0, departure.most, False, None, 0.0, 1, "no module was shown")
 
 
-def compare_modules(found: Difference, departure: Departure, label: str, where: Where) -> Comparison:
+def compare_modules(found: ModuleDifference, departure: Departure, label: str, where: Where) -> Comparison:
     """What was found, as a comparison of the outcome it explains."""
     return Comparison(
         measure="first_departing_module",

@@ -13,9 +13,9 @@ from model_contracts.checks.interface import Comparisons, Examination, Skip, Whe
 from model_contracts.checks.running.declared_parting import DeclaredParting, declared_parting
 from model_contracts.checks.running.prompt_tokens import compare_prompt_tokens, prompt_ids
 from model_contracts.checks.running.settled import settled_comparisons
-from model_contracts.checks.search import Found, search, stopped_after
+from model_contracts.checks.search import Searched, search, stopped_after
 from model_contracts.checks.trial import Trial
-from model_contracts.inference.budgets import Budgets
+from model_contracts.inference.budgets import DistributionBudgets
 from model_contracts.inference.measures import Agreement, Floats, compare_rows
 from model_contracts.inference.sequential import Buckets
 from model_contracts.inference.sessions import rows_of_both
@@ -40,7 +40,7 @@ class _Drawn:
 class Comparing:
     """Two sessions, the buckets so far, and the prompt on which they differed most."""
 
-    def __init__(self, source: WholeRows, target: WholeRows, parameters: Budgets, buckets: Buckets) -> None:
+    def __init__(self, source: WholeRows, target: WholeRows, parameters: DistributionBudgets, buckets: Buckets) -> None:
         self.source, self.target, self.parameters, self.buckets = source, target, parameters, buckets
         contexts = [side.context for side in (source, target) if side.context]
         self.longest = max(2, min(parameters.longest, *contexts)) if contexts else parameters.longest
@@ -82,7 +82,7 @@ class Comparing:
             drawn.append(_Drawn(prompt, ids))
         return True
 
-    def _other_ids(self, framing: Framing, found: Found[Prompt], trial: Trial) -> Iterator[Comparison]:
+    def _other_ids(self, framing: Framing, found: Searched[Prompt], trial: Trial) -> Iterator[Comparison]:
         yield compare_prompt_tokens(framing, found, self.source, self.target, trial)
         raise Skip("missing_input", "the token ids differ: distributions are not comparable")
 
@@ -114,7 +114,7 @@ class Comparing:
                     if long.ids == prompt_ids(self.target, long.prompt):
                         one = long
                     elif not self._parting.explains(long.prompt, self.source, self.target):
-                        yield from self._other_ids(framing, Found(1, long.prompt), trial)
+                        yield from self._other_ids(framing, Searched(1, long.prompt), trial)
                 self._taken(framing, one.ids[:most], trial)
 
     def _long(self, drawn: Sequence[_Drawn]) -> _Drawn:

@@ -11,7 +11,7 @@ from model_contracts.checks.interface import Examination, Kind, Skip, Where, mis
 from model_contracts.checks.running.settled import settled_comparisons
 from model_contracts.checks.trial import Trial
 from model_contracts.golden import Golden, GoldenPrompt
-from model_contracts.inference.budgets import Budgets, bounds
+from model_contracts.inference.budgets import DistributionBudgets, bounds
 from model_contracts.inference.golden_answers import decoded, of_rows
 from model_contracts.inference.measures import Floats, compare
 from model_contracts.inference.sequential import Buckets
@@ -23,7 +23,9 @@ from model_contracts.runtimes.interface import WholeRows
 _OWED = 2
 
 
-def golden_answers(examination: Examination, parameters: Budgets, where: Where, trial: Trial) -> Iterator[Comparison]:
+def golden_answers(
+    examination: Examination, parameters: DistributionBudgets, where: Where, trial: Trial
+) -> Iterator[Comparison]:
     """Compare what the target, on its own runtime, makes of stored prompts and answers to them."""
     golden = examination.golden
     if golden is None:
@@ -86,7 +88,12 @@ def _framing(session: WholeRows, golden: Golden, framing: str, trial: Trial) -> 
 
 
 def _distributions(
-    examination: Examination, session: WholeRows, golden: Golden, parameters: Budgets, where: Where, trial: Trial
+    examination: Examination,
+    session: WholeRows,
+    golden: Golden,
+    parameters: DistributionBudgets,
+    where: Where,
+    trial: Trial,
 ) -> Iterator[Comparison]:
     family = examination.view.family
     chosen = parameters.of(examination.intent, family.id if family else None)
@@ -141,7 +148,7 @@ def _shortest(golden: Golden, at: int, divergence: Floats, least: float) -> Coun
     )
 
 
-def again(examination: Examination, parameters: Budgets, stored: Counterexample) -> Comparison:
+def again(examination: Examination, parameters: DistributionBudgets, stored: Counterexample) -> Comparison:
     """A prompt of the golden file once more: its ids, or the answer after its first tokens."""
     golden, entry = examination.golden, stored.input if isinstance(stored.input, dict) else {}
     at, tokens, bound = entry.get("prompt"), entry.get("tokens"), entry.get("bound")
@@ -174,4 +181,4 @@ def again(examination: Examination, parameters: Budgets, stored: Counterexample)
     )
 
 
-GOLDEN_ANSWERS = Kind(Budgets, golden_answers, again)
+GOLDEN_ANSWERS = Kind(DistributionBudgets, golden_answers, again)

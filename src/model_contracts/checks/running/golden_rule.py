@@ -11,11 +11,11 @@ from model_contracts.checks.interface import Comparisons, Examination, Kind, Ski
 from model_contracts.checks.running.bisect import Departure, compare_modules, first_difference, label_of
 from model_contracts.checks.running.declared_parting import declared_parting
 from model_contracts.checks.running.distributions import Comparing
-from model_contracts.checks.running.prompt_tokens import Words, compare_prompt_tokens, prompt_ids
+from model_contracts.checks.running.prompt_tokens import PromptWords, compare_prompt_tokens, prompt_ids
 from model_contracts.checks.running.prompts_again import run_again
 from model_contracts.checks.search import search
 from model_contracts.checks.trial import Trial
-from model_contracts.inference.budgets import Budgets, bounds, values_kept
+from model_contracts.inference.budgets import DistributionBudgets, bounds, values_kept
 from model_contracts.inference.sequential import Buckets
 from model_contracts.inference.sessions import own_runtime
 from model_contracts.outcome import Comparison, Counterexample, Place, Record
@@ -30,7 +30,7 @@ class PromptParameters(Record):
     longest: int = Field(200, ge=8, description="Tokens.")
 
 
-class DistributionParameters(Budgets):
+class DistributionParameters(DistributionBudgets):
     """Budgets, and on what the two sides run: the same runtime, or the target on its own."""
 
     target_runtime: Literal["transformers", "own"] = "transformers"
@@ -43,7 +43,7 @@ def same_prompt_tokens(
     """Compare the ids that each side makes of generated prompts, in every framing: these come first."""
     _, tokenizer = tokenizers_of(examination)
     sessions = examination.sessions
-    source, target = Words(sessions, examination.source_view.artifact), Words(sessions, examination.target)
+    source, target = PromptWords(sessions, examination.source_view.artifact), PromptWords(sessions, examination.target)
 
     parting = declared_parting(examination)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from model_contracts.artifact import Artifact
-from model_contracts.checks.search import Found
+from model_contracts.checks.search import Searched
 from model_contracts.checks.trial import Trial
 from model_contracts.inference.sessions import Sessions
 from model_contracts.outcome import Comparison, Counterexample, Place
@@ -27,7 +27,7 @@ class MakesPrompts(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class PromptWords:
     """An artifact's tokenizer and chat template, each in a child process of its own; no weights are loaded."""
 
     sessions: Sessions
@@ -51,7 +51,7 @@ def prompt_ids(session: MakesPrompts, prompt: Prompt) -> list[int]:
 
 
 def compare_prompt_tokens(
-    framing: Framing, found: Found[Prompt], source: MakesPrompts, target: MakesPrompts, trial: Trial
+    framing: Framing, found: Searched[Prompt], source: MakesPrompts, target: MakesPrompts, trial: Trial
 ) -> Comparison:
     """What was found of one framing; where ids differ, the prompt becomes the trial's counterexample."""
     prompt = found.counterexample

@@ -35,7 +35,7 @@ class TextParameters(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class TextDifference:
     """What was owed of one text and what came."""
 
     expected: JsonValue
@@ -44,7 +44,7 @@ class Difference:
 
 
 #: Of each text, how it fails (None: it holds).
-Judge = Callable[[Sequence[str]], list[Difference | None]]
+Judge = Callable[[Sequence[str]], list[TextDifference | None]]
 
 
 def code_points(text: str, most: int = 12) -> str:
@@ -65,7 +65,7 @@ def session(
 def beside_source(examination: Examination, parameters: TextParameters) -> TextSession:
     """The target's encoder; what an .apr does not say of it is taken to be as in the source."""
     source = tokenizer_of(examination.source_view.artifact)
-    pre = name_of(source) if examination.target.format == "apr" else None
+    pre = name_of(source) if examination.target.form.bare_tokenizer else None
     return session(examination, examination.target, parameters, pre=pre)
 
 
@@ -75,11 +75,11 @@ def round_trip(examination: Examination, parameters: TextParameters) -> Judge:
     if encoder.about["lossy"] is not None:
         raise not_owed(str(encoder.about["lossy"]))
 
-    def judge(texts: Sequence[str]) -> list[Difference | None]:
+    def judge(texts: Sequence[str]) -> list[TextDifference | None]:
         return [
             None
             if trip.expected is None or trip.decoded == trip.expected
-            else Difference(
+            else TextDifference(
                 jsonable(trip.expected),
                 jsonable(trip.decoded),
                 f"ids {list(trip.ids[:16])} decode to {code_points(trip.decoded)}",
@@ -96,10 +96,10 @@ def in_range(examination: Examination, parameters: TextParameters) -> Judge:
     embedding = examination.view.by_canonical.get("token_embd.weight")
     rows = embedding.shape[0] if embedding is not None and embedding.shape else tokenizer_of(examination.target).size
 
-    def judge(texts: Sequence[str]) -> list[Difference | None]:
+    def judge(texts: Sequence[str]) -> list[TextDifference | None]:
         outside = [[at for at in ids if not 0 <= at < rows] for ids in encoder.encode(texts, add_special=True)]
         return [
-            Difference(f"below {rows:,}", ids[0], f"{rows:,} rows of embedding") if ids else None for ids in outside
+            TextDifference(f"below {rows:,}", ids[0], f"{rows:,} rows of embedding") if ids else None for ids in outside
         ]
 
     return judge
@@ -112,9 +112,9 @@ def same_ids(examination: Examination, parameters: TextParameters) -> Judge:
     engines = "; ".join([f"{source.about['origin']} against {target.about['origin']}", *target.about["assumed"]])
 
     left_out = _left_out(examination)
-    unnamed = examination.target.format == "apr" and name_of(tokenizer_of(examination.source_view.artifact)) is None
+    unnamed = examination.target.form.bare_tokenizer and name_of(tokenizer_of(examination.source_view.artifact)) is None
 
-    def judge(texts: Sequence[str]) -> list[Difference | None]:
+    def judge(texts: Sequence[str]) -> list[TextDifference | None]:
         theirs, ours = source.encode(texts, add_special=True), target.encode(texts, add_special=True)
         found = [
             None if left_out(text) else _parted(a, b, engines) for text, a, b in zip(texts, theirs, ours, strict=True)
@@ -130,14 +130,14 @@ def same_ids(examination: Examination, parameters: TextParameters) -> Judge:
 
 def same_ids_in_llama_cpp(examination: Examination, parameters: TextParameters) -> Judge:
     """The source's ids against llama.cpp's."""
-    if examination.target.format != "gguf":
+    if examination.target.form.runtime != "llamacpp":
         raise not_owed(f"llama.cpp reads GGUF, and the target is {examination.target.kind}")
     source = session(examination, examination.source_view.artifact, parameters)
     theirs = examination.sessions.get(examination.target.path, "llamacpp")
     engines = f"{source.about['origin']} against llama.cpp"
     left_out = _left_out(examination)
 
-    def judge(texts: Sequence[str]) -> list[Difference | None]:
+    def judge(texts: Sequence[str]) -> list[TextDifference | None]:
         # llama.cpp normalises nothing: what the source's normaliser leaves of a text is the same for both.
         plain = source.normalise(texts)
         pairs = zip(source.encode(plain, add_special=True), plain, strict=True)
@@ -156,7 +156,7 @@ def parted_as_declared(examination: Examination) -> str | None:
     added token; SentencePiece, and llama.cpp after it, always do.
     """
     source, target = examination.source_view.artifact.tokenizer, examination.target.tokenizer
-    if source is None or target is None or examination.target.format != "gguf" or source.sections is None:
+    if source is None or target is None or examination.target.form.runtime != "llamacpp" or source.sections is None:
         return None
     scheme = option_of(source.sections, "pre_tokenizer", "Metaspace", "prepend_scheme")
     if scheme != "first" or kind_of(target) != "sentencepiece" or target.options.get("add_space_prefix") is False:
@@ -174,13 +174,13 @@ def _left_out(examination: Examination) -> Callable[[str], bool]:
     return lambda text: text[:1] in (" ", "\u2581") or any(content in text for content in contents)
 
 
-def _parted(expected: list[int], observed: list[int], engines: str) -> Difference | None:
+def _parted(expected: list[int], observed: list[int], engines: str) -> TextDifference | None:
     if expected == observed:
         return None
     at = next((at for at, (a, b) in enumerate(zip(expected, observed, strict=False)) if a != b), None)
     at = min(len(expected), len(observed)) if at is None else at
     start = max(0, at - 8)
-    return Difference(
+    return TextDifference(
         list[JsonValue](expected[start : start + 24]),
         list[JsonValue](observed[start : start + 24]),
         f"ids part at position {at} of {len(expected)} and {len(observed)}, {engines}",

@@ -11,8 +11,8 @@ from model_contracts.checks.interface import Comparisons, Examination, Kind, Whe
 from model_contracts.checks.running.shortest import shortest
 from model_contracts.checks.running.text_attempts import Attempt, texts_of
 from model_contracts.checks.running.text_judges import (
-    Difference,
     Judge,
+    TextDifference,
     TextParameters,
     code_points,
     in_range,
@@ -84,7 +84,7 @@ class TextProperty:
         yield comparison.model_copy(update={"bound_from": where("examples")})
 
     def _comparison(
-        self, examination: Examination, text: str | None, difference: Difference | None, count: int, said: str
+        self, examination: Examination, text: str | None, difference: TextDifference | None, count: int, said: str
     ) -> Comparison:
         tokenizer = examination.target.tokenizer
         note = said if difference is None else f"{code_points(text or '')} · {difference.note} · {said}"

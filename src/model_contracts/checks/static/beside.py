@@ -22,7 +22,7 @@ _HIDDEN = re.compile(
 )
 
 
-class Parameters(Record):
+class BesideParameters(Record):
     """Names that are more than data, by what they may do; keys of configurations that ask for code."""
 
     #: Ending of a name (in small letters, with its dot) to what a file of that name is.
@@ -30,12 +30,14 @@ class Parameters(Record):
     keys: tuple[str, ...]
 
 
-def beside(examination: Examination, parameters: Parameters, where: Where) -> Comparisons:
+def beside(examination: Examination, parameters: BesideParameters, where: Where) -> Comparisons:
     """Compare the names in the folder, the keys of its configurations and its chat templates with what is only data."""
     artifact = examination.target
     found, templates = listing(artifact), dict(_templates(artifact))
     documents = dict(_documents(artifact))
-    if found is None and not templates and not documents:
+    if examination.refused is not None:
+        yield _refused(examination.refused)
+    elif found is None and not templates and not documents:
         raise not_owed("nothing lies beside the weights, and there is no chat template")
     if found is not None:
         yield from _files(found, parameters, where)
@@ -54,7 +56,18 @@ def beside(examination: Examination, parameters: Parameters, where: Where) -> Co
         yield from _template(place, text)
 
 
-def _files(found: Listing, parameters: Parameters, where: Where) -> Comparisons:
+def _refused(reason: str) -> Comparison:
+    return Comparison(
+        measure="contract_beside",
+        place=Place(file="contracts.yaml"),
+        expected="a contract, whose clauses would come on top",
+        observed=reason[:400],
+        holds=False,
+        note="none of its clauses was held; --contract FILE ends with the same error",
+    )
+
+
+def _files(found: Listing, parameters: BesideParameters, where: Where) -> Comparisons:
     bad = [(name, ending) for name in found.names if (ending := _ending(name, parameters)) is not None]
     for name, ending in bad:
         yield Comparison(
@@ -72,7 +85,7 @@ def _files(found: Listing, parameters: Parameters, where: Where) -> Comparisons:
         yield Uncompared(reason=found.left_out)
 
 
-def _ending(name: str, parameters: Parameters) -> str | None:
+def _ending(name: str, parameters: BesideParameters) -> str | None:
     """The longest of the endings that a name has."""
     return max((end for end in parameters.endings if name.lower().endswith(end)), key=len, default=None)
 
@@ -130,4 +143,4 @@ def _seen(found: str, text: str) -> str:
     return f"{shown[:200]}{f' at character {at:,}' if at >= 0 else ', written as escapes'}"
 
 
-BESIDE = static(Parameters, beside)
+BESIDE = static(BesideParameters, beside)

@@ -7,7 +7,7 @@ from functools import partial
 
 from model_contracts.anatomy.pairing import Extra, Match
 from model_contracts.artifact import Tensor
-from model_contracts.checks.drafts import Draft, gap
+from model_contracts.checks.drafts import Draft, Gap, gap
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, static, undeclared, wrapped
 from model_contracts.outcome import Comparison, Place
 from model_contracts.sweep.interface import Pairing
@@ -83,18 +83,23 @@ def _layers(examination: Examination, match: Match) -> Iterator[Comparison]:
 
 def pair_shapes(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
     """Compare the row-major shapes of each pair; axes of 1 that a converter adds or takes away hold no value."""
+    stored = examination.source_view.artifact.tensors
     for pairing in examination.match.pairings.values():
-        sides = (pairing.target.packed, pairing.source.packed)
-        if unknown := next((side for side in sides if side is not None and not side.shape_known), None):
-            yield gap(pairing.target, f"its parts do not say its shape: layout {unknown.layout}")
-            continue
-        holds = pairing.target.shape == pairing.source.shape
-        if not holds and not pairing.declared:
-            yield undeclared(examination, pairing)
-            continue
-        known = examination.source_view.artifact.tensors.get(pairing.source.name, pairing.source)
-        stored = known.shape if pairing.source.made is None else pairing.source.shape
-        yield Draft(holds, partial(_shape, pairing, stored, holds))
+        for side in (pairing.target.packed, pairing.source.packed):
+            if side is not None and not side.shape_known:
+                yield gap(pairing.target, f"its parts do not say its shape: layout {side.layout}")
+                break
+        else:
+            made = pairing.source.made is not None
+            shape = pairing.source.shape if made else stored[pairing.source.name].shape
+            yield _shapes(examination, pairing, shape)
+
+
+def _shapes(examination: Examination, pairing: Pairing, stored: tuple[int, ...]) -> Draft | Gap:
+    holds = pairing.target.shape == pairing.source.shape
+    if not holds and not pairing.declared:
+        return undeclared(examination, pairing)
+    return Draft(holds, partial(_shape, pairing, stored, holds))
 
 
 def _shape(pairing: Pairing, stored: tuple[int, ...], holds: bool) -> Comparison:

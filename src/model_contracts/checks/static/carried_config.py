@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_contracts.anatomy.declared_keys import Side
+from model_contracts.anatomy.declared_keys import DeclaredSide
 from model_contracts.anatomy.declared_words import Plain
 from model_contracts.anatomy.same_values import same
 from model_contracts.converters.carried import carried
 
 
-def carried_config(side: Side) -> dict[str, Any]:
+def carried_config(side: DeclaredSide) -> dict[str, Any]:
     """That config.json; empty where there is none."""
     config = carried(side.view.artifact.metadata, "config")
     if config is None:
@@ -18,12 +18,12 @@ def carried_config(side: Side) -> dict[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
-def carries(side: Side) -> bool:
+def carries(side: DeclaredSide) -> bool:
     """Whether a container carries one along."""
     return side.kind != "config" and bool(carried_config(side))
 
 
-def published(key: str | None, value: Plain, side: Side) -> bool:
+def published(key: str | None, value: Plain, side: DeclaredSide) -> bool:
     """Whether a value stands under its key in the config.json that a container carries along."""
     config: Any = carried_config(side) if side.kind != "config" else {}
     for part in (key or "").split("."):

@@ -35,7 +35,7 @@ def same_template(examination: Examination, parameters: TemplateParameters, wher
     ours, theirs = _named(examination.target), _named(examination.source_view.artifact)
     file = examination.target.path.name
     # Converters carry the plain one; between two folders all of them are the model's.
-    folders = examination.target.format == examination.source_view.artifact.format == "safetensors"
+    folders = examination.target.form.beside and examination.source_view.artifact.form.beside
     left = sorted(set(theirs) - set(ours)) if not folders else []
     said = _compared("chat_template", file, "chat_template", source, target)
     if said.holds and left:

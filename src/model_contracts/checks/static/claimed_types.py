@@ -23,7 +23,7 @@ _EVERYWHERE = frozenset(
 )
 
 
-class Parameters(Record):
+class ClaimedTypesParameters(Record):
     """Which claims a gate is about, and when bits per weight mean something."""
 
     claims: tuple[Literal["file_name", "file_type", "config_dtype", "apr_quantization", "request"], ...]
@@ -33,7 +33,7 @@ class Parameters(Record):
     bits_per_weight: float = Field(0.15, description="Relative distance from the recipe's published figure.")
 
 
-def claimed_types(examination: Examination, parameters: Parameters, where: Where) -> Comparisons:
+def claimed_types(examination: Examination, parameters: ClaimedTypesParameters, where: Where) -> Comparisons:
     """Compare each tensor's type with what each claim gives its role."""
     asked = [claim for claim in examination.claims if claim.source in parameters.claims]
     if examination.request is not None and "request" in parameters.claims:
@@ -113,14 +113,14 @@ def _fallbacks(claim: Claim, recipe: Recipe, tensors: list[tuple[str | None, Ten
 
 
 def _expected(examination: Examination, recipe: Recipe, canonical: str | None, tensor: Tensor) -> tuple[str, ...]:
-    if examination.target.format == "safetensors" and len(tensor.shape) < 2:
+    if examination.target.form.free_vectors and len(tensor.shape) < 2:
         # A checkpoint may keep its vectors in float32, or in the type of its matrices.
         return tuple(dict.fromkeys((*recipe.types, "F32")))
     return expected_types(recipe, examination.recipes, canonical, tensor)
 
 
 def _bits_per_weight(
-    examination: Examination, claim: Claim, parameters: Parameters, where: Where
+    examination: Examination, claim: Claim, parameters: ClaimedTypesParameters, where: Where
 ) -> Iterator[Comparison]:
     assert claim.recipe is not None
     # An entry without bytes (a tied head of .apr) or with a shape that cannot be weighs nothing.
@@ -144,4 +144,4 @@ def _bits_per_weight(
     )
 
 
-CLAIMED_TYPES = static(Parameters, claimed_types)
+CLAIMED_TYPES = static(ClaimedTypesParameters, claimed_types)

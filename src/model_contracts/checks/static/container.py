@@ -13,13 +13,13 @@ from model_contracts.ledger import Topic
 from model_contracts.outcome import Comparison, Place, Record
 
 
-class Parameters(Record):
+class ContainerParameters(Record):
     """Which topics of the ledgers a gate is about."""
 
     topics: tuple[Topic, ...] = Field(min_length=1)
 
 
-def container(examination: Examination, parameters: Parameters, where: Where) -> Iterator[Comparison]:
+def container(examination: Examination, parameters: ContainerParameters, where: Where) -> Iterator[Comparison]:
     """Yield the comparisons of those topics, from the set's ledger and from each file's."""
     part = examination.view.part
     if part.name in WEIGHTLESS and not any(True for _ in _ledgers(examination.target, parameters)):
@@ -27,14 +27,14 @@ def container(examination: Examination, parameters: Parameters, where: Where) ->
     yield from _ledgers(examination.target, parameters)
 
 
-def source_container(examination: Examination, parameters: Parameters, where: Where) -> Iterator[Comparison]:
+def source_container(examination: Examination, parameters: ContainerParameters, where: Where) -> Iterator[Comparison]:
     """The same of the source: a comparison with a broken source proves nothing."""
     if examination.source is None:
         raise missing_input("no source was given (--against SOURCE)")
     yield from _ledgers(examination.source, parameters)
 
 
-def _ledgers(artifact: Artifact, parameters: Parameters) -> Iterator[Comparison]:
+def _ledgers(artifact: Artifact, parameters: ContainerParameters) -> Iterator[Comparison]:
     for topic in parameters.topics:
         yield from artifact.ledger.comparisons(topic)
         for file in artifact.containers:
@@ -45,5 +45,5 @@ def _ledgers(artifact: Artifact, parameters: Parameters) -> Iterator[Comparison]
                 yield comparison.model_copy(update={"place": place})
 
 
-CONTAINER = static(Parameters, container, of_container=True)
-SOURCE_CONTAINER = static(Parameters, source_container, of_container=True)
+CONTAINER = static(ContainerParameters, container, of_container=True)
+SOURCE_CONTAINER = static(ContainerParameters, source_container, of_container=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
-from model_contracts.anatomy.declared_keys import Said, Side
+from model_contracts.anatomy.declared_keys import DeclaredSide, Said
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact
@@ -24,7 +24,7 @@ def declared_parts(view: View) -> Comparisons:
     """Compare what flags, counts and per-layer lists declare with what is there."""
     if _declares(view.artifact):
         keys = load_keys()
-        side = Side(view, keys, keys.values)
+        side = DeclaredSide(view, keys, keys.values)
         layers = side.said.get("num_hidden_layers")
         count = layers.value if layers is not None and isinstance(layers.value, int) else None
         yield from _biases(side, count)
@@ -35,7 +35,7 @@ def declared_parts(view: View) -> Comparisons:
 
 def _declares(artifact: Artifact) -> bool:
     """Whether any key could be such a declaration: most small files have none, and the table of keys is long."""
-    said = (artifact.config or {}) if artifact.format == "safetensors" else artifact.metadata
+    said = (artifact.config or {}) if artifact.form.beside else artifact.metadata
     return any(
         not isinstance(value, int | float | str | None) or "bias" in key or "nextn" in key
         for key, value in said.items()
@@ -43,7 +43,7 @@ def _declares(artifact: Artifact) -> bool:
     )
 
 
-def _biases(side: Side, layers: int | None) -> Iterator[Comparison | Uncompared]:
+def _biases(side: DeclaredSide, layers: int | None) -> Iterator[Comparison | Uncompared]:
     """Biases that a flag says there are none of; that those it asks for are there, G0-TENSOR-001 compares."""
     family = side.view.family
     for flag in ("attention_bias", "mlp_bias") if side.kind == "config" else ():
@@ -64,7 +64,7 @@ def _biases(side: Side, layers: int | None) -> Iterator[Comparison | Uncompared]
             )
 
 
-def _prediction(side: Side, layers: int | None) -> Iterator[Comparison | Uncompared]:
+def _prediction(side: DeclaredSide, layers: int | None) -> Iterator[Comparison | Uncompared]:
     """Layers of multi-token prediction (MTP): declared by number, stored by name or after the last layer."""
     said = side.said.get("num_nextn_predict_layers")
     if said is None or not isinstance(said.value, int) or isinstance(said.value, bool) or said.value < 1:
@@ -102,7 +102,7 @@ def _predicted(said: Said, names: int, holds: bool, note: str | None) -> Compari
     )
 
 
-def _predicts(name: str, layers: int | None, side: Side) -> bool:
+def _predicts(name: str, layers: int | None, side: DeclaredSide) -> bool:
     if any(fnmatchcase(name, pattern) for pattern in _PREDICTION):
         return True
     number = template(name)[1]
@@ -110,7 +110,7 @@ def _predicts(name: str, layers: int | None, side: Side) -> bool:
     return after and side.kind == "config"
 
 
-def _per_layer(side: Side, layers: int | None) -> Iterator[Comparison]:
+def _per_layer(side: DeclaredSide, layers: int | None) -> Iterator[Comparison]:
     for pattern in side.keys.per_layer:
         key = pattern.replace("{arch}", side.architecture)
         value: Any = side.all.get(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from model_contracts.anatomy.declared_keys import Side
+from model_contracts.anatomy.declared_keys import DeclaredSide
 from model_contracts.anatomy.declared_words import Plain
 from model_contracts.anatomy.same_values import same, shown
 from model_contracts.checks.static.carried_config import as_tuple, carried_config, carries, published
@@ -42,11 +42,13 @@ def compare_rest(pair: Pair) -> Iterator[Comparison | Uncompared]:
         )
 
 
-def _or_assumed(key: str, value: Plain | None, side: Side) -> Plain | None:
+def _or_assumed(key: str, value: Plain | None, side: DeclaredSide) -> Plain | None:
     return side.keys.defaults.get(key) if value is None and side.kind == "config" else value
 
 
-def _without_counterpart(side: Side, other: Side, values: dict[str, Plain | None]) -> Iterator[Comparison | Uncompared]:
+def _without_counterpart(
+    side: DeclaredSide, other: DeclaredSide, values: dict[str, Plain | None]
+) -> Iterator[Comparison | Uncompared]:
     for key, value in values.items():
         # The parts of a sentence model are compared with modules.json.
         of_parts = any(fnmatchcase(key, pattern) for pattern in ("*.pooling_type", "*.dense_*_feat_*"))

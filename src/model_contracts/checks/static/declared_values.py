@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from model_contracts.anatomy.declared_keys import Said, Side
+from model_contracts.anatomy.declared_keys import DeclaredSide, Said
 from model_contracts.anatomy.same_values import same, shown
 from model_contracts.checks.static.carried_config import published
 from model_contracts.outcome import Comparison, Place, Uncompared
@@ -20,8 +20,8 @@ _COUNTED = "vocab_size"
 class Pair:
     """Both sides, and how near two numbers are the same."""
 
-    target: Side
-    source: Side
+    target: DeclaredSide
+    source: DeclaredSide
     relative: float
     bound_from: str
 
@@ -37,7 +37,7 @@ class Pair:
 
     def measured(self, *keys: str) -> bool:
         """Whether the GGUF's architecture was measured (to write one of these keys, where any are given)."""
-        gguf = next((side for side in (self.target, self.source) if side.kind == "gguf"), None)
+        gguf = next((side for side in (self.target, self.source) if side.form.prefixed_keys), None)
         if gguf is None:
             return True
         written = self.target.keys.measured.get(gguf.architecture)
@@ -93,7 +93,7 @@ def _undeclared(name: str, pair: Pair) -> Iterator[Comparison | Uncompared]:
         yield from _invented(name, made, pair)
 
 
-def _nearest(name: str, target: Side, source: Side) -> Place:
+def _nearest(name: str, target: DeclaredSide, source: DeclaredSide) -> Place:
     """Where a value that is not declared is written out as none, or would stand."""
     for side in (target, source):
         if name in side.silenced:
@@ -145,7 +145,7 @@ def _equal(name: str, ours: Said, theirs: Said, pair: Pair) -> Comparison | Unco
 
 def _lost(name: str, theirs: Said, pair: Pair) -> Iterator[Comparison | Uncompared]:
     line, target = pair.target.table[name], pair.target
-    if name == _COUNTED and target.kind == "gguf":
+    if name == _COUNTED and target.form.counts_tokens:
         return
     assumed, keys = target.assumed(name), target.spelled(line)
     built = target.builds(name) or (not keys and assumed is not None and target.computes(name))
@@ -186,7 +186,7 @@ def _absent(name: str, theirs: Said, pair: Pair, keys: tuple[str, ...], assumed:
 def _invented(name: str, ours: Said, pair: Pair) -> Iterator[Comparison | Uncompared]:
     line, source = pair.source.table[name], pair.source
     assumed, built = source.assumed(name), source.builds(name)
-    if name == _COUNTED and source.kind == "gguf" and source.view.artifact.tokenizer is not None:
+    if name == _COUNTED and source.form.counts_tokens and source.view.artifact.tokenizer is not None:
         assumed = source.view.artifact.tokenizer.size
     holds = assumed is not None and same(ours.value, assumed, pair.relative)[0]
     if not holds and not ours.enabled and (isinstance(ours.value, str) or published(name, ours.value, source)):
@@ -221,7 +221,7 @@ def _invented(name: str, ours: Said, pair: Pair) -> Iterator[Comparison | Uncomp
     )
 
 
-def _through_others(name: str, said: Said, pair: Pair, side: Side, other: Side) -> bool:
+def _through_others(name: str, said: Said, pair: Pair, side: DeclaredSide, other: DeclaredSide) -> bool:
     """Whether a value that the other container has no key for is compared through others of the table.
 
     It may serve to make one that both know (a rotary share, a nope width), or its key stands in a line that the other

@@ -106,7 +106,7 @@ def _may_be_empty(view: View) -> bool:
 def _undeclared(view: View, name: str, parameter: HyperParameter) -> str:
     """What is missing; a GGUF key that stands under another architecture's prefix is named."""
     ends = tuple(key.removeprefix("{arch}") for key in parameter.gguf)
-    keys = view.artifact.metadata if view.artifact.format == "gguf" and ends else ()
+    keys = view.artifact.metadata if view.artifact.form.prefixed_keys and ends else ()
     elsewhere = next((key for key in keys if key.endswith(ends)), None)
     return f"{name} is owed and nothing declares it" + (f"; {elsewhere} is no key of it" if elsewhere else "")
 

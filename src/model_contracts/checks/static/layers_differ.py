@@ -13,13 +13,13 @@ from model_contracts.sweep.interface import Moments
 from model_contracts.sweep.reads import same_bytes
 
 
-class Parameters(Record):
+class LayersDifferParameters(Record):
     """Which architectures share layers by design."""
 
     shared: tuple[str, ...] = ()
 
 
-def layers_differ(examination: Examination, parameters: Parameters, where: Where) -> Comparisons:
+def layers_differ(examination: Examination, parameters: LayersDifferParameters, where: Where) -> Comparisons:
     """Compare the moments of each layer's matrices with those of the layers before it, and bytes where all agree."""
     view = examination.view
     layers, unread = _layers(examination)
@@ -78,4 +78,4 @@ def _told(moments: Moments) -> tuple[float, ...]:
     return (moments.count, moments.minimum, moments.maximum, moments.total, moments.squares)
 
 
-LAYERS_DIFFER = static(Parameters, layers_differ, reads_values=True)
+LAYERS_DIFFER = static(LayersDifferParameters, layers_differ, reads_values=True)

@@ -32,7 +32,7 @@ def marked_tokens(examination: Examination, parameters: NoParameters, where: Whe
     """Compare the types of declared ids and of the template's markers: typed NORMAL, they fall apart into pieces."""
     artifact = examination.target
     tokenizer = tokenizer_of(artifact)
-    if artifact.format != "gguf":
+    if not artifact.form.token_types:
         raise not_owed(f".{artifact.format} keeps no token types")
     place = Place(file=tokenizer.origin.name, key="tokenizer.ggml.token_type")
     marked = dict(_marked(artifact, tokenizer))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from functools import partial
 
-from model_contracts.anatomy.budgets import Budgets, exact
+from model_contracts.anatomy.budgets import Budget, Budgets, exact
 from model_contracts.checks.drafts import Draft, Gap, gap, share
 from model_contracts.checks.interface import Comparisons, Examination, Where, static, uncompared, undeclared
 from model_contracts.outcome import Comparison, Place, Uncompared
@@ -28,8 +27,8 @@ def moments_preserved(examination: Examination, parameters: Budgets, where: Wher
                 write = partial(_uncompared, name, pairing.target.elements, reason)
                 yield Gap(reason, write, pairing.target.elements)
             continue
-        comparisons = list(_moments(pairing, ours, theirs, parameters, where))
-        if not pairing.declared and any(not comparison.holds for comparison in comparisons):
+        comparisons = _moments(pairing, ours, theirs, parameters, where)
+        if not pairing.declared and not all(comparison.holds for comparison in comparisons):
             yield undeclared(examination, pairing)
             continue
         yield from comparisons
@@ -39,54 +38,56 @@ def _uncompared(name: str, count: int, reason: str) -> Uncompared:
     return Uncompared(place=Place(tensor=name), count=count, reason=reason)
 
 
-def _moments(pairing: Pairing, ours: Moments, theirs: Moments, parameters: Budgets, where: Where) -> Iterator[Draft]:
+_MEASURES = ("mean", "std", "minimum", "maximum")
+_Row = tuple[float, float, float, float]
+
+
+def _moments(pairing: Pairing, ours: Moments, theirs: Moments, parameters: Budgets, where: Where) -> list[Draft]:
     budget = None if exact(pairing) else parameters.budgets[pairing.target.dtype]
+    write = partial(_compared, pairing, ours, theirs, budget, where)
+    finite = ours.finite
+    if ours is theirs:
+        return [Draft(True, partial(write, at), 0 if at else finite) for at in range(4)]
+    return [
+        Draft(distance <= tolerance, partial(write, at), 0 if at else finite, share(distance, tolerance))
+        for at, (_, _, distance, tolerance) in enumerate(_rows(ours, theirs, budget))
+    ]
+
+
+def _rows(ours: Moments, theirs: Moments, budget: Budget | None) -> tuple[_Row, ...]:
+    """Expected, observed, distance and tolerance of each measure; two sides that share one record differ in none."""
     scale = theirs.rms or 1.0
     reach = max(abs(theirs.minimum), abs(theirs.maximum)) or 1.0
-    spread = abs(ours.std / theirs.std - 1.0) if theirs.std > 1e-6 * scale else abs(ours.std - theirs.std) / scale
-    rows = (
-        ("mean", theirs.mean, ours.mean, abs(ours.mean - theirs.mean) / scale, budget.mean if budget else 1e-9),
-        ("std", theirs.std, ours.std, spread, budget.std if budget else 1e-6),
-        ("minimum", theirs.minimum, ours.minimum, abs(ours.minimum - theirs.minimum) / reach, _extreme(budget)),
-        ("maximum", theirs.maximum, ours.maximum, abs(ours.maximum - theirs.maximum) / reach, _extreme(budget)),
+    (mean, std), (mean_owed, std_owed) = ((side.mean, side.std) for side in (ours, theirs))
+    spread = abs(std / std_owed - 1.0) if std_owed > 1e-6 * scale else abs(std - std_owed) / scale
+    extreme = budget.extreme if budget else 0.0
+    if ours is theirs:
+        spread = 0.0
+    return (
+        (mean_owed, mean, 0.0 if ours is theirs else abs(mean - mean_owed) / scale, budget.mean if budget else 1e-9),
+        (std_owed, std, spread, budget.std if budget else 1e-6),
+        (theirs.minimum, ours.minimum, abs(ours.minimum - theirs.minimum) / reach, extreme),
+        (theirs.maximum, ours.maximum, abs(ours.maximum - theirs.maximum) / reach, extreme),
     )
-    for measure, expected, observed, distance, tolerance in rows:
-        field = {"minimum": "extreme", "maximum": "extreme"}.get(measure, measure)
-        origin = partial(where, "budgets", pairing.target.dtype, field) if budget else _the_same
-        count = ours.finite if measure == "mean" else 0
-        write = partial(_compared, pairing, measure, expected, observed, distance, tolerance, count, origin)
-        yield Draft(distance <= tolerance, write, count, share(distance, tolerance))
-
-
-def _the_same() -> str:
-    return "the types hold the same values"
 
 
 def _compared(
-    pairing: Pairing,
-    measure: str,
-    expected: float,
-    observed: float,
-    distance: float,
-    tolerance: float,
-    count: int,
-    origin: Callable[[], str],
+    pairing: Pairing, ours: Moments, theirs: Moments, budget: Budget | None, where: Where, at: int
 ) -> Comparison:
+    expected, observed, distance, tolerance = _rows(ours, theirs, budget)[at]
+    field = "extreme" if at > 1 else _MEASURES[at]
+    origin = where("budgets", pairing.target.dtype, field) if budget else "the types hold the same values"
     return Comparison(
-        measure=measure,
+        measure=_MEASURES[at],
         place=Place(tensor=pairing.target.name),
         expected=expected,
         observed=observed,
         holds=distance <= tolerance,
         tolerance=tolerance,
         smallest_passing_tolerance=distance,
-        count=count,
-        bound_from=origin(),
+        count=0 if at else ours.finite,
+        bound_from=origin,
     )
-
-
-def _extreme(budget: object) -> float:
-    return float(getattr(budget, "extreme", 0.0))
 
 
 MOMENTS_PRESERVED = static(Budgets, moments_preserved, reads_values=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from model_contracts.anatomy.declared_keys import Side
+from model_contracts.anatomy.declared_keys import DeclaredSide
 from model_contracts.anatomy.key_table import key_table
 from model_contracts.anatomy.view import View
 from model_contracts.checks.interface import Comparisons, Examination, Where, static
@@ -24,13 +24,15 @@ _ELSEWHERE = {"tie_word_embeddings"}
 _SCALING = {"rope_scaling_type", "rope_scaling_factor", "rope_original_context", "rope_attention_factor"}
 
 
-class Parameters(Record):
+class PairHyperparametersParameters(Record):
     """How near two declared numbers are the same."""
 
     relative: float = Field(1e-6, ge=0, description="GGUF keeps float32: 1e-06 is stored as 9.999999974752427e-07.")
 
 
-def pair_hyperparameters(examination: Examination, parameters: Parameters, where: Where) -> Comparisons:
+def pair_hyperparameters(
+    examination: Examination, parameters: PairHyperparametersParameters, where: Where
+) -> Comparisons:
     """Compare every hyper-parameter, every other key and every special id that either side declares."""
     target, source = examination.view, examination.source_view
     yield from _architecture(target, source)
@@ -58,7 +60,8 @@ def pair_of(target: View, source: View, relative: float, bound_from: str, docume
     """Both sides, read through the table of their families."""
     keys = load_keys()
     table = key_table(keys, source.family, target.family) if document == "config" else {}
-    return Pair(Side(target, keys, table, document), Side(source, keys, table, document), relative, bound_from)
+    ours, theirs = (DeclaredSide(view, keys, table, document) for view in (target, source))
+    return Pair(ours, theirs, relative, bound_from)
 
 
 def _architecture(target: View, source: View) -> Iterator[Comparison | Uncompared]:
@@ -83,7 +86,7 @@ def _architecture(target: View, source: View) -> Iterator[Comparison | Uncompare
             yield Uncompared(place=said.place, reason=reason)
         return
     words = tuple(dict.fromkeys((*family.gguf, *family.architectures, *family.model_types)))
-    shared = target.family is not None and source.artifact.format == "gguf" and theirs.name in target.family.gguf
+    shared = target.family is not None and source.artifact.form.prefixed_keys and theirs.name in target.family.gguf
     yield Comparison(
         measure="architecture",
         place=said.place,
@@ -99,7 +102,7 @@ def _scaled_by_tensor(target: View, source: View) -> bool:
     """llama3 and longrope scaling: tensors of a GGUF carry them, and F-CONTRACT-I3-006 looks at those."""
     said = (view.declared.get("rope_scaling_type") for view in (target, source))
     kinds = {str(one.value).lower() for one in said if one is not None}
-    gguf = next((view for view in (target, source) if view.artifact.format == "gguf"), None)
+    gguf = next((view for view in (target, source) if view.artifact.form.rope_tensors), None)
     if gguf is None or target.artifact.format == source.artifact.format:
         return False
     tensors = gguf.artifact.tensors
@@ -108,4 +111,4 @@ def _scaled_by_tensor(target: View, source: View) -> bool:
     return "llama3" in kinds and (gguf is target or "rope_freqs.weight" in tensors)
 
 
-PAIR_HYPERPARAMETERS = static(Parameters, pair_hyperparameters)
+PAIR_HYPERPARAMETERS = static(PairHyperparametersParameters, pair_hyperparameters)

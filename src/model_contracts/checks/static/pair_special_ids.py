@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from model_contracts.anatomy.special_ids import NAMES, by_name
 from model_contracts.anatomy.tokenizer_kinds import is_byte, kind_of
 from model_contracts.anatomy.view import View
-from model_contracts.artifact import Artifact
+from model_contracts.artifact import Artifact, Tokenizer
 from model_contracts.converters.carried import carried
 from model_contracts.definitions import load_tokenizers
 from model_contracts.outcome import Comparison, Place, Uncompared
 from model_contracts.tokenization import Filled
 
-_EOS = "eos_token_id"
+_EOS, _PAD = "eos_token_id", "pad_token_id"
+_MASKED = ". Where no mask is passed, transformers' generate takes each such token of a text for padding, and hides it"
+_NORMAL, _BYTE = 1, 6
 #: What frames a text where no end of sequence is named: GGUF has one name for both.
 _FRAMED = {"bos_token_id": "cls_token_id", _EOS: "sep_token_id"}
 
@@ -27,7 +29,7 @@ def same_special_ids(target: View, source: View) -> Iterator[Comparison | Uncomp
             expected = theirs.get(_FRAMED.get(name, name), {})
         for value, place in ours.get(name, {}).items():
             holds = value in expected
-            if not holds and _decides_nothing(name, target.artifact):
+            if not holds and _decides_nothing(name, value, target.artifact):
                 yield _filled(name, value, place, expected)
                 continue
             if not expected and (silent := _left_to_class(source.artifact)) is not None:
@@ -39,7 +41,7 @@ def same_special_ids(target: View, source: View) -> Iterator[Comparison | Uncomp
                 expected=sorted(expected) or None,
                 observed=value,
                 holds=holds,
-                note=None if holds else _whose(expected),
+                note=None if holds else f"{_whose(expected)}{_MASKED if name == _PAD else ''}",
             )
     for name in ("bos_token_id", _EOS):
         if name in theirs and name not in ours:
@@ -56,7 +58,7 @@ def same_special_ids(target: View, source: View) -> Iterator[Comparison | Uncomp
 
 def _left_to_class(source: Artifact) -> str | None:
     """A tokenizer file that is not tokenizer.json, and so leaves special tokens to the code that loads it."""
-    if source.format != "safetensors":
+    if not source.form.beside:
         return None
     if source.tokenizer is None:
         return next(iter(source.unread_tokenizers), None)
@@ -66,7 +68,7 @@ def _left_to_class(source: Artifact) -> str | None:
 def _every_end(target: Artifact, source: View) -> Iterator[Comparison]:
     """A folder that takes another's place stops at all ids at which that stops; a GGUF has room for one."""
     stops = _stops(source.artifact) or list(_carried_ids(_EOS, source))
-    if target.format != "safetensors" or len(stops) < 2 or _EOS not in by_name(target):
+    if not target.form.beside or len(stops) < 2 or _EOS not in by_name(target):
         return
     ours = _stops(target) or sorted(by_name(target)[_EOS])
     missing = sorted(set(stops) - set(ours))
@@ -89,11 +91,11 @@ def _stops(artifact: Artifact) -> list[int]:
     return [one for one in ids if isinstance(one, int) and not isinstance(one, bool)]
 
 
-def _decides_nothing(name: str, target: Artifact) -> bool:
+def _decides_nothing(name: str, value: int, target: Artifact) -> bool:
     """Whether readers of a GGUF do nothing with an id that its converter fills in.
 
-    Padding stands in no text, no text is unknown to a vocabulary that has all bytes, and some architectures' converters
-    write a beginning of sequence that is added to none.
+    Padding that no text holds is never met, no text is unknown to a vocabulary that has all bytes, and some
+    architectures' converters write a beginning of sequence that is added to none.
     """
     tokenizer = target.tokenizer
     if target.format != "gguf" or tokenizer is None:
@@ -104,7 +106,23 @@ def _decides_nothing(name: str, target: Artifact) -> bool:
         return not tokenizer.add_bos
     if name == "unk_token_id":
         return kind == "byte-level" or sum(map(is_byte, tokenizer.tokens)) == 256
-    return name == "pad_token_id"
+    return name == _PAD and not _stands_in_texts(value, target, tokenizer)
+
+
+def _stands_in_texts(at: int, target: Artifact, tokenizer: Tokenizer) -> bool:
+    """Whether a text may hold the token: it is cut from texts, opens them, or the chat template writes it.
+
+    Of padding that is also an end of sequence transformers infers no mask (`_prepare_attention_mask_for_generation`);
+    llama.cpp pads nothing. transformers takes `tokenizer.ggml.padding_token_id` over (integrations/ggml.py).
+    """
+    ends = by_name(target).get(_EOS, {})
+    token = tokenizer.tokens[at] if 0 <= at < len(tokenizer.tokens) else None
+    if at in ends or token is None:
+        return False
+    opens = tokenizer.add_bos is not False and at in by_name(target).get("bos_token_id", {})
+    types = tokenizer.token_types
+    plain = types is not None and at < len(types) and types[at] in (_NORMAL, _BYTE)
+    return plain or opens or (len(token) > 2 and token in (target.chat_template or ""))
 
 
 def _filled_in() -> tuple[Filled, ...]:

@@ -66,16 +66,16 @@ def _expected(
         small = len(pairing.target.shape) < 2 or kept(examination.recipes, canonical, pairing.target)
         return tuple(dict.fromkeys((source, *(vectors if small else ()))))
     types = expected_types(intent.recipe, examination.recipes, canonical, pairing.target)
-    if examination.target.format == "safetensors" and len(pairing.target.shape) < 2:
+    if examination.target.form.free_vectors and len(pairing.target.shape) < 2:
         types = tuple(dict.fromkeys((*intent.recipe.types, source)))
     return types
 
 
 def _of_vectors(examination: Examination) -> tuple[str, ...]:
     """GGUF keeps vectors in float32 whatever the matrices are (llama.cpp's converter); out of it they may go back."""
-    if examination.target.format == "gguf":
-        return ("F32",)
-    if examination.source is None or examination.source.format != "gguf":
+    if (fixed := examination.target.form.vectors) is not None:
+        return (fixed,)
+    if examination.source is None or examination.source.form.vectors is None:
         return ()
     matrices = Counter(tensor.dtype for tensor in examination.source.tensors.values() if len(tensor.shape) > 1)
     return tuple(dtype for dtype, _ in matrices.most_common(1))

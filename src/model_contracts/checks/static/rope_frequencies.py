@@ -20,17 +20,17 @@ Factors = np.ndarray[tuple[int], np.dtype[np.float64]]
 _MOST_PAIRS = 65_536
 
 
-class Parameters(Record):
+class RopeFrequenciesParameters(Record):
     """How near the stored factors are to the formula's."""
 
     relative: float = Field(1e-5, ge=0)
 
 
-def rope_frequencies(examination: Examination, parameters: Parameters, where: Where) -> Comparisons:
+def rope_frequencies(examination: Examination, parameters: RopeFrequenciesParameters, where: Where) -> Comparisons:
     """Compare tensors of factors with the closed formula of llama3, or with the lists that longrope declares."""
     source, target = examination.source_view, examination.view
     scaling = scaling_of(source.artifact.config)
-    if scaling is None or examination.target.format != "gguf":
+    if scaling is None or not examination.target.form.rope_tensors:
         raise not_owed("the source declares no scaling that tensors carry, or the target keeps its config.json")
     bound = where("relative")
     if kind_of(scaling) == "llama3":
@@ -161,4 +161,4 @@ def _factors(scaling: Mapping[str, Any], theta: Any, head_dim: Any) -> Factors:
     return factors
 
 
-ROPE_FREQUENCIES = static(Parameters, rope_frequencies)
+ROPE_FREQUENCIES = static(RopeFrequenciesParameters, rope_frequencies)

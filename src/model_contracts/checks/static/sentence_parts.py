@@ -20,12 +20,15 @@ _POOLING = {
 }
 #: The same by the word that sentence-transformers 5 writes under `pooling_mode`.
 _MODES = {"mean": 1, "cls": 2, "lasttoken": 3}
+#: What the width of a transformer's output is called in config.json; distilbert says dim, T5 d_model, GPT-2 n_embd.
+_WIDTHS = ("hidden_size", "d_model", "dim", "n_embd")
 #: Relative RMSE that a float type costs.
 _BUDGET = {"F64": 1e-12, "F32": 1e-6, "F16": 5e-4, "BF16": 0.003}
 
 
 def parts_whole(artifact: Artifact) -> Comparisons:
     """Compare what modules.json declares with what lies in the folders of its parts."""
+    yield from _pooled_width(artifact)
     for module in artifact.modules:
         place = Place(file=module.path or "modules.json")
         if module.kind == "Pooling":
@@ -49,6 +52,26 @@ def parts_whole(artifact: Artifact) -> Comparisons:
                 holds=weight is not None and list(weight.shape) == sizes,
                 note=None if weight else "modules.json declares a dense part and its folder has no linear.weight",
             )
+
+
+def _pooled_width(artifact: Artifact) -> Comparisons:
+    """A pooling part that follows the transformer at once takes vectors as wide as the transformer gives them."""
+    first, second = (*artifact.modules, None, None)[:2]
+    if first is None or second is None or (first.kind, first.path, second.kind) != ("Transformer", "", "Pooling"):
+        return
+    config, declared = artifact.config or {}, (second.config or {}).get("word_embedding_dimension")
+    width = next((config[key] for key in _WIDTHS if type(config.get(key)) is int), None)
+    if width is None or declared is None:
+        return
+    holds = type(declared) is int and declared == width
+    yield Comparison(
+        measure="word_embedding_dimension",
+        place=Place(file=f"{second.path}/config.json", key="word_embedding_dimension"),
+        expected=width,
+        observed=jsonable(declared),
+        holds=holds,
+        note=None if holds else "what follows would take vectors of another width than config.json gives tokens",
+    )
 
 
 def _folders(target: Artifact, source: Artifact) -> Comparisons:
@@ -93,9 +116,9 @@ def _settings(module: Module, other: Module) -> list[tuple[str, object, object]]
 
 def parts_kept(target: View, source: View) -> Comparisons:
     """Compare the source's parts with a GGUF's pooling key and dense tensors."""
-    if target.artifact.format == "safetensors":
+    if target.artifact.form.beside:
         yield from _folders(target.artifact, source.artifact)
-    if target.artifact.format != "gguf":
+    if not target.artifact.form.prefixed_keys:
         return
     arch = str(target.artifact.metadata.get("general.architecture", ""))
     dense = 1

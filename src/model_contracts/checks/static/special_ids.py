@@ -12,7 +12,7 @@ from model_contracts.checks.interface import Examination, Where, missing_input, 
 from model_contracts.outcome import Comparison, Place, Record, jsonable
 
 
-class Parameters(Record):
+class SpecialIdsParameters(Record):
     """`range`: ids against the rows of the embedding. `agreement`: end-of-sequence ids against each other.
 
     `generation`: generation_config.json, where it lies there, against the ends of sequence that others name.
@@ -21,7 +21,7 @@ class Parameters(Record):
     compare: Literal["range", "agreement", "generation"] = "range"
 
 
-def special_ids_check(examination: Examination, parameters: Parameters, where: Where) -> Iterator[Comparison]:
+def special_ids_check(examination: Examination, parameters: SpecialIdsParameters, where: Where) -> Iterator[Comparison]:
     """Compare each declared id with the number of embedding rows, or the declarations with each other."""
     view = examination.view
     if parameters.compare == "range":
@@ -83,7 +83,7 @@ def _agreement(view: View) -> Iterator[Comparison]:
 def _generation(view: View) -> Iterator[Comparison]:
     """transformers stops where generation_config.json says, and nowhere where it says nothing."""
     artifact = view.artifact
-    if artifact.format != "safetensors" or artifact.generation_config is None:
+    if not artifact.form.beside or artifact.generation_config is None:
         raise not_owed("no generation_config.json lies beside the weights")
     named: dict[int, Place] = {}
     own: list[int] = []
@@ -120,4 +120,4 @@ def vocabulary_rows(view: View) -> int | None:
     return size if isinstance(size, int) else None
 
 
-SPECIAL_IDS = static(Parameters, special_ids_check)
+SPECIAL_IDS = static(SpecialIdsParameters, special_ids_check)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from model_contracts.anatomy.explained import family_shape, fits
 from model_contracts.anatomy.packed import PackedWeight
@@ -10,9 +11,14 @@ from model_contracts.anatomy.quantization import Quantisation, lookup
 from model_contracts.anatomy.storage_claims import claims_of
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
+from model_contracts.checks.drafts import Draft, gap
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, not_owed, static
 from model_contracts.outcome import Comparison, Place, Uncompared
 from model_contracts.scheme import WeightPart
+
+_Shapes = list[tuple[int, ...]] | None
+#: Expected shapes by the settings, the part, the weight's shape, and what its values are stored as.
+_Known = dict[tuple[object, ...], _Shapes]
 
 
 def storage(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
@@ -22,10 +28,11 @@ def storage(examination: Examination, parameters: NoParameters, where: Where) ->
     if not found.declared and not found.weights:
         raise not_owed("no configuration declares packed weights, and no tensor is part of one")
     yield from claims_of(view.stored, found)
+    known: _Known = {}
     for weight in found.weights:
         if weight.certain:
             yield from _complete(view, weight)
-            yield from _shapes(view, weight)
+            yield from _shapes(view, weight, known)
         else:
             reason = "which layout its parts are of is not known without a configuration"
             yield Uncompared(place=Place(file=_file(weight), tensor=weight.name), reason=reason)
@@ -35,21 +42,13 @@ def storage(examination: Examination, parameters: NoParameters, where: Where) ->
         yield from _covered(view, block)
 
 
-def _complete(view: View, weight: PackedWeight) -> Iterator[Comparison]:
+def _complete(view: View, weight: PackedWeight) -> Iterator[Comparison | Draft]:
     """Every part that is owed is there, with a type that it may have; and the weight is there once."""
     for part in weight.layout.parts:
-        tensor, name = weight.part(part), _name(weight, part)
-        if tensor is None and not weight.owed(part):
-            continue
-        holds = tensor is not None and (not part.types or tensor.dtype in part.types)
-        yield Comparison(
-            measure="part_type" if tensor is not None else "part_present",
-            place=Place(file=tensor.file.name if tensor is not None else _file(weight), tensor=name),
-            expected=" or ".join(part.types) or "a tensor",
-            observed=tensor.dtype if tensor is not None else "missing",
-            holds=holds,
-            note=None if holds else f"a part of {weight.name}: layout {weight.title}",
-        )
+        tensor = weight.part(part)
+        if tensor is not None or weight.owed(part):
+            holds = tensor is not None and (not part.types or tensor.dtype in part.types)
+            yield Draft(holds, partial(_part, weight, part, tensor, holds))
     plain = view.stored.tensors.get(weight.name)
     if plain is not None and all(plain is not part for part in weight.parts.values()):
         yield Comparison(
@@ -61,7 +60,18 @@ def _complete(view: View, weight: PackedWeight) -> Iterator[Comparison]:
         )
 
 
-def _shapes(view: View, weight: PackedWeight) -> Comparisons:
+def _part(weight: PackedWeight, part: WeightPart, tensor: Tensor | None, holds: bool) -> Comparison:
+    return Comparison(
+        measure="part_type" if tensor is not None else "part_present",
+        place=Place(file=tensor.file.name if tensor is not None else _file(weight), tensor=_name(weight, part)),
+        expected=" or ".join(part.types) or "a tensor",
+        observed=tensor.dtype if tensor is not None else "missing",
+        holds=holds,
+        note=None if holds else f"a part of {weight.name}: layout {weight.title}",
+    )
+
+
+def _shapes(view: View, weight: PackedWeight, known: _Known) -> Comparisons:
     """The parts have the shapes that the weight's own shape and the settings make; the family's shape comes first."""
     shape = family_shape(view, weight) or weight.shape
     told = False
@@ -70,23 +80,42 @@ def _shapes(view: View, weight: PackedWeight) -> Comparisons:
         holds_state = weight.layout.shape is not None and weight.layout.shape.part in part.names
         if tensor is None or (not part.shapes and (part.optional or holds_state)):
             continue
-        place = Place(file=tensor.file.name, tensor=tensor.name)
-        expected = weight.shapes(part, shape) if shape is not None else None
+        expected = _expected(weight, part, shape, known) if shape is not None else None
         if expected is None:
-            yield Uncompared(place=place, reason=_why_not(weight, part, shape))
+            yield gap(tensor, _why_not(weight, part, shape))
             continue
         holds = tensor.shape in expected
         note = None
         if not holds and not told:
             told, note = True, fits(view, weight)
-        yield Comparison(
-            measure="part_shape",
-            place=place,
-            expected=[list(one) for one in expected] if len(expected) > 1 else list(expected[0]),
-            observed=list(tensor.shape),
-            holds=holds,
-            note=None if holds else note or f"a part of {weight.name} {list(shape or ())}: layout {weight.title}",
-        )
+        yield Draft(holds, partial(_shape, weight, tensor, shape, expected, holds, note))
+
+
+def _expected(weight: PackedWeight, part: WeightPart, shape: tuple[int, ...], known: _Known) -> _Shapes:
+    """What the shapes come to, worked out once for all weights of one shape that are read alike."""
+    values = weight.part(weight.layout.parts[0])
+    key = (id(weight.settings), id(part), shape, (values.dtype, values.shape) if values is not None else None)
+    if key not in known:
+        known[key] = weight.shapes(part, shape)
+    return known[key]
+
+
+def _shape(
+    weight: PackedWeight,
+    tensor: Tensor,
+    shape: tuple[int, ...] | None,
+    expected: list[tuple[int, ...]],
+    holds: bool,
+    note: str | None,
+) -> Comparison:
+    return Comparison(
+        measure="part_shape",
+        place=Place(file=tensor.file.name, tensor=tensor.name),
+        expected=[list(one) for one in expected] if len(expected) > 1 else list(expected[0]),
+        observed=list(tensor.shape),
+        holds=holds,
+        note=None if holds else note or f"a part of {weight.name} {list(shape or ())}: layout {weight.title}",
+    )
 
 
 def _why_not(weight: PackedWeight, part: WeightPart, shape: tuple[int, ...] | None) -> str:

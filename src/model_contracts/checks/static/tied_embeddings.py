@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
+from model_contracts.checks.drafts import Gap
 from model_contracts.checks.interface import (
     Comparisons,
     Examination,
@@ -39,14 +40,14 @@ def _without_family(view: View) -> Comparisons:
         yield Uncompared(reason=f"{view.unknown}: which tensors are its embedding and its head is not known")
         return
     for comparison in _agree(view):
-        if isinstance(comparison, Uncompared) or comparison.holds:
+        if isinstance(comparison, Gap) or comparison.holds:
             yield comparison
         else:
             said = f"the head is {comparison.observed}, expected {comparison.expected}"
             yield Uncompared(place=comparison.place, reason=f"{view.unknown}: {said}")
 
 
-def _agree(view: View) -> Iterator[Comparison | Uncompared]:
+def _agree(view: View) -> Iterator[Comparison | Gap]:
     embedding, head = (view.by_canonical.get(name) for name in ("token_embd.weight", "output.weight"))
     if embedding is None:
         raise missing_input("there is no token embedding to compare with")
@@ -96,7 +97,7 @@ def _untied(place: Place, embedding: Tensor, head: Tensor) -> Comparison:
     )
 
 
-def _tied(view: View, place: Place, embedding: Tensor, head: Tensor | None) -> Iterator[Comparison | Uncompared]:
+def _tied(view: View, place: Place, embedding: Tensor, head: Tensor | None) -> Iterator[Comparison | Gap]:
     if head is None or head.placeholder:
         observed = "absent" if head is None else "an entry without bytes"
         yield Comparison(

@@ -23,7 +23,7 @@ def same_flags(examination: Examination, parameters: NoParameters, where: Where)
     """Compare added tokens, token types, add-BOS and add-EOS, the pre-tokenizer, and every section that both have."""
     sides = sides_of(examination)
     found = list(_compared(sides))
-    if not found and sides.source_artifact.format == "apr":
+    if not found and sides.source_artifact.form.bare_tokenizer:
         raise not_owed("the source's .apr keeps neither added tokens, types, flags nor the name of a pre-tokenizer")
     yield from found
 
@@ -143,7 +143,7 @@ def _flag(sides: Sides, flag: str) -> Comparisons:
         (theirs, sides.source_artifact, sides.source),
         (ours, sides.target_artifact, sides.target),
     ):
-        if said is None and artifact.format == "safetensors":
+        if said is None and artifact.form.beside:
             yield Uncompared(place=place, reason=f"{tokenizer.origin.name} does not say whether it adds one ({flag})")
             return
     if declared is None and not ours and not theirs:
@@ -170,9 +170,9 @@ def _pre_tokenizer(sides: Sides) -> Comparisons:
     silent = [
         artifact for name, artifact in ((ours, sides.target_artifact), (theirs, sides.source_artifact)) if not name
     ]
-    if any(artifact.format == "apr" for artifact in silent):
+    if any(artifact.form.bare_tokenizer for artifact in silent):
         return  # .apr has no place for it, and its readers go by the architecture
-    if theirs is None or (ours is None and sides.target_artifact.format == "safetensors"):
+    if theirs is None or (ours is None and sides.target_artifact.form.beside):
         what = "patterns" if source.pre is None else "name"
         yield Uncompared(place=place, reason=f"the source's pre-tokenizer has no {what} that is known here")
         return

@@ -144,7 +144,7 @@ def _options(sides: Sides) -> Comparisons:
 
 def _why(name: str, sides: Sides) -> str:
     """What a null in tokenizer_config.json has to do with a lost space: transformers goes by tokenizer.json then."""
-    artifact = sides.source_artifact if sides.source_artifact.format == "safetensors" else sides.target_artifact
+    artifact = sides.source_artifact if sides.source_artifact.form.beside else sides.target_artifact
     config = artifact.tokenizer_config or {}
     if name != "add_space_prefix" or "add_prefix_space" not in config or config["add_prefix_space"] is not None:
         return ""

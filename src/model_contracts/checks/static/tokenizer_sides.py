@@ -37,7 +37,7 @@ class Sides:
     def _files(self) -> tuple[bool, bool]:
         """Whether target and source are Hugging Face's files; a container may be given a tokenizer.json for its own."""
         sides = ((self.target_artifact, self.target), (self.source_artifact, self.source))
-        ours, theirs = (one.format == "safetensors" or tokenizer.sections is not None for one, tokenizer in sides)
+        ours, theirs = (one.form.beside or tokenizer.sections is not None for one, tokenizer in sides)
         return ours, theirs
 
     @property
@@ -53,7 +53,7 @@ class Sides:
         if self.published is None:
             return False
         stored = self.target_artifact if self.published[0] is self.source else self.source_artifact
-        return stored.format == "gguf"
+        return stored.form.readers_assume
 
     @property
     def both_published(self) -> bool:
@@ -76,7 +76,7 @@ class Sides:
         """How text is treated, as this side declares it, and as readers of GGUF assume where it declares nothing."""
         kind = kind_of(tokenizer)
         declared = options_of(tokenizer, artifact.sentencepiece, kind)
-        if artifact.format != "gguf" or (about := known(kind)) is None:
+        if not artifact.form.readers_assume or (about := known(kind)) is None:
             return declared
         assumed = about.assumed.model_dump(exclude={"add_bos", "add_eos"}, exclude_none=True)
         return assumed | declared
@@ -84,10 +84,10 @@ class Sides:
     def adds(self, artifact: Artifact, tokenizer: Tokenizer, flag: str) -> bool | None:
         """Whether a text gets a BOS or an EOS, with what readers of GGUF assume; None: nothing says so."""
         said: bool | None = getattr(tokenizer, flag)
-        about = known(kind_of(tokenizer)) if said is None and artifact.format == "gguf" else None
+        about = known(kind_of(tokenizer)) if said is None and artifact.form.readers_assume else None
         if about is not None:
             return bool(getattr(about.assumed, flag))
-        if said is None and tokenizer.sections is None and artifact.format == "safetensors":
+        if said is None and tokenizer.sections is None and artifact.form.beside:
             name = str((artifact.tokenizer_config or {}).get("tokenizer_class")).removesuffix("Fast")
             known_class = load_tokenizers().classes.get(name)
             return bool(getattr(known_class, flag)) if known_class is not None else None

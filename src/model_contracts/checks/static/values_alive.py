@@ -19,14 +19,14 @@ from model_contracts.outcome import Comparison, Place, Record, Uncompared
 from model_contracts.sweep.interface import Moments
 
 
-class Parameters(Record):
+class ValuesAliveParameters(Record):
     """How many rows of a matrix may be dead or constant."""
 
     dead_rows: float = Field(ge=0, le=1, description="Share of a layer matrix's rows.")
     dead_vocabulary_rows: float = Field(ge=0, le=1, description="Share of the rows that have a token.")
 
 
-def values_alive(examination: Examination, parameters: Parameters, where: Where) -> Comparisons:
+def values_alive(examination: Examination, parameters: ValuesAliveParameters, where: Where) -> Comparisons:
     """Compare whole tensors first; then, in matrices, experts and rows; in an embedding, the rows of tokens in use."""
     view = examination.view
     tokens = view.artifact.tokenizer.used if view.artifact.tokenizer else None
@@ -131,7 +131,7 @@ def _rows(
     moments: Moments,
     role: FamilyTensor | None,
     tokens: int | None,
-    parameters: Parameters,
+    parameters: ValuesAliveParameters,
     where: Where,
 ) -> Comparisons:
     vocabulary = role is not None and role.vocabulary_rows
@@ -178,4 +178,4 @@ def _experts(tensor: Tensor, moments: Moments) -> Iterator[Comparison]:
     )
 
 
-VALUES_ALIVE = static(Parameters, values_alive, reads_values=True)
+VALUES_ALIVE = static(ValuesAliveParameters, values_alive, reads_values=True)

@@ -37,7 +37,7 @@ def vocabulary(examination: Examination, parameters: NoParameters, where: Where)
             holds=rows >= tokenizer.size,
             note=None if rows >= tokenizer.size else "the last token ids have no embedding",
         )
-        if view.artifact.format == "gguf":
+        if view.artifact.form.counts_tokens:
             yield Comparison(
                 measure="token_count",
                 place=Place(file=file, key="tokenizer.ggml.tokens"),

@@ -7,7 +7,7 @@ import struct
 import zlib
 
 from model_contracts.converters.apr_metadata import metadata
-from model_contracts.converters.interface import ConversionRefused, Layout, Model, Planned
+from model_contracts.converters.interface import ConversionRefused, FileLayout, PlannedTensor, TargetModel
 from model_contracts.dtypes import APR_CODES
 
 ALIGNMENT = 64
@@ -18,7 +18,7 @@ _METADATA_BOUND = 16 << 20
 CODES = {name: code for code, name in reversed(APR_CODES.items()) if code not in (8, 9)}
 
 
-def layout(model: Model) -> Layout:
+def layout(model: TargetModel) -> FileLayout:
     """Lay the tensors out in the order of their names' bytes, each on 64, behind header, metadata and index."""
     text = json.dumps(metadata(model), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     if len(text) > _METADATA_BOUND:
@@ -33,7 +33,7 @@ def layout(model: Model) -> Layout:
     data_offset = index_offset + _aligned(len(index))
     head = _header(len(tensors), len(text), index_offset, data_offset) + _padded(text) + _padded(index)
     offsets = {name: data_offset + place for name, place in places.items()}
-    return Layout(head, offsets, data_offset + at + 4, checksum=True)
+    return FileLayout(head, offsets, data_offset + at + 4, checksum=True)
 
 
 def _header(count: int, metadata_size: int, index_offset: int, data_offset: int) -> bytes:
@@ -42,7 +42,7 @@ def _header(count: int, metadata_size: int, index_offset: int, data_offset: int)
     return before + struct.pack("<I", zlib.crc32(before + reserved)) + reserved
 
 
-def _entry(tensor: Planned, offset: int) -> bytes:
+def _entry(tensor: PlannedTensor, offset: int) -> bytes:
     name = tensor.name.encode()
     if len(name) > _NAME_BOUND:
         raise ConversionRefused(f"{tensor.name}: .apr holds names of at most {_NAME_BOUND} bytes")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from model_contracts.converters.gguf_keys import Keys, keys_of
-from model_contracts.converters.interface import Layout, Model
+from model_contracts.converters.interface import FileLayout, TargetModel
 from model_contracts.dtypes import GGML_CODES
 
 ALIGNMENT = 32
@@ -16,7 +16,7 @@ _U32, _I32, _F32, _BOOL, _STRING, _ARRAY = 4, 5, 6, 7, 8, 9
 _LETTERS = {_U32: "I", _I32: "i", _F32: "f", _BOOL: "?"}
 
 
-def layout(model: Model) -> Layout:
+def layout(model: TargetModel) -> FileLayout:
     """Lay the tensors out in their order (ggml docs/gguf.md)."""
     keys = keys_of(model)
     parts = [struct.pack("<4sIQQ", b"GGUF", 3, len(model.tensors), len(keys))]
@@ -30,7 +30,7 @@ def layout(model: Model) -> Layout:
         at += -(-tensor.nbytes // ALIGNMENT) * ALIGNMENT
     head = b"".join(parts)
     head += bytes(-len(head) % ALIGNMENT)
-    return Layout(head, {name: len(head) + place for name, place in places.items()}, len(head) + at)
+    return FileLayout(head, {name: len(head) + place for name, place in places.items()}, len(head) + at)
 
 
 def _text(value: str) -> bytes:

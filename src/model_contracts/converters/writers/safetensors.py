@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from model_contracts.converters.interface import Layout, Model
+from model_contracts.converters.interface import FileLayout, TargetModel
 
 
-def layout(model: Model) -> Layout:
+def layout(model: TargetModel) -> FileLayout:
     """Lay the tensors out in their order, without gaps (safetensors' format page)."""
     strings = {key: value for key, value in model.metadata.items() if isinstance(value, str)}
     header: dict[str, Any] = {"__metadata__": strings or {"format": "pt"}}
@@ -21,4 +21,4 @@ def layout(model: Model) -> Layout:
     text += b" " * (-len(text) % 8)
     head = len(text).to_bytes(8, "little") + text
     offsets = {t.name: len(head) + header[t.name]["data_offsets"][0] for t in model.tensors}
-    return Layout(head, offsets, len(head) + at)
+    return FileLayout(head, offsets, len(head) + at)

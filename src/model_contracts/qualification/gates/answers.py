@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from model_contracts.checks.interface import Skip, missing_input, not_owed
 from model_contracts.outcome import Comparison, Place, Record, Scenario
 from model_contracts.playbook import Backend, Modality
+from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.gates.oracles import judged
-from model_contracts.qualification.interface import Chain, GateKind, Seeing, Step
+from model_contracts.qualification.interface import GateKind, QualificationStep, Seeing
 from model_contracts.qualification.matrix import Settled
 from model_contracts.qualification.workshop import Workshop
 from model_contracts.runtimes.http.asking import Answered, ServedAnswer, ServedAnswers, serve_exchange
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 _LOOKED_AT = 64
 
 
-class Answers(Record):
+class AnswerParameters(Record):
     """How it is asked, and on what."""
 
     modality: Modality
@@ -34,7 +35,7 @@ class Answers(Record):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class AnswerSaid:
     """One answer: ids where the runtime tells them, text where it tells that."""
 
     prompt: str
@@ -44,7 +45,7 @@ class Said:
     prompt_tokens: tuple[int, ...] | None = None
 
 
-def _where(settled: Settled, parameters: Answers) -> Iterator[tuple[Scenario, tuple[Chain, ...]]]:
+def _where(settled: Settled, parameters: AnswerParameters) -> Iterator[tuple[Scenario, tuple[Chain, ...]]]:
     if parameters.modality in settled.modalities and parameters.backend in settled.backends:
         for format in settled.every_format:
             chain = settled.base(format)
@@ -52,7 +53,9 @@ def _where(settled: Settled, parameters: Answers) -> Iterator[tuple[Scenario, tu
             yield scenario, (chain,)
 
 
-def answers(workshop: Workshop, step: Step, parameters: Answers, seeing: Seeing) -> Iterator[Comparison]:
+def answers(
+    workshop: Workshop, step: QualificationStep, parameters: AnswerParameters, seeing: Seeing
+) -> Iterator[Comparison]:
     """Compare what is answered with what any answer owes: tokens, finite logits, and what the oracles ask."""
     chain = step.chains[0]
     seeing.subject = chain
@@ -108,7 +111,7 @@ def _run(workshop: Workshop, session: ChildSession, seeing: Seeing) -> Iterator[
         else:
             told = session.complete(prompt, workshop.settled.tokens)
             count = len(told.tokens) if told.tokens is not None else len((told.text or "").split())
-            said.append(Said(prompt, told.tokens, told.text, count, told.prompt))
+            said.append(AnswerSaid(prompt, told.tokens, told.text, count, told.prompt))
     yield from _owed(workshop, said, seeing)
 
 
@@ -136,12 +139,12 @@ def _chat_served(workshop: Workshop, session: ChildSession, seeing: Seeing) -> I
     yield from _one_served(workshop, "chat", prompt, told, seeing)
 
 
-def _generated(workshop: Workshop, session: ChildSession, prompt: str, ids: list[int]) -> Said:
+def _generated(workshop: Workshop, session: ChildSession, prompt: str, ids: list[int]) -> AnswerSaid:
     made = session.generate(ids, workshop.settled.tokens)
-    return Said(prompt, tuple(made), session.text(made), len(made), tuple(ids))
+    return AnswerSaid(prompt, tuple(made), session.text(made), len(made), tuple(ids))
 
 
-def _owed(workshop: Workshop, said: list[Said], seeing: Seeing) -> Iterator[Comparison]:
+def _owed(workshop: Workshop, said: list[AnswerSaid], seeing: Seeing) -> Iterator[Comparison]:
     for answer in said:
         yield Comparison(
             measure="tokens",
@@ -204,4 +207,4 @@ def _one_served(
     yield from judged(workshop.settled, prompt, answer.text, None, cut=count >= workshop.settled.tokens)
 
 
-ANSWERS = GateKind(Answers, answers, _where)
+ANSWERS = GateKind(AnswerParameters, answers, _where)

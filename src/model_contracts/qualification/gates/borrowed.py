@@ -10,9 +10,10 @@ from model_contracts.engine.run import evaluate, examination_of, outcome_of
 from model_contracts.invariant import Invariant
 from model_contracts.outcome import Comparison, Evidence, Outcome, Scenario
 from model_contracts.playbook import GateChoice
+from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.gates.probes import same_answers, same_framing
 from model_contracts.qualification.gates.products import made
-from model_contracts.qualification.interface import Chain, Seeing, Step
+from model_contracts.qualification.interface import QualificationStep, Seeing
 from model_contracts.qualification.matrix import Settled
 from model_contracts.qualification.workshop import Workshop
 from model_contracts.runtimes import runtime
@@ -34,7 +35,7 @@ def scenarios(
             yield Scenario(format=format, chain=chain), (chain,)
 
 
-def borrowed(workshop: Workshop, step: Step, seeing: Seeing) -> Iterator[Comparison]:
+def borrowed(workshop: Workshop, step: QualificationStep, seeing: Seeing) -> Iterator[Comparison]:
     """Let the outcome of an examination stand; comparisons only where there is none to take."""
     chain = step.chains[0]
     seeing.subject = chain
@@ -53,7 +54,7 @@ def borrowed(workshop: Workshop, step: Step, seeing: Seeing) -> Iterator[Compari
         yield from same_answers(workshop, chain[:-1], chain)
 
 
-def _of(outcomes: Evidence, step: Step) -> Outcome:
+def _of(outcomes: Evidence, step: QualificationStep) -> Outcome:
     found = next((outcome for outcome in outcomes if outcome.gate_id == step.gate.id), None)
     if found is None:
         raise missing_input(f"{step.gate.id} is no gate of the contract that artifacts of a qualification are held to")
@@ -65,12 +66,12 @@ def _gives_logits(workshop: Workshop, chain: Chain) -> bool:
     return "logits" in runtime(workshop.runtime(chain)).installed().capabilities
 
 
-def _on_one(workshop: Workshop, step: Step, chain: Chain) -> bool:
+def _on_one(workshop: Workshop, step: QualificationStep, chain: Chain) -> bool:
     """Whether distributions come from one runtime: I-1 asks generated prompts of that, here the probes are enough."""
     return step.gate.check == "same_distributions" and workshop.runtime(chain) == workshop.runtime(chain[:-1])
 
 
-def _evaluate(workshop: Workshop, step: Step, seeing: Seeing, chain: Chain) -> None:
+def _evaluate(workshop: Workshop, step: QualificationStep, seeing: Seeing, chain: Chain) -> None:
     """Have the engine try to falsify the invariant over the pair, on the runtimes that are open."""
     target, source = workshop.artifact(chain), workshop.artifact(chain[:-1])
     request = CheckRequest(

@@ -8,12 +8,13 @@ from dataclasses import replace
 from pydantic import Field
 
 from model_contracts.checks.interface import NoParameters, Skip
+from model_contracts.containers import Format
 from model_contracts.outcome import Comparison, Record, Scenario, Uncompared
-from model_contracts.playbook import ContainerFormat
 from model_contracts.qualification import products
+from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.gates.probes import same_answers
 from model_contracts.qualification.gates.products import examined, made, refused
-from model_contracts.qualification.interface import Chain, GateKind, Seeing, Step
+from model_contracts.qualification.interface import GateKind, QualificationStep, Seeing
 from model_contracts.qualification.matrix import Settled
 from model_contracts.qualification.workshop import Workshop
 
@@ -21,7 +22,7 @@ from model_contracts.qualification.workshop import Workshop
 class OneChain(Record):
     """The formats of a chain of conversions, the first as it was made of the source."""
 
-    chain: tuple[ContainerFormat, ...] = Field(min_length=2)
+    chain: tuple[Format, ...] = Field(min_length=2)
 
 
 def _where(settled: Settled, parameters: OneChain) -> Iterator[tuple[Scenario, tuple[Chain, ...]]]:
@@ -31,7 +32,7 @@ def _where(settled: Settled, parameters: OneChain) -> Iterator[tuple[Scenario, t
 
 
 def conversion(
-    workshop: Workshop, step: Step, parameters: OneChain, seeing: Seeing
+    workshop: Workshop, step: QualificationStep, parameters: OneChain, seeing: Seeing
 ) -> Iterator[Comparison | Uncompared]:
     """Compare one conversion's end with its beginning: the contract of conversions, then what both answer."""
     chain = step.chains[0]
@@ -42,7 +43,7 @@ def conversion(
 
 
 def round_trip(
-    workshop: Workshop, step: Step, parameters: OneChain, seeing: Seeing
+    workshop: Workshop, step: QualificationStep, parameters: OneChain, seeing: Seeing
 ) -> Iterator[Comparison | Uncompared]:
     """Compare the end of a chain with the artifact that it began with, under the contract of conversions."""
     chain, begin = step.chains[0], step.chains[2]
@@ -64,7 +65,7 @@ def _recipes(settled: Settled, parameters: NoParameters) -> Iterator[tuple[Scena
 
 
 def quantised(
-    workshop: Workshop, step: Step, parameters: NoParameters, seeing: Seeing
+    workshop: Workshop, step: QualificationStep, parameters: NoParameters, seeing: Seeing
 ) -> Iterator[Comparison | Uncompared]:
     """Have each quantisation of the playbook written, and compare it with the source under its recipe's budgets."""
     unproven: Skip | None = None
@@ -96,7 +97,7 @@ def _named(recipe: str, comparisons: Iterator[Comparison | Uncompared]) -> Itera
 
 
 def answers_kept(
-    workshop: Workshop, step: Step, parameters: OneChain, seeing: Seeing
+    workshop: Workshop, step: QualificationStep, parameters: OneChain, seeing: Seeing
 ) -> Iterator[Comparison | Uncompared]:
     """Compare what a conversion's end answers with what its beginning answers."""
     chain = step.chains[0]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from model_contracts.checks.interface import not_owed
+from model_contracts.containers import Format
 from model_contracts.outcome import Comparison, Place, Record, Scenario
-from model_contracts.playbook import ContainerFormat
+from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.gates.products import made
-from model_contracts.qualification.interface import Chain, GateKind, Seeing, Step
+from model_contracts.qualification.interface import GateKind, QualificationStep, Seeing
 from model_contracts.qualification.matrix import Settled
 from model_contracts.qualification.workshop import Workshop
 
@@ -16,7 +17,7 @@ from model_contracts.qualification.workshop import Workshop
 class FormatWritten(Record):
     """Which format."""
 
-    format: ContainerFormat
+    format: Format
 
 
 def _where(settled: Settled, parameters: FormatWritten) -> Iterator[tuple[Scenario, tuple[Chain, ...]]]:
@@ -25,7 +26,9 @@ def _where(settled: Settled, parameters: FormatWritten) -> Iterator[tuple[Scenar
         yield Scenario(format=parameters.format, chain=chain), (chain,)
 
 
-def format_written(workshop: Workshop, step: Step, parameters: FormatWritten, seeing: Seeing) -> Iterator[Comparison]:
+def format_written(
+    workshop: Workshop, step: QualificationStep, parameters: FormatWritten, seeing: Seeing
+) -> Iterator[Comparison]:
     """Compare what was written with a container of the format that has tensors in it."""
     if parameters.format == workshop.settled.source:
         raise not_owed("the source has that format")

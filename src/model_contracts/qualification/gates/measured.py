@@ -4,34 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from statistics import median, pstdev
 from typing import TYPE_CHECKING
 
 from model_contracts.checks.interface import NoParameters, missing_input
 from model_contracts.outcome import Comparison, Scenario
 from model_contracts.playbook import Measured
-from model_contracts.qualification.interface import Chain, GateKind, Seeing, Step
+from model_contracts.qualification.answered import Timings
+from model_contracts.qualification.chains import Chain
+from model_contracts.qualification.interface import GateKind, QualificationStep, Seeing
 from model_contracts.qualification.matrix import Settled
 from model_contracts.qualification.workshop import Workshop
 from model_contracts.system import processes
 
 if TYPE_CHECKING:
     from model_contracts.runtimes.session.session import ChildSession
-
-
-@dataclass(frozen=True, slots=True)
-class Timings:
-    """Repeated answers to one prompt: seconds of each, tokens of each, seconds of one token."""
-
-    seconds: tuple[float, ...]
-    tokens: tuple[int, ...]
-    first: tuple[float, ...]
-
-    @property
-    def rates(self) -> tuple[float, ...]:
-        """Tokens a second, of each run."""
-        return tuple(count / seconds for count, seconds in zip(self.tokens, self.seconds, strict=True))
 
 
 def _every(settled: Settled, parameters: object) -> Iterator[tuple[Scenario, tuple[Chain, ...]]]:
@@ -79,7 +66,9 @@ def _timed(ask: Callable[[int], int], count: int) -> tuple[float, int]:
     return time.perf_counter() - clock, tokens
 
 
-def tokens_per_second(workshop: Workshop, step: Step, parameters: NoParameters, seeing: Seeing) -> Iterator[Comparison]:
+def tokens_per_second(
+    workshop: Workshop, step: QualificationStep, parameters: NoParameters, seeing: Seeing
+) -> Iterator[Comparison]:
     """Compare the median rate with the playbook's bound, or with nothing at all."""
     seeing.subject = step.chains[0]
     rates = timings(workshop, step.chains[0]).rates
@@ -92,7 +81,7 @@ def tokens_per_second(workshop: Workshop, step: Step, parameters: NoParameters, 
 
 
 def seconds_to_first_token(
-    workshop: Workshop, step: Step, parameters: NoParameters, seeing: Seeing
+    workshop: Workshop, step: QualificationStep, parameters: NoParameters, seeing: Seeing
 ) -> Iterator[Comparison]:
     """Compare the median time of one token with the playbook's bound."""
     seeing.subject = step.chains[0]
@@ -103,7 +92,9 @@ def seconds_to_first_token(
     yield _held("seconds_to_first_token", value, bound, bound is None or value <= bound, workshop.settled.measured)
 
 
-def peak_memory(workshop: Workshop, step: Step, parameters: NoParameters, seeing: Seeing) -> Iterator[Comparison]:
+def peak_memory(
+    workshop: Workshop, step: QualificationStep, parameters: NoParameters, seeing: Seeing
+) -> Iterator[Comparison]:
     """Compare the peak resident memory of the runtime's process with the playbook's bound, or with its own limit."""
     chain = step.chains[0]
     seeing.subject = chain

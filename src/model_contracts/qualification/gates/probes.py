@@ -7,7 +7,6 @@ tokens it makes and the tokens it continues with are. Printed text is never comp
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import zip_longest
 from math import inf
 from typing import cast
@@ -17,10 +16,11 @@ import numpy as np
 from model_contracts.checks.interface import missing_input, not_owed
 from model_contracts.checks.running.golden_rule import DistributionParameters
 from model_contracts.definitions import load_invariant, parameters
-from model_contracts.inference.budgets import Budget
+from model_contracts.inference.budgets import DistributionBudget
 from model_contracts.inference.measures import compare_rows
 from model_contracts.outcome import Comparison, Place
-from model_contracts.qualification.interface import Chain
+from model_contracts.qualification.answered import ProbeAnswer
+from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.workshop import Workshop
 from model_contracts.runtimes.interface import Completion, NotInstalled
 
@@ -29,20 +29,6 @@ _LONGEST = 48
 _PLAIN = (None, "F32", "F16", "BF16")
 #: The runtime that says how near two tokens are, where a program gives no logits.
 _REFERENCE = "transformers"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one artifact makes of one probe."""
-
-    #: Token ids of the prompt; None where the runtime does not say them, but their number.
-    prompt: tuple[int, ...] | None
-    prompt_tokens: int | None
-    #: Natural-log probabilities [positions, vocabulary], where the runtime gives them.
-    rows: np.ndarray[tuple[int, int], np.dtype[np.float32]] | None
-    #: Greedy continuation, where it gives ids.
-    tokens: tuple[int, ...] | None
-    way: str = "prompt"
 
 
 def same_answers(workshop: Workshop, before: Chain, after: Chain) -> Iterator[Comparison]:
@@ -76,7 +62,7 @@ def same_framing(workshop: Workshop, before: Chain, after: Chain) -> Iterator[Co
             yield _framing(Place(key=probe), ours, theirs)
 
 
-def _pairs(workshop: Workshop, before: Chain, after: Chain) -> Iterator[tuple[str, Answer, Answer]]:
+def _pairs(workshop: Workshop, before: Chain, after: Chain) -> Iterator[tuple[str, ProbeAnswer, ProbeAnswer]]:
     for chain in (before, after):
         workshop.available(chain)
     # The one before is still open where its own gates came last, and the one after is asked by the gates that follow:
@@ -86,7 +72,7 @@ def _pairs(workshop: Workshop, before: Chain, after: Chain) -> Iterator[tuple[st
     yield from ((probe, ours[probe], theirs[probe]) for probe in theirs if probe in ours)
 
 
-def answers(workshop: Workshop, chain: Chain) -> dict[str, Answer]:
+def answers(workshop: Workshop, chain: Chain) -> dict[str, ProbeAnswer]:
     """What an artifact makes of every probe; asked once."""
     content = (*workshop.content(chain), workshop.runtime(chain))
     if content not in workshop.answered:
@@ -96,7 +82,7 @@ def answers(workshop: Workshop, chain: Chain) -> dict[str, Answer]:
     return workshop.answered[content]
 
 
-def _evaluated(workshop: Workshop, chain: Chain) -> Iterator[tuple[str, Answer]]:
+def _evaluated(workshop: Workshop, chain: Chain) -> Iterator[tuple[str, ProbeAnswer]]:
     """Probes of a runtime that gives logits: a prompt as it is, and one as its chat template renders it."""
     session, prompt = workshop.session(chain), " ".join(workshop.settled.prompts)
     probes = {"plain prompt": session.tokens(prompt, add_special=True)}
@@ -105,19 +91,21 @@ def _evaluated(workshop: Workshop, chain: Chain) -> Iterator[tuple[str, Answer]]
     for name, ids in probes.items():
         kept = ids[:_LONGEST]
         rows = np.concatenate(list(session.rows(kept)))
-        yield name, Answer(tuple(ids), len(ids), rows, None)
+        yield name, ProbeAnswer(tuple(ids), len(ids), rows, None)
 
 
-def _completed(workshop: Workshop, chain: Chain) -> Iterator[tuple[str, Answer]]:
+def _completed(workshop: Workshop, chain: Chain) -> Iterator[tuple[str, ProbeAnswer]]:
     """Probes of a program that is given text: every way it can be asked, each prompt of the playbook."""
     session = workshop.session(chain)
     for way in session.ways:
         for prompt in workshop.settled.prompts:
             told: Completion = session.complete(prompt, workshop.settled.tokens, way=way)
-            yield f"{way}: {prompt}", Answer(told.prompt, told.prompt_tokens, None, told.tokens, way)
+            yield f"{way}: {prompt}", ProbeAnswer(told.prompt, told.prompt_tokens, None, told.tokens, way)
 
 
-def _one(workshop: Workshop, before: Chain, place: Place, ours: Answer, theirs: Answer) -> Iterator[Comparison]:
+def _one(
+    workshop: Workshop, before: Chain, place: Place, ours: ProbeAnswer, theirs: ProbeAnswer
+) -> Iterator[Comparison]:
     if ours.rows is not None and theirs.rows is not None:
         yield from _distributions(workshop, place, ours.rows, theirs.rows)
     elif ours.tokens is not None and theirs.tokens is not None:
@@ -126,7 +114,7 @@ def _one(workshop: Workshop, before: Chain, place: Place, ours: Answer, theirs: 
         yield _continued(workshop, before, place, ours, theirs)
 
 
-def _continued(workshop: Workshop, before: Chain, place: Place, ours: Answer, theirs: Answer) -> Comparison:
+def _continued(workshop: Workshop, before: Chain, place: Place, ours: ProbeAnswer, theirs: ProbeAnswer) -> Comparison:
     """Equal tokens, or two that part where the artifact before hardly prefers either; behind that nothing is compared.
 
     Raises Skip where they part and nothing here says how near the two are.
@@ -166,7 +154,7 @@ def _after(workshop: Workshop, before: Chain, ids: list[int]) -> np.ndarray[tupl
     return row
 
 
-def _framing(place: Place, ours: Answer, theirs: Answer) -> Comparison:
+def _framing(place: Place, ours: ProbeAnswer, theirs: ProbeAnswer) -> Comparison:
     """Whether both made the same tokens of the prompt: ids where both say them, else how many."""
     note = "framing: the prompts differ, so that answers to them say nothing of the weights"
     if ours.prompt is not None and theirs.prompt is not None:
@@ -223,7 +211,7 @@ def _distributions(
         )
 
 
-def _budget(dtype: str | None) -> tuple[Budget, str]:
+def _budget(dtype: str | None) -> tuple[DistributionBudget, str]:
     invariant = load_invariant("golden-rule")
     values = {**invariant.parameters, **invariant.gates[0].parameters}
     known = {key: value for key, value in values.items() if key in DistributionParameters.model_fields}

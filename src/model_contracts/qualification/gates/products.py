@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import CannotWork, missing_input
 from model_contracts.outcome import Comparison, Evidence, Place, Uncompared, Verdict
-from model_contracts.qualification.interface import Chain
+from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.products import Product
 from model_contracts.qualification.workshop import Workshop
 

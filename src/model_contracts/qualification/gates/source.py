@@ -12,7 +12,8 @@ from model_contracts.anatomy.view import View
 from model_contracts.checks.interface import NoParameters
 from model_contracts.definitions import load_families
 from model_contracts.outcome import Comparison, Place, Scenario, Verdict
-from model_contracts.qualification.interface import Chain, GateKind, Seeing, Step
+from model_contracts.qualification.chains import Chain
+from model_contracts.qualification.interface import GateKind, QualificationStep, Seeing
 from model_contracts.qualification.matrix import Settled
 from model_contracts.qualification.workshop import Workshop
 
@@ -25,7 +26,9 @@ def once(settled: Settled, parameters: object) -> Iterator[tuple[Scenario, tuple
     yield Scenario(format=settled.source), (settled.base(settled.source),)
 
 
-def source_present(workshop: Workshop, step: Step, parameters: NoParameters, seeing: Seeing) -> Iterator[Comparison]:
+def source_present(
+    workshop: Workshop, step: QualificationStep, parameters: NoParameters, seeing: Seeing
+) -> Iterator[Comparison]:
     """Compare the files with what they owe, and what they say with what the playbook expects."""
     source = workshop.source
     for file in source.containers:

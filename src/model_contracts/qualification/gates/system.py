@@ -8,14 +8,15 @@ from pathlib import Path
 
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import NoParameters, Skip, missing_input
+from model_contracts.containers import Format
 from model_contracts.converter import CommandConverter
 from model_contracts.formats.opening import open_artifact
 from model_contracts.outcome import Comparison, Place, Record, Scenario, Verdict
 from model_contracts.paths import component, model_parts
-from model_contracts.playbook import ContainerFormat
 from model_contracts.processes.program import NotStarted, Program
 from model_contracts.qualification import products
-from model_contracts.qualification.interface import Chain, GateKind, Seeing, Step
+from model_contracts.qualification.chains import Chain
+from model_contracts.qualification.interface import GateKind, QualificationStep, Seeing
 from model_contracts.qualification.matrix import Settled
 from model_contracts.qualification.programs import converter_of
 from model_contracts.qualification.workshop import Workshop
@@ -28,7 +29,7 @@ _NAMED = "by name"
 class TokenizerGiven(Record):
     """What the weights are converted to."""
 
-    target: ContainerFormat
+    target: Format
 
 
 def _asked(settled: Settled, parameters: NoParameters) -> Iterator[tuple[Scenario, tuple[Chain, ...]]]:
@@ -36,7 +37,9 @@ def _asked(settled: Settled, parameters: NoParameters) -> Iterator[tuple[Scenari
         yield Scenario(format=settled.source), ()
 
 
-def dotted_folder(workshop: Workshop, step: Step, parameters: NoParameters, seeing: Seeing) -> Iterator[Comparison]:
+def dotted_folder(
+    workshop: Workshop, step: QualificationStep, parameters: NoParameters, seeing: Seeing
+) -> Iterator[Comparison]:
     """Have the system look at a folder that is named like the model, and compare what it ends with."""
     organisation, name = map(component, model_parts(workshop.settled.model.id))
     place = workshop.root / _NAMED / organisation / name
@@ -118,7 +121,9 @@ def _given(settled: Settled, parameters: TokenizerGiven) -> Iterator[tuple[Scena
         yield Scenario(format=parameters.target, chain=("gguf", parameters.target)), ()
 
 
-def tokenizer_given(workshop: Workshop, step: Step, parameters: TokenizerGiven, seeing: Seeing) -> Iterator[Comparison]:
+def tokenizer_given(
+    workshop: Workshop, step: QualificationStep, parameters: TokenizerGiven, seeing: Seeing
+) -> Iterator[Comparison]:
     """Convert weights without a tokenizer, the source's given, and compare what comes out with what it was made of."""
     assert workshop.settled.weights_only is not None
     before = open_artifact(workshop.settled.weights_only)

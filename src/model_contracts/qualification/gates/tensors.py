@@ -11,16 +11,17 @@ from pydantic import Field
 from model_contracts.anatomy.names import huggingface_name
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import missing_input, not_owed
+from model_contracts.containers import Format
 from model_contracts.outcome import Comparison, Place, Record, Scenario, Uncompared
-from model_contracts.playbook import ContainerFormat
 from model_contracts.qualification import products
+from model_contracts.qualification.chains import Chain
 from model_contracts.qualification.gates.products import made
-from model_contracts.qualification.interface import Chain, GateKind, Seeing, Step
+from model_contracts.qualification.interface import GateKind, QualificationStep, Seeing
 from model_contracts.qualification.matrix import Settled
 from model_contracts.qualification.workshop import Workshop
 from model_contracts.sweep.reads import same_bytes
 
-Formats = tuple[ContainerFormat, ...]
+Formats = tuple[Format, ...]
 #: Recipes that no quantiser makes.
 _PLAIN = ("F32", "F16", "BF16")
 
@@ -82,7 +83,7 @@ def compare_tensors(target: Artifact, source: Artifact, label: str) -> Iterator[
         )
 
 
-def bytes_kept(workshop: Workshop, step: Step, parameters: Chains, seeing: Seeing) -> Iterator[Comparison]:
+def bytes_kept(workshop: Workshop, step: QualificationStep, parameters: Chains, seeing: Seeing) -> Iterator[Comparison]:
     """Compare the end of each round trip with its beginning, byte for byte; owed where nothing was quantised."""
     dtype = workshop.settled.dtype
     if dtype not in (None, *_PLAIN):
@@ -97,7 +98,7 @@ def bytes_kept(workshop: Workshop, step: Step, parameters: Chains, seeing: Seein
         yield from compare_tensors(artifact, workshop.artifact(begin), ">".join(formats))
 
 
-def repeated(workshop: Workshop, step: Step, parameters: Chains, seeing: Seeing) -> Iterator[Comparison]:
+def repeated(workshop: Workshop, step: QualificationStep, parameters: Chains, seeing: Seeing) -> Iterator[Comparison]:
     """Convert again what was converted before, and compare the two results."""
     for chain in step.chains:
         seeing.subject = chain
@@ -119,7 +120,7 @@ def repeated(workshop: Workshop, step: Step, parameters: Chains, seeing: Seeing)
         _remove(target)
 
 
-def two_paths(workshop: Workshop, step: Step, parameters: Paths, seeing: Seeing) -> Iterator[Comparison]:
+def two_paths(workshop: Workshop, step: QualificationStep, parameters: Paths, seeing: Seeing) -> Iterator[Comparison]:
     """Compare artifacts of one format that were made on two paths."""
     chains = iter(step.chains)
     for direct, round_about in zip(chains, chains, strict=True):
@@ -129,7 +130,7 @@ def two_paths(workshop: Workshop, step: Step, parameters: Paths, seeing: Seeing)
 
 
 def cardinality(
-    workshop: Workshop, step: Step, parameters: Chains, seeing: Seeing
+    workshop: Workshop, step: QualificationStep, parameters: Chains, seeing: Seeing
 ) -> Iterator[Comparison | Uncompared]:
     """Compare how many tensors and values the source has with how many of them have a counterpart, and no others."""
     for chain in step.chains:
@@ -166,7 +167,7 @@ def cardinality(
             )
 
 
-def names_kept(workshop: Workshop, step: Step, parameters: Chains, seeing: Seeing) -> Iterator[Comparison]:
+def names_kept(workshop: Workshop, step: QualificationStep, parameters: Chains, seeing: Seeing) -> Iterator[Comparison]:
     """Compare each tensor's name with the name that its format has for it."""
     for chain in step.chains:
         seeing.subject, seeing.against = chain, chain[:-1]

@@ -27,7 +27,7 @@ from model_contracts.system.processes import signal_name
 _POLL, _MOST_SILENT = 0.02, 600.0
 
 
-def serve(definition: str, path: str) -> Served:
+def serve(definition: str, path: str) -> ServedProgram:
     """The program, and what it is given of an artifact. Raises NotInstalled and Refused."""
     runtime = CommandRuntime.model_validate_json(definition)
     program = shutil.which(runtime.program)
@@ -40,10 +40,10 @@ def serve(definition: str, path: str) -> Served:
     if runtime.artifact_is == "weights" and given.is_dir() and artifact.files:
         index = artifact.sidecars.get("index")
         given = index.path if index is not None and len(artifact.files) > 1 else artifact.files[0]
-    return Served(runtime, program, str(given.absolute()))
+    return ServedProgram(runtime, program, str(given.absolute()))
 
 
-class Served:
+class ServedProgram:
     """One program and one artifact, and what it is asked."""
 
     STREAMS = ()

@@ -109,7 +109,7 @@ def _bound() -> Any:
     return native
 
 
-class Model:
+class LlamaModel:
     """One GGUF, loaded. K and V are kept in float32 and attention is computed plainly, so that only weights differ."""
 
     def __init__(self, path: Path) -> None:

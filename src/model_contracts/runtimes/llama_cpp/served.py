@@ -11,26 +11,26 @@ import numpy as np
 from model_contracts.formats.opening import open_artifact
 from model_contracts.runtimes.http.loopback import post
 from model_contracts.runtimes.interface import Refused, piece_length
-from model_contracts.runtimes.llama_cpp.libllama import Model
+from model_contracts.runtimes.llama_cpp.libllama import LlamaModel
 from model_contracts.runtimes.session.served import Emit
 
 
-def serve(path: str) -> Served:
+def serve(path: str) -> ServedGguf:
     """Load the GGUF at a path. Raises Refused."""
     artifact = open_artifact(Path(path))
-    if artifact.format != "gguf" or not artifact.files:
+    if artifact.form.runtime != "llamacpp" or not artifact.files:
         raise Refused(f"llama.cpp reads GGUF, and {artifact.name} is {artifact.kind}")
-    return Served(artifact.files[0])
+    return ServedGguf(artifact.files[0])
 
 
-class Served:
+class ServedGguf:
     """One GGUF, and what it is asked."""
 
     QUESTIONS = ("tokens", "text", "logits", "generate", "render", "address")
     STREAMS = ("rows",)
 
     def __init__(self, path: Path) -> None:
-        self._path, self._model = path, Model(path)
+        self._path, self._model = path, LlamaModel(path)
         self._server: Any = None
 
     def about(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from model_contracts.runtimes.interface import (
     TimedOut,
     WrongAnswer,
 )
-from model_contracts.runtimes.session.frames import BrokenMessage, Message, pack, unpack
+from model_contracts.runtimes.session.frames import BrokenMessage, Frame, pack, unpack
 from model_contracts.system import files, processes
 
 #: What a child may say went wrong.
@@ -97,7 +97,7 @@ class Child:
         """The process, which leads a group of its own."""
         return self._process.pid
 
-    def ask(self, question: str, arguments: dict[str, Any] | None = None, *, seconds: float | None = None) -> Message:
+    def ask(self, question: str, arguments: dict[str, Any] | None = None, *, seconds: float | None = None) -> Frame:
         """One question, one answer, within `seconds` (`limits.seconds` where not given)."""
         deadline = _Deadline(seconds or self._limits.seconds)
         self._send(question, arguments, deadline)
@@ -106,7 +106,7 @@ class Child:
             raise self._broken(f"{self.name} answered {question!r} with {reply.kind!r}")
         return reply
 
-    def stream(self, question: str, arguments: dict[str, Any] | None = None) -> Iterator[Message]:
+    def stream(self, question: str, arguments: dict[str, Any] | None = None) -> Iterator[Frame]:
         """One question, many answers, each made when it is asked for, within the limit; leaving early ends the work."""
         self._send(question, arguments, self._soon())
         try:
@@ -140,7 +140,7 @@ class Child:
                 except BrokenPipeError:
                     raise self._died() from None
 
-    def _receive(self, deadline: _Deadline) -> Message:
+    def _receive(self, deadline: _Deadline) -> Frame:
         try:
             reply = unpack(lambda count: self._read(count, deadline))
         except BrokenMessage as broken:

@@ -26,7 +26,7 @@ class BrokenMessage(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class Frame:
     """What is said, of which kind, and the arrays that go with it."""
 
     kind: str
@@ -49,7 +49,7 @@ def pack(kind: str, value: Any = None, arrays: Sequence[Array] = ()) -> list[mem
     return pieces
 
 
-def unpack(read: Read) -> Message:
+def unpack(read: Read) -> Frame:
     """The next message of a stream; `read(n)` gives exactly n bytes. Raises BrokenMessage."""
     magic, length, count = _LENGTHS.unpack(read(_LENGTHS.size))
     if magic != _MAGIC or length > MOST_JSON or count > MOST_ARRAYS:
@@ -66,4 +66,4 @@ def unpack(read: Read) -> Message:
     arrays = [
         np.frombuffer(read(size), dtype).reshape(shape) for size, (dtype, shape) in zip(sizes, shapes, strict=True)
     ]
-    return Message(str(kind), value, tuple(arrays))
+    return Frame(str(kind), value, tuple(arrays))

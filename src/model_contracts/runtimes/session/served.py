@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import Any
 
 from model_contracts.runtimes.interface import Crashed, Refused, RuntimeFailure
-from model_contracts.runtimes.session.frames import Message, pack, unpack
+from model_contracts.runtimes.session.frames import Frame, pack, unpack
 from model_contracts.system import processes
 
 #: Gives one part of a long answer.
@@ -38,7 +38,7 @@ class Line:
         quiet = os.open(os.devnull, os.O_RDONLY)
         os.dup2(quiet, 0)
         os.dup2(2, 1)
-        self.questions: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self.questions: queue.SimpleQueue[Frame] = queue.SimpleQueue()
         self.stop = threading.Event()
         self._more = threading.Semaphore(0)
         threading.Thread(target=self._listen, daemon=True).start()
@@ -50,7 +50,7 @@ class Line:
             while done < len(piece):
                 done += os.write(self._out, piece[done:])
 
-    def question(self) -> Message:
+    def question(self) -> Frame:
         """The next question; what was said of the one before it is forgotten."""
         message = self.questions.get()
         self.stop.clear()
@@ -125,7 +125,7 @@ def main(words: list[str]) -> None:
             line.say("failed", {"failure": "Refused", "reason": reason[:2000]})
 
 
-def _answer(line: Line, served: Any, message: Message) -> None:
+def _answer(line: Line, served: Any, message: Frame) -> None:
     if served is None or message.kind not in (*served.QUESTIONS, *served.STREAMS):
         raise Refused(f"cannot be asked for {message.kind}")
     ask = getattr(served, message.kind)

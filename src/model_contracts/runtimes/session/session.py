@@ -19,7 +19,7 @@ from model_contracts.runtimes.interface import (
     WrongAnswer,
 )
 from model_contracts.runtimes.session.child import Child
-from model_contracts.runtimes.session.frames import Message
+from model_contracts.runtimes.session.frames import Frame
 
 #: How far the probabilities of a whole row may be from 1.
 _MASS = 1e-3
@@ -169,7 +169,7 @@ class ChildSession:
     ) -> None:
         self.close()
 
-    def _ask(self, question: str, _within: float | None = None, **arguments: Any) -> Message:
+    def _ask(self, question: str, _within: float | None = None, **arguments: Any) -> Frame:
         if question not in self.about.get("questions", ()):
             raise Refused(f"{self.name} cannot be asked for {question}")
         return self._child.ask(question, arguments, seconds=_within)
@@ -181,7 +181,7 @@ class ChildSession:
             raise WrongAnswer(f"{self.name} made no tokens of a text that is not empty")
         return ids
 
-    def _arrays(self, reply: Message, count: int) -> tuple[Any, ...]:
+    def _arrays(self, reply: Frame, count: int) -> tuple[Any, ...]:
         if len(reply.arrays) != count:
             raise WrongAnswer(f"{self.name} gave {len(reply.arrays)} arrays where {count} were asked for")
         return reply.arrays

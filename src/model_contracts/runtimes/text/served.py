@@ -18,7 +18,7 @@ from model_contracts.runtimes.text.reading import Reading
 from model_contracts.runtimes.text.tokenizers import completed, encoder
 
 
-def serve(path: str, tokenizer: str | None, purpose: str, pre: str | None) -> Served:
+def serve(path: str, tokenizer: str | None, purpose: str, pre: str | None) -> ServedText:
     """Open the artifact at a path, with the tokenizer.json that stands for its own. Raises Refused.
 
     `pre` names the pre-tokenizer of an .apr, which names none.
@@ -27,14 +27,14 @@ def serve(path: str, tokenizer: str | None, purpose: str, pre: str | None) -> Se
     if tokenizer is not None and (artifact.tokenizer is None or artifact.tokenizer.origin != Path(tokenizer)):
         artifact = _with(artifact, Path(tokenizer))
     if purpose != "encode":
-        return Served(artifact, None)
+        return ServedText(artifact, None)
     carried = artifact.tokenizer
     if carried is None:
         raise Refused(f"{artifact.name} has no tokenizer")
-    if pre is not None and artifact.format == "apr" and carried.pre is None:
+    if pre is not None and artifact.form.bare_tokenizer and carried.pre is None:
         named = replace(carried, pre=pre)
         artifact, carried = replace(artifact, read_tokenizer=lambda: named), named
-    return Served(artifact, Reading(encoder(artifact), completed(artifact, carried)[0]))
+    return ServedText(artifact, Reading(encoder(artifact), completed(artifact, carried)[0]))
 
 
 def _with(artifact: Artifact, path: Path) -> Artifact:
@@ -48,7 +48,7 @@ def _with(artifact: Artifact, path: Path) -> Artifact:
     return replace(artifact, format="safetensors", read_tokenizer=lambda: given)
 
 
-class Served:
+class ServedText:
     """One artifact's text side, and what it is asked."""
 
     QUESTIONS = ("encode", "normalise", "round_trip", "render")

@@ -65,7 +65,7 @@ def encoder(artifact: Artifact) -> Encoder:
     tokenizer = artifact.tokenizer
     if tokenizer is None:
         raise Refused(f"{artifact.name} has no tokenizer")
-    if artifact.format == "safetensors":
+    if artifact.form.beside:
         engine = _from_file(tokenizer.origin)
         # What tokenizer.json puts around a text, unless tokenizer_config.json says otherwise.
         opens, closes = _around(tokenizer, *_framed(tokenizer, engine))
@@ -81,7 +81,7 @@ def completed(artifact: Artifact, tokenizer: Tokenizer) -> tuple[Tokenizer, tupl
     apr writes neither the name of a pre-tokenizer nor types of tokens, and its own reader goes by the same looks.
     """
     assumed: list[str] = []
-    if artifact.format != "apr" or tokenizer.algorithm != "BPE":
+    if not artifact.form.bare_tokenizer or tokenizer.algorithm != "BPE":
         return tokenizer, ()
     if tokenizer.pre is None:
         name = _USUAL.get(str(artifact.metadata.get("architecture")), "gpt-2")

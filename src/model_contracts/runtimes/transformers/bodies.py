@@ -35,7 +35,7 @@ class Asked(BaseModel):
     logprobs: None = None
 
 
-class Completion(Asked):
+class CompletionBody(Asked):
     """`/v1/completions`."""
 
     prompt: str | Annotated[list[int], Field(min_length=1)]
@@ -43,7 +43,7 @@ class Completion(Asked):
     suffix: None = None
 
 
-class Message(BaseModel):
+class MessageBody(BaseModel):
     """One turn."""
 
     model_config = ConfigDict(extra="ignore", strict=True)
@@ -54,7 +54,7 @@ class Message(BaseModel):
 class Chat(Asked):
     """`/v1/chat/completions`."""
 
-    messages: list[Message] = Field(min_length=1)
+    messages: list[MessageBody] = Field(min_length=1)
     tools: None = None
 
 

@@ -22,7 +22,7 @@ def load(artifact: Artifact) -> Any:
 
     transformers.logging.set_verbosity_error()
     torch.set_grad_enabled(False)
-    model = _of_folder(artifact) if artifact.format == "safetensors" else _of_file(artifact)
+    model = _of_folder(artifact) if artifact.form.beside else _of_file(artifact)
     return model.eval()
 
 

@@ -17,21 +17,21 @@ from model_contracts.runtimes.text.tokenizers import Encoder, encoder
 from model_contracts.runtimes.transformers.loading import load
 
 if TYPE_CHECKING:
-    from model_contracts.runtimes.transformers.server import Server
+    from model_contracts.runtimes.transformers.server import OpenAiServer
 
 #: Modules whose output says nothing of its own: the head is asked as logits, the others are shared or hold no weights.
 _NOT_SHOWN = ("lm_head", "rotary_emb", "act_fn")
 
 
-def serve(path: str) -> Served:
+def serve(path: str) -> ServedModel:
     """Load the artifact at a path. Raises Refused."""
     artifact = open_artifact(Path(path))
     if not artifact.readable:
         raise Refused(f"{artifact.name} is no model that can be read ({artifact.kind})")
-    return Served(artifact, load(artifact))
+    return ServedModel(artifact, load(artifact))
 
 
-class Served:
+class ServedModel:
     """One model, and what it is asked."""
 
     QUESTIONS = ("tokens", "text", "logits", "generate", "render", "address")
@@ -41,7 +41,7 @@ class Served:
         self._artifact, self._model = artifact, model
         self._width = int(model.get_output_embeddings().weight.shape[0])
         self._own_encoder: Encoder | None = None
-        self._server: Server | None = None
+        self._server: OpenAiServer | None = None
         self.context: int | None = getattr(model.config, "max_position_embeddings", None)
         #: Held by whoever generates: one generation at a time, whoever asked for it.
         self.lock = threading.Lock()
@@ -132,9 +132,9 @@ class Served:
     def address(self, seconds: float | None = None) -> str:
         """A server of our own on loopback (transformers' takes a framework, and loads no .apr); it is ready at once."""
         if self._server is None:
-            from model_contracts.runtimes.transformers.server import Server
+            from model_contracts.runtimes.transformers.server import OpenAiServer
 
-            self._server = Server(self)
+            self._server = OpenAiServer(self)
         return self._server.address
 
     def close(self) -> None:

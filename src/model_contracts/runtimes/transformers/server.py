@@ -16,7 +16,7 @@ from socket import socket
 from typing import Any, ClassVar, Protocol
 
 from model_contracts.runtimes.interface import RuntimeFailure, WrongAnswer
-from model_contracts.runtimes.transformers.bodies import Asked, BadBody, Chat, Completion, Tokenize, held
+from model_contracts.runtimes.transformers.bodies import Asked, BadBody, Chat, CompletionBody, Tokenize, held
 
 #: Bytes of a body, connections at once, seconds a connection may be silent.
 MOST_BODY, MOST_CONNECTIONS, IDLE = 4 << 20, 32, 30.0
@@ -45,7 +45,7 @@ class Generating(Protocol):
         ...
 
 
-class Server:
+class OpenAiServer:
     """A server on a free port of loopback; its threads are daemons and end with the process at the latest."""
 
     def __init__(self, model: Generating) -> None:
@@ -130,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._say(200, {"tokens": self.model.tokens(asked.content, asked.add_special)})
 
     def _completion(self, body: Any) -> None:
-        asked = held(Completion, body)
+        asked = held(CompletionBody, body)
         prompt = self.model.tokens(asked.prompt, True) if isinstance(asked.prompt, str) else asked.prompt
         self._answer(asked, prompt, "text_completion", lambda text, _: {"text": text})
 

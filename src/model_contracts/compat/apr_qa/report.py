@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from model_contracts.founding import WORDS, FoundingEvidence, FoundingRecord, Word, decided
+from model_contracts.compat.apr_qa.record import WORDS, FoundingEvidence, FoundingRecord, Word, decided
 from model_contracts.outcome import KEPT, NOT_PROVEN
 from model_contracts.terminal import Colour, Pen, plural, safe
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from model_contracts.compat.apr_qa.oracles import oracles
+from model_contracts.compat.apr_qa.translation import Translation
 from model_contracts.definitions.errors import short
-from model_contracts.definitions.founding_oracles import oracles
 from model_contracts.definitions.loading import load, tree_of
-from model_contracts.definitions.translation import Translation
 from model_contracts.definitions.typed import Text, build
 from model_contracts.playbook import Playbook, Tier
 from model_contracts.terminal import safe
@@ -66,11 +66,6 @@ _WHYS = {
     "profile_ci.assertions.max_p50_ms": "time to first token and tokens a second are measured, no percentiles",
     "profile_ci.assertions.max_p99_ms": "time to first token and tokens a second are measured, no percentiles",
 }
-
-
-def any_playbook(path: Path) -> tuple[Playbook, NotEvaluated]:
-    """The playbook of a file, ours or theirs. Raises DefinitionError."""
-    return load_founding_playbook(path) if is_founding(path) else (load(Playbook, path), ())
 
 
 def is_founding(path: Path) -> bool:

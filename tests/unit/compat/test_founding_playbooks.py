@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from model_contracts.compat.apr_qa.playbook import is_founding, load_founding_playbook
 from model_contracts.definitions import DefinitionError
-from model_contracts.definitions.founding_playbook import any_playbook, is_founding, load_founding_playbook
 from model_contracts.inference.oracles import ORACLES
+from model_contracts.qualification.reading import any_playbook
 from support.founding_playbooks import FULL, MVP, PROMPTS
 
 LEAST = 'name: a\nversion: "1.0.0"\nmodel: {hf_repo: Org/Name-0.5B}\ntest_matrix: {}\n'

@@ -11,11 +11,11 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from model_contracts import door, placing
+from model_contracts.compat.apr_qa.record import FoundingEvidence
 from model_contracts.contract import Contract
 from model_contracts.converter import CommandConverter
 from model_contracts.definitions.shipped import Kind
 from model_contracts.family import Family, Recipes
-from model_contracts.founding import FoundingEvidence
 from model_contracts.golden import Golden
 from model_contracts.invariant import Corpus, Invariant
 from model_contracts.keys import Keys

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from model_contracts.compat.apr_qa.translation import Translation
 from model_contracts.definitions.errors import short
-from model_contracts.definitions.translation import Translation
 from model_contracts.definitions.tree import Pointer
 
 #: Their oracles look at the prompt to know whether it is theirs; ours are told which prompts.

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from model_contracts.compat.apr_qa.record import FoundingEvidence
 from model_contracts.engine import evidence
 from model_contracts.engine.bounded_json import load
 from model_contracts.engine.evidence import Unusable
 from model_contracts.engine.forms import records_of
-from model_contracts.founding import FoundingEvidence
 
 
 def read(path: Path) -> FoundingEvidence | None:
