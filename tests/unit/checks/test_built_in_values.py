@@ -78,6 +78,13 @@ MODELS: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
             "expert_gating_func": 2,
         },
     ),
+    "cohere2": (
+        "Cohere2ForCausalLM",
+        "cohere2",
+        {"layer_types": (FIVE[:3] + FIVE[5:]) * 2, "sliding_window_pattern": 4, "num_hidden_layers": 8},
+        {"block_count": 8},
+    ),
+    "smollm3": ("SmolLM3ForCausalLM", "smollm3", {"no_rope_layers": [1, 1, 1, 0, 1, 1]}, {}),
     "qwen3_next": ("Qwen3NextForCausalLM", "qwen3next", {"norm_topk_prob": True, "decoder_sparse_step": 1}, {}),
     "falcon": (
         "FalconForCausalLM",
@@ -182,6 +189,8 @@ def test_nothing_is_lost_the_other_way_round(model: str) -> None:
         ("deepseek_v3", "topk_method", "group_limited_greedy"),
         ("qwen3_next", "norm_topk_prob", False),
         ("falcon", "parallel_attn", False),
+        ("cohere2", "layer_types", ["full_attention"] * 8),
+        ("smollm3", "no_rope_layers", [1] * 6),
         ("bloom", "apply_residual_connection_post_layernorm", True),
         ("t5", "relative_attention_max_distance", 64),
         ("t5", "scale_decoder_outputs", True),
