@@ -29,6 +29,7 @@ class Default(Record):
         None, description="Hyper-parameters and numbers multiplied, rounded down."
     )
     total: tuple[str | int, ...] | None = Field(None, description="Hyper-parameters and numbers added.")
+    length: str | None = Field(None, description="How many values (or letters) a hyper-parameter has.")
     difference: tuple[str | int, str | int] | None = Field(None, description="The first less the second.")
     times: tuple[float, str] | None = Field(None, description="A number times a hyper-parameter, not rounded.")
     where: dict[str, tuple[Scalar, ...]] = Field(
@@ -78,7 +79,7 @@ Dimension = tuple[str | int, ...]  # a product of hyper-parameter names and numb
 Size = str | int
 
 
-class Step(Record):
+class LayoutStep(Record):
     """One step from a logical weight to how a convention stores it; exactly one field is set. Each can be undone."""
 
     rows_within_heads: Size | None = Field(
@@ -96,7 +97,7 @@ class Step(Record):
     negative_exp: Literal[True] | None = Field(None, description="x becomes -exp(x).")
 
     @model_validator(mode="after")
-    def _one(self) -> Step:
+    def _one(self) -> LayoutStep:
         if (said := len(self.model_fields_set)) != 1:
             raise ValueError(f"a step says one thing, not {said}")
         return self
@@ -110,7 +111,7 @@ class Fused(Record):
     groups: Dimension = Field(
         (), description="How many groups the axis is cut into, a piece of each weight in each; none: one after another."
     )
-    steps: tuple[Step, ...] = Field((), description="What is done to the whole.")
+    steps: tuple[LayoutStep, ...] = Field((), description="What is done to the whole.")
     presence: Literal["required", "optional"] = "required"
 
 
@@ -121,10 +122,10 @@ class Layers(Record):
     before: Size | None = Field(None, description="They are below this one.")
     every: Size | None = Field(None, description="Of each so many layers the last.")
     not_every: Size | None = Field(None, description="Of each so many layers all but the last.")
-    where: str | None = Field(None, description="A hyper-parameter with one value a layer …")
+    where: str | None = Field(None, description="A hyper-parameter with one value (or letter) a layer …")
     has: tuple[str | int | bool, ...] = Field((), description="… that is one of these.")
-    zero: str | None = Field(None, description="A hyper-parameter: where it has one value a layer, that is 0.")
-    positive: str | None = Field(None, description="A hyper-parameter: where it has one value a layer, that is not 0.")
+    zero: tuple[str, ...] = Field((), description="Hyper-parameters: where one has one value a layer, that is 0.")
+    positive: tuple[str, ...] = Field((), description="The same, and it is not 0.")
     at: tuple[Size, Size] | None = Field(
         None, description="Of each so many layers (the second) the one with this number (the first, from 0)."
     )
@@ -141,8 +142,8 @@ class FamilyTensor(Record):
     )
     names: tuple[str, ...] = Field((), description="Other Hugging Face names that files of the family bear.")
     shape: tuple[Dimension, ...] = Field(description="Row-major; each axis is a product of hyper-parameters.")
-    huggingface_steps: tuple[Step, ...] = Field((), description="From this shape to how Hugging Face stores it.")
-    gguf_steps: tuple[Step, ...] = Field((), description="From this shape to how GGUF stores it.")
+    huggingface_steps: tuple[LayoutStep, ...] = Field((), description="From this shape to how Hugging Face stores it.")
+    gguf_steps: tuple[LayoutStep, ...] = Field((), description="From this shape to how GGUF stores it.")
     layers: Layers | None = Field(None, description="The layers that have it (null: all).")
     presence: Literal["required", "optional", "unless_tied"] = "required"
     only: Literal["huggingface", "gguf"] | None = Field(
@@ -182,7 +183,8 @@ class Family(Definition):
         (), description="GGUF keys that, declared above 0, mean this architecture and no other of the same word."
     )
     not_where: dict[str, tuple[str | int | bool, ...]] = Field(
-        default_factory=dict, description="config.json values that mean another architecture under the same class."
+        default_factory=dict,
+        description="config.json values that mean another architecture of the same class (none listed: any above 0).",
     )
     base_prefix: str = Field(
         "model.", description="What Hugging Face names begin with, and a base model saved alone leaves out."

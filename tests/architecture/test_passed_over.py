@@ -64,6 +64,8 @@ REMAINING: dict[str, tuple[int, str]] = {
     "tokenizer_texts._compared": (1, "no text was tried in time: what was owed was told of"),
     "values_alive.values_alive": (2, "parts of packed weights, and tensors that were told of as a whole"),
     "values_alive._subnormal": (1, "a normal number is among the values"),
+    "family_tensors._of_family": (1, "what may be absent is not owed"),
+    "family_tensors._experts": (1, "the layer has none: the weight itself is told as missing"),
     "values_alive._experts": (1, "it is no stack of experts"),
     "values_finite.values_finite": (2, "it has no value, or holds packed integers"),
 }

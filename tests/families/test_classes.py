@@ -34,8 +34,10 @@ OLD_OF = {
     "families/lfm2": {"block_ff_dim", "block_norm_eps", "tie_embedding"},
     "families/mamba": {"d_model", "n_layer", "d_inner", "d_state", "dt_rank", "d_conv", "rms_norm_eps"},
     "families/mamba2": {"d_inner", "ngroups", "intermediate_size"},
-    "families/nomic_bert": {"n_embd", "n_layer", "n_head", "n_inner", "n_positions", "layer_norm_epsilon",
-                            "rotary_emb_base", "prenorm", "rotary_emb_interleaved"},
+    "families/nomic_bert": {"n_embd", "n_layer", "n_head", "n_inner", "max_trained_positions", "layer_norm_epsilon",
+                            "rotary_emb_base", "n_positions", "prenorm", "rotary_emb_interleaved"},
+    "families/modernbert": {"local_attention"},
+    "families/nemotron_h": {"hybrid_override_pattern", "attention_head_dim", "rms_norm_eps", "num_hidden_layers"},
     "families/stablelm": {"norm_eps"},
     "families/t5": {"n_positions", "decoder_start_token_id"},
 }  # fmt: skip

@@ -29,6 +29,26 @@ OWN: dict[str, dict[str, Any]] = {
     "Qwen3NextForCausalLM": {"num_hidden_layers": 4, "layer_types": None},
     "Qwen3_5ForCausalLM": {"num_hidden_layers": 4, "layer_types": None},
     "Qwen3_5MoeForCausalLM": {"num_hidden_layers": 4, "layer_types": None},
+    "JambaForCausalLM": {"attn_layer_offset": 1, "attn_layer_period": 2},
+    "families/jamba_dense": {"num_experts": 1, "num_local_experts": 1},
+    "Lfm2MoeForCausalLM": {"layer_types": ["conv", "full_attention"], "num_dense_layers": 1},
+    "NemotronHForCausalLM": {
+        "layers_block_type": ["mamba", "mlp", "attention"],
+        "num_hidden_layers": None,
+        "mamba_num_heads": 8,
+        "mamba_head_dim": 16,
+        "n_groups": 2,
+        "ssm_state_size": 16,
+    },
+    "families/nemotron_h_moe": {"layers_block_type": ["mamba", "moe", "attention", "mlp"]},
+    "GraniteMoeHybridForCausalLM": {
+        "layer_types": ["mamba", "attention"],
+        "mamba_n_heads": 8,
+        "mamba_n_groups": 2,
+        "mamba_d_head": 16,
+        "mamba_d_state": 16,
+    },
+    "families/granite_hybrid": {"num_local_experts": 0},
     "Mamba2ForCausalLM": {"num_heads": 8, "n_groups": 2, "state_size": 16},
     "Llama4ForCausalLM": {"interleave_moe_layer_step": 2, "layer_types": None, "moe_layers": None},
 }
@@ -58,7 +78,11 @@ def saved(family_id: str, architecture: str) -> Side:
 
     family = next(family for family in load_families() if family.id == family_id)
     known = known_keys(architecture)
-    sizes = {name: size for name, size in {**SIZES, **OWN.get(architecture, {})}.items() if name in known}
+    sizes = {
+        name: size
+        for name, size in {**SIZES, **OWN.get(architecture, {}), **OWN.get(family_id, {})}.items()
+        if name in known
+    }
     sizes = {name: size for name, size in sizes.items() if size is not None}
     config = config_of(architecture)(**sizes)
     torch.manual_seed(0)

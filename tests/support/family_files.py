@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from model_contracts import layout
-from model_contracts.anatomy.conventions import Convention, Conventions, Entry, named
+from model_contracts.anatomy.conventions import Convention, Conventions, StoredEntry, named
+from model_contracts.anatomy.families import _said
 from model_contracts.anatomy.hyperparameters import _at, completed, enabled
 from model_contracts.definitions import load_families
 from model_contracts.family import Family, FamilyTensor, HyperParameter
@@ -70,13 +71,13 @@ class Side:
         return Conventions(self.family, self.convention, self.numbers)
 
     @cached_property
-    def entries(self) -> dict[str, Entry]:
+    def entries(self) -> dict[str, StoredEntry]:
         """Every stored tensor that the family knows."""
         known = ((name, self.conventions.entry(name)) for name in self.values)
         return {name: entry for name, entry in known if entry is not None}
 
     @cached_property
-    def by_entry(self) -> dict[Entry, str]:
+    def by_entry(self) -> dict[StoredEntry, str]:
         """The name under which a tensor is really stored, of the several that a family may know."""
         return {entry: name for name, entry in self.entries.items()}
 
@@ -125,14 +126,24 @@ class Pair:
 @cache
 def pairs() -> list[Pair]:
     """Each folder of ../shared/families whose class a family knows."""
-    by_class = {name: family for family in load_families() for name in family.architectures}
+    by_class: dict[str, list[Family]] = {}
+    for family in load_families():
+        for word in family.architectures:
+            by_class.setdefault(word, []).append(family)
     found = []
     for config in sorted(FOLDER.glob("*/config.json")):
         name = config.parent.name
-        (architecture, *_) = json.loads(config.read_text())["architectures"]
+        declared = json.loads(config.read_text())
+        (architecture, *_) = declared["architectures"]
         if architecture in by_class and name not in LEFT_OUT and (FOLDER / f"{name}.gguf").is_file():
-            found.append(Pair(name, by_class[architecture]))
+            meant = (family for family in by_class[architecture] if not elsewhere(family, declared))
+            found.append(Pair(name, next(meant)))
     return found
+
+
+def elsewhere(family: Family, declared: Mapping[str, Any]) -> bool:
+    """Whether config.json means another family of the same class."""
+    return any(_said(declared.get(key), values) for key, values in family.not_where.items())
 
 
 def safetensors_values(folder: Path) -> dict[str, np.ndarray]:
@@ -194,7 +205,7 @@ def _applied(name: str, value: float | None, values: np.ndarray) -> np.ndarray:
     raise AssertionError(name)
 
 
-def keys_and_layer(side: Side, entry: Entry) -> Iterator[tuple[str, str]]:
+def keys_and_layer(side: Side, entry: StoredEntry) -> Iterator[tuple[str, str]]:
     """Each logical weight of a stored tensor: its key and its name."""
     return ((key, named(key, entry.layer)) for key in side.conventions.keys(entry))
 

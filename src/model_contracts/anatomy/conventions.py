@@ -6,15 +6,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 from model_contracts.anatomy.hyperparameters import Number, size_of
 from model_contracts.anatomy.layers import in_layer, layers_of
 from model_contracts.anatomy.steps import stepped
+from model_contracts.containers import Convention
 from model_contracts.family import Dimension, Family, FamilyTensor, Fused
 from model_contracts.layout import Concat, Expr, Reshape, Stored, Take, inverse, stored, substitute
 
-Convention = Literal["huggingface", "gguf"]
 _NUMBER = re.compile(r"(?<=\.)(\d{1,5})(?=\.|$)")
 #: Experts that are looked for, at most.
 _MOST_EXPERTS = 4096
@@ -25,7 +24,7 @@ class NotKnown(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StoredEntry:
     """One stored tensor, understood: the key of its family's table, the layer and the index of axis 0 it stands for."""
 
     key: str
@@ -42,7 +41,7 @@ class Conventions:
     convention: Convention
     numbers: Mapping[str, Number]
 
-    def entry(self, name: str) -> Entry | None:
+    def entry(self, name: str) -> StoredEntry | None:
         """What a stored name stands for; None where the family does not know it."""
         bare = name.removesuffix(".")
         found = _NUMBER.findall(bare)
@@ -52,7 +51,7 @@ class Conventions:
             if known is not None:
                 key, fused, order = known
                 at = dict(zip(order, map(int, taken), strict=True))
-                return Entry(key, at.get("n"), at.get("e"), fused)
+                return StoredEntry(key, at.get("n"), at.get("e"), fused)
         return None
 
     @cached_property
@@ -108,7 +107,7 @@ class Conventions:
             raise NotKnown(f"{' x '.join(map(str, axis))} is not declared")
         return size
 
-    def keys(self, entry: Entry) -> tuple[str, ...]:
+    def keys(self, entry: StoredEntry) -> tuple[str, ...]:
         """The logical weights that a stored tensor holds (a part of)."""
         return self._fused[entry.key].of if entry.fused else (entry.key,)
 
@@ -116,7 +115,7 @@ class Conventions:
         """Whether a logical weight stands in a fused tensor."""
         return key in self._held
 
-    def stored(self, entry: Entry) -> Expr:
+    def stored(self, entry: StoredEntry) -> Expr:
         """A stored tensor over logical weights. Raises NotKnown, and ValueError where sizes do not fit."""
         if entry.fused:
             return self._whole(self._fused[entry.key], entry.layer)

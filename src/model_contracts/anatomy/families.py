@@ -43,13 +43,19 @@ def _another(artifact: Artifact, family: Family, name: str) -> str | None:
     """Why an artifact is of another architecture under the family's word (None: it is not; "": nothing says so)."""
     if artifact.format != "gguf":
         config = artifact.config or {} if artifact.format != "apr" else {}
-        said = (key for key, values in family.not_where.items() if key in config and config[key] in values)
+        said = (key for key, values in family.not_where.items() if _said(config.get(key), values))
         return next((f"{key} = {config[key]}" for key in said), None)
     for key in (pattern.replace("{arch}", name) for pattern in family.not_with):
         if (value := _positive(artifact, key)) is not None:
             return f"{key} = {value}"
     asked = [pattern.replace("{arch}", name) for pattern in family.only_with]
     return "" if any(_positive(artifact, key) is None for key in asked) else None
+
+
+def _said(value: object, values: tuple[str | int | bool, ...]) -> bool:
+    if not isinstance(value, str | int):
+        return False
+    return value in values if values else isinstance(value, int) and value > 0
 
 
 def _positive(artifact: Artifact, key: str) -> int | None:

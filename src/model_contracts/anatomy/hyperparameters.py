@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan, prod
 from typing import Any
@@ -50,11 +50,23 @@ def layered(artifact: Artifact, family: Family) -> dict[str, tuple[Number, ...]]
     return found
 
 
-def resolved(family: Family, values: Mapping[str, Declared], vocabulary: int | None = None) -> dict[str, Number]:
-    """Declared values, completed by the family's defaults; `vocabulary` stands in for an undeclared vocab_size."""
+def resolved(
+    family: Family,
+    values: Mapping[str, Declared],
+    vocabulary: int | None = None,
+    lists: Mapping[str, Sequence[Number]] | None = None,
+) -> dict[str, Number]:
+    """Declared values, completed by the family's defaults; `vocabulary` stands in for an undeclared vocab_size.
+
+    Of `lists`, hyper-parameters with one value a layer, only the length counts.
+    """
     numbers: dict[str, Number] = {name: value.value for name, value in values.items() if value.enabled}
     if vocabulary is not None:
         numbers.setdefault("vocab_size", vocabulary)
+    for name, parameter in family.hyperparameters.items():
+        counted = (lists or {}).get(parameter.default.length or "") if parameter.default is not None else None
+        if counted is not None:
+            numbers.setdefault(name, len(counted))
     completed(family, numbers)
     return numbers
 
@@ -78,6 +90,9 @@ def evaluated(fallback: Default, numbers: Mapping[str, Number]) -> Number | None
     """The one value of a default, over what else is known (None: not known, or a list)."""
     if fallback.same_as is not None:
         return numbers.get(fallback.same_as)
+    if fallback.length is not None:
+        values: Any = numbers.get(fallback.length)
+        return len(values) if isinstance(values, str | list | tuple) else None
     for how in ("quotient", "rounded_up", "product", "total", "difference", "times"):
         parts: tuple[str | int | float, ...] | None = getattr(fallback, how)
         if parts is not None:

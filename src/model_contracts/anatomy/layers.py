@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from model_contracts.anatomy.hyperparameters import Number
@@ -31,37 +31,38 @@ def layers_of(chosen: Layers | None, numbers: Mapping[str, Any], count: int) -> 
 
 
 def _stands(chosen: Layers, numbers: Mapping[str, Any], layer: int) -> bool:
-    return _by_number(chosen, numbers, layer) and all(_by_value(chosen, numbers, layer))
+    return _by_bounds(chosen, numbers, layer) and all(_by_kind(chosen, numbers, layer))
 
 
-def _by_number(chosen: Layers, numbers: Mapping[str, Any], layer: int) -> bool:
+def _by_bounds(chosen: Layers, numbers: Mapping[str, Any], layer: int) -> bool:
     first, before = _size(chosen.first, numbers), _size(chosen.before, numbers)
     every, not_every = _size(chosen.every, numbers), _size(chosen.not_every, numbers)
     if (first is not None and layer < first) or (before is not None and layer >= before):
         return False
-    if (every and (layer + 1) % every) or (not_every and not (layer + 1) % not_every):
-        return False
-    for said, wanted in ((chosen.at, True), (chosen.not_at, False)):
-        offset, period = (_size(size, numbers) for size in said or (None, None))
-        if offset is not None and period and (layer % period == offset) is not wanted:
-            return False
-    return True
+    return not (every and (layer + 1) % every) and not (not_every and not (layer + 1) % not_every)
 
 
-def _by_value(chosen: Layers, numbers: Mapping[str, Any], layer: int) -> list[bool]:
-    """What each hyper-parameter that is known says; one False where none is known."""
-    said: list[bool] = []
+def _by_kind(chosen: Layers, numbers: Mapping[str, Any], layer: int) -> list[bool]:
+    """What each hyper-parameter that is known says of the kind of a layer; one False where none is known."""
+    said = [at == layer % period for at, period in _places(chosen.at, numbers)]
+    said += [at != layer % period for at, period in _places(chosen.not_at, numbers)]
     values = numbers.get(chosen.where) if chosen.where is not None else None
     if isinstance(values, list | tuple):
         said.append(layer < len(values) and values[layer] in chosen.has)
     elif values is not None:
-        said.append(values in chosen.has)
-    for name, wanted in ((chosen.zero, True), (chosen.positive, False)):
-        values = numbers.get(name) if name is not None else None
-        if isinstance(values, list | tuple):
-            said.append(layer < len(values) and (values[layer] == 0) is wanted)
-    asked = any(name is not None for name in (chosen.where, chosen.zero, chosen.positive))
-    return said or [not asked]
+        lettered = isinstance(values, str) and layer < len(values) and values[layer] in chosen.has
+        said.append(lettered or values in chosen.has)
+    for names, wanted in ((chosen.zero, True), (chosen.positive, False)):
+        listed = (values for name in names if isinstance(values := numbers.get(name), list | tuple))
+        said += [layer < len(values) and (values[layer] == 0) is wanted for values in listed]
+    asked = (chosen.where, *chosen.zero, *chosen.positive, chosen.at, chosen.not_at)
+    return said or [not any(one is not None for one in asked)]
+
+
+def _places(said: tuple[str | int, str | int] | None, numbers: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
+    at, period = (_size(size, numbers) for size in said or (None, None))
+    if at is not None and period:
+        yield at, period
 
 
 def _size(size: str | int | None, numbers: Mapping[str, Any]) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from model_contracts.anatomy.absent import Absent, absent
-from model_contracts.anatomy.answers import Answers, Unmade, parts_of
+from model_contracts.anatomy.counterparts import Counterparts, Unmade, parts_of
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
@@ -44,7 +44,7 @@ class Match:
 
 def match(target: View, source: View) -> Match:
     """Pair tensors by what they hold: logical weights of a family, else canonical names, else equal names."""
-    answers = Answers(source)
+    counterparts = Counterparts(source)
     by_name: dict[str, Tensor] | None = None
     pairings: dict[str, Pairing] = {}
     used: set[str] = set()
@@ -54,7 +54,7 @@ def match(target: View, source: View) -> Match:
     for name, tensor in target.artifact.tensors.items():
         key = target.canonical[name] or target.bare[name]
         explanation = None
-        answer = answers.to(target, tensor)
+        answer = counterparts.of(target, tensor)
         if answer is None:
             by_name = _by_bare_name(source, target) if by_name is None else by_name
             answer = by_name.get(target.bare[name])
@@ -73,7 +73,7 @@ def match(target: View, source: View) -> Match:
             pairings[name] = Pairing(tensor, _squeezed(answer, tensor), order, same or unknown is None)
     missing, explained = [], []
     for tensor in source.artifact.tensors.values():
-        if tensor.name not in used and (tensor.name not in answers.doubles):
+        if tensor.name not in used and (tensor.name not in counterparts.doubles):
             reason = _may_be_dropped(source.canonical[tensor.name] or source.bare[tensor.name], target, source)
             if reason is None:
                 missing.append(tensor)

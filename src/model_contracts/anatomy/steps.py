@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from math import prod
 
-from model_contracts.family import Size, Step
+from model_contracts.family import LayoutStep, Size
 from model_contracts.layout import Apply, Expr, Permute, Reshape
 
 Sized = Callable[[Size], int]
 
 
-def stepped(whole: Expr, steps: Sequence[Step], size: Sized) -> Expr:
+def stepped(whole: Expr, steps: Sequence[LayoutStep], size: Sized) -> Expr:
     """An expression after the steps. Raises ValueError where a size does not fit, and what `size` raises."""
     for step in steps:
         whole = _one(whole, step, size)
     return whole
 
 
-def _one(whole: Expr, step: Step, size: Sized) -> Expr:
+def _one(whole: Expr, step: LayoutStep, size: Sized) -> Expr:
     shape = whole.shape
     if step.rows_within_heads is not None:
         heads = size(step.rows_within_heads)

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from model_contracts.anatomy import names
-from model_contracts.anatomy.conventions import Convention, Conventions, Entry, named
+from model_contracts.anatomy.conventions import Conventions, StoredEntry, named
 from model_contracts.anatomy.families import Architecture, architecture
 from model_contracts.anatomy.hyperparameters import Declared, Number, declared, layered, resolved
 from model_contracts.anatomy.parts import Part, part
@@ -70,7 +70,7 @@ class View:
         tokenizer = self.artifact.tokenizer
         # GGUF needs no vocab_size key: llama.cpp counts the tokens. Elsewhere a tokenizer may be smaller.
         vocabulary = tokenizer.size if tokenizer is not None and self.artifact.form.counts_tokens else None
-        numbers = resolved(self.family or self._base, self.declared, vocabulary)
+        numbers = resolved(self.family or self._base, self.declared, vocabulary, self.layered)
         if not self.artifact.form.beside and "tie_word_embeddings" not in self.declared:
             # Only config.json has a default: readers of GGUF and .apr go by the presence of the head.
             numbers.pop("tie_word_embeddings", None)
@@ -90,7 +90,7 @@ class View:
         return Conventions(self.family, self.convention, numbers | self.layered)
 
     @cached_property
-    def entries(self) -> dict[str, Entry | None]:
+    def entries(self) -> dict[str, StoredEntry | None]:
         """What each tensor stands for in its family, in the order of the artifact."""
         known = self.conventions
         return {name: known.entry(bare) if known is not None else None for name, bare in self.bare.items()}

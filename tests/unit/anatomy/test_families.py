@@ -3,57 +3,37 @@
 from __future__ import annotations
 
 import pytest
-from gguf.constants import GGML_QUANT_SIZES, MODEL_ARCH, GGMLQuantizationType, LlamaFileType
-from gguf.tensor_mapping import get_tensor_name_map
+from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType, LlamaFileType
 
 from model_contracts.anatomy.claims import UnknownRecipe, requested
+from model_contracts.anatomy.conventions import Conventions, named
 from model_contracts.anatomy.names import canonical, role, template
 from model_contracts.definitions import load_families, load_recipes
 from model_contracts.dtypes import DTYPES, GGML_CODES
 
 FAMILIES = [family for family in load_families() if not family.abstract]
-ARCHITECTURES = {
-    "families/llama": MODEL_ARCH.LLAMA,
-    "families/mistral": MODEL_ARCH.LLAMA,
-    "families/olmo2": MODEL_ARCH.OLMO2,
-    "families/qwen2": MODEL_ARCH.QWEN2,
-    "families/qwen3": MODEL_ARCH.QWEN3,
-}
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.id)
-def test_every_hugging_face_name_is_mapped_as_llama_cpp_maps_it(family) -> None:
-    names = get_tensor_name_map(ARCHITECTURES[family.id], 2)
-    compared = 0
-    for gguf_name, tensor in family.tensors.items():
-        if tensor.presence == "optional" and "rot" in gguf_name:
-            continue  # llama.cpp drops the rotary buffers of old checkpoints
-        hugging_face = tensor.huggingface.replace("{n}", "1")
-        assert names.get_name(hugging_face, try_suffixes=(".weight", ".bias")) == gguf_name.replace("{n}", "1")
-        compared += 1
-    assert compared >= 12
-
-
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.id)
-def test_names_of_every_container_lead_to_one_canonical_name(family) -> None:
-    find = canonical(family, (), 0)
-    for gguf_name, tensor in family.tensors.items():
-        expected = gguf_name.replace("{n}", "17")
-        hugging_face = tensor.huggingface.replace("{n}", "17")
-        assert find(hugging_face) == find(expected) == find(hugging_face.removeprefix("model.")) == expected
-    assert find("model.layers.3.mlp.experts.0.nobody.weight") is None
+def test_names_of_both_conventions_lead_to_one_logical_weight(family) -> None:
+    conventions = {name: Conventions(family, name, {}) for name in ("huggingface", "gguf")}
+    for key, tensor in family.tensors.items():
+        if tensor is None or not tensor.plain or tensor.only or any(each.holds(key) for each in conventions.values()):
+            continue
+        stored = {"huggingface": tensor.huggingface, "gguf": key}
+        for name, each in conventions.items():
+            entry = each.entry(named(stored[name], 17 if "{n}" in key else None))
+            assert (entry.key, entry.layer) == (key, 17 if "{n}" in key else None)
+    assert conventions["huggingface"].entry("model.layers.3.mlp.experts.0.nobody.weight") is None
 
 
 def test_an_architecture_without_a_family_is_mapped_by_the_gguf_package() -> None:
-    find = canonical(None, ("gemma2",), 2)
+    find = canonical(("gemma2",), 2)
     assert find("model.layers.1.self_attn.q_proj.weight") == "blk.1.attn_q.weight"
     assert find("nonsense.weight") is None
-    assert (
-        canonical(None, ("NoSuchForCausalLM", "GPTNeoXForCausalLM"), 2)("gpt_neox.embed_in.weight")
-        == "token_embd.weight"
-    )
-    assert canonical(None, ("NoSuchForCausalLM",), 2)("model.embed_tokens.weight") is None
-    assert canonical(None, (), 2, gguf_names=True)("blk.1.anything.weight") == "blk.1.anything.weight"
+    assert canonical(("NoSuchForCausalLM", "GPTNeoXForCausalLM"), 2)("gpt_neox.embed_in.weight") == "token_embd.weight"
+    assert canonical(("NoSuchForCausalLM",), 2)("model.embed_tokens.weight") is None
+    assert canonical((), 2, gguf_names=True)("blk.1.anything.weight") == "blk.1.anything.weight"
 
 
 def test_a_layer_number_is_taken_out_of_a_name_and_roles_have_none() -> None:

@@ -188,7 +188,7 @@ def test_nothing_is_lost_the_other_way_round(model: str) -> None:
         ("deepseek_v3", "rope_interleave", False),
         ("deepseek_v3", "topk_method", "group_limited_greedy"),
         ("qwen3_next", "norm_topk_prob", False),
-        ("falcon", "parallel_attn", False),
+        ("falcon", "alibi", True),
         ("cohere2", "layer_types", ["full_attention"] * 8),
         ("smollm3", "no_rope_layers", [1] * 6),
         ("bloom", "apply_residual_connection_post_layernorm", True),

@@ -280,7 +280,7 @@ def test_stacked_experts_without_a_family_are_held_by_their_own_parts(tmp_path: 
     block, parts = EXPERTS[name]
     folder = packed_folder(LAYOUTS["awq-gemm"], tmp_path, plain)
     with json_of(folder / "config.json") as config:
-        config |= {"architectures": ["GptOssForCausalLM"], "model_type": "gpt_oss", "quantization_config": block}
+        config |= {"architectures": ["NobodyForCausalLM"], "model_type": "nobody", "quantization_config": block}
     with safetensors_of(folder / "model.safetensors") as tensors:
         for end, (dtype, shape) in parts.items():
             tensors[f"model.layers.0.mlp.experts.gate_up_proj{end}"] = zeros(dtype, shape)

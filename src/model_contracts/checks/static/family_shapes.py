@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from model_contracts.anatomy.conventions import Entry, NotKnown
+from model_contracts.anatomy.conventions import NotKnown, StoredEntry
 from model_contracts.anatomy.hyperparameters import Number, size_of
 from model_contracts.anatomy.layers import in_layer
 from model_contracts.anatomy.names import template
@@ -58,7 +58,7 @@ def _in_layer(view: View, canonical: str | None, every: dict[str, Number]) -> di
     return {**every, **in_layer(view.layered, layer)} if layer is not None else every
 
 
-def _made(view: View, tensor: Tensor, entry: Entry, numbers: dict[str, Number]) -> Draft | Gap:
+def _made(view: View, tensor: Tensor, entry: StoredEntry, numbers: dict[str, Number]) -> Draft | Gap:
     """A tensor that holds several weights, a part of one, or one in another shape."""
     known = view.conventions
     assert known is not None

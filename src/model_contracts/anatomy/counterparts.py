@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from model_contracts.anatomy.conventions import Conventions, Entry, NotKnown, named
+from model_contracts.anatomy.conventions import Conventions, NotKnown, StoredEntry, named
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Made, Tensor
 from model_contracts.layout import Expr, LayoutError, Stored, simplify, stored, substitute
@@ -23,7 +23,7 @@ class Unmade:
 
 
 @dataclass(frozen=True)
-class Answers:
+class Counterparts:
     """What the tensors of a source answer to, by the logical weights they hold."""
 
     source: View
@@ -44,15 +44,15 @@ class Answers:
         return found
 
     @cached_property
-    def _stored(self) -> dict[Entry, Tensor]:
+    def _stored(self) -> dict[StoredEntry, Tensor]:
         """Tensors by what they stand for in the family."""
-        found: dict[Entry, Tensor] = {}
+        found: dict[StoredEntry, Tensor] = {}
         for name, entry in self.source.entries.items():
             if entry is not None:
                 found.setdefault(entry, self.source.artifact.tensors[name])
         return found
 
-    def to(self, target: View, tensor: Tensor) -> Tensor | Unmade | None:
+    def of(self, target: View, tensor: Tensor) -> Tensor | Unmade | None:
         """What answers to a tensor of the target; None where nothing of the source does."""
         known, entry = self.source.conventions, target.entries[tensor.name]
         key = target.canonical[tensor.name] or target.bare[tensor.name]
@@ -68,7 +68,9 @@ class Answers:
         except (NotKnown, LayoutError, ValueError) as error:
             return Unmade(tensor, f"how it is made of the source is not known: {error}", self._near(known, ours, entry))
 
-    def _made(self, ours: Conventions, known: Conventions, entry: Entry, tensor: Tensor) -> Tensor | Unmade | None:
+    def _made(
+        self, ours: Conventions, known: Conventions, entry: StoredEntry, tensor: Tensor
+    ) -> Tensor | Unmade | None:
         expression = ours.stored(entry)
         needed = {leaf.name for leaf in stored(expression)}
         logical = {named(key, entry.layer): key for key in ours.keys(entry)}
@@ -95,7 +97,7 @@ class Answers:
             return parts[whole.name]
         return _whole(whole, {leaf.name: parts[leaf.name] for leaf in stored(whole)}, tensor.name)
 
-    def _near(self, known: Conventions, ours: Conventions, entry: Entry) -> tuple[str, ...]:
+    def _near(self, known: Conventions, ours: Conventions, entry: StoredEntry) -> tuple[str, ...]:
         """Tensors of the source that hold a part of the same weights."""
         keys = set(ours.keys(entry))
         return tuple(
@@ -113,7 +115,7 @@ def parts_of(tensor: Tensor) -> Iterator[Tensor]:
         yield from tensor.made.parts.values()
 
 
-def _held(known: Conventions, entry: Entry) -> bool:
+def _held(known: Conventions, entry: StoredEntry) -> bool:
     return known.holds(entry.key)
 
 

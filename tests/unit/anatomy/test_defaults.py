@@ -1,0 +1,40 @@
+"""What readers assume of a size that is not declared, worked out from those that are."""
+
+from __future__ import annotations
+
+import pytest
+
+from model_contracts.anatomy.hyperparameters import default, enabled, resolved
+from model_contracts.definitions import load_family
+from model_contracts.family import Default, HyperParameter
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({"quotient": ("hidden", 4)}, 24),
+        ({"quotient": ("hidden", 7)}, None),
+        ({"rounded_up": ("hidden", 64)}, 128),
+        ({"rounded_up": ("hidden", 0)}, None),
+        ({"product": (2, "hidden")}, 192),
+        ({"total": ("hidden", 1)}, 97),
+        ({"difference": ("hidden", 1)}, 95),
+        ({"difference": ("hidden", "nobody")}, None),
+        ({"length": "pattern"}, 3),
+    ],
+)
+def test_a_default_is_worked_out_of_what_is_known(said, expected) -> None:
+    assert default(HyperParameter(default=Default(**said)), {"hidden": 96, "pattern": "M*-"}) == expected
+
+
+def test_a_flag_that_is_true_switches_a_value_off() -> None:
+    """LFM2's size of the MLP is another one where it is adjusted."""
+    size = load_family("families/lfm2").hyperparameters["intermediate_size"]
+    assert not enabled(size, {"block_auto_adjust_ff_dim": True})
+    assert enabled(size, {"block_auto_adjust_ff_dim": False})
+    assert enabled(size, {})
+
+
+def test_layers_are_counted_where_each_has_its_kind() -> None:
+    family = load_family("families/nemotron_h")
+    assert resolved(family, {}, lists={"layers_block_type": ("mamba", "mlp", "mamba")})["num_hidden_layers"] == 3
