@@ -9,11 +9,15 @@ from pydantic import Field, model_validator
 from model_contracts.invariant import Definition, Name
 from model_contracts.outcome import Record
 
+Scalar = int | float | bool | str
+
 
 class Default(Record):
-    """What a reader assumes when a hyper-parameter is not declared; exactly one field is set."""
+    """What a reader assumes when a hyper-parameter is not declared; exactly one field beside `where` is set."""
 
-    value: int | float | bool | None = None
+    value: Scalar | None = None
+    values: tuple[Scalar, ...] | None = Field(None, description="A list, as it is.")
+    period: tuple[Scalar, ...] | None = Field(None, description="One value a layer: these, over and over.")
     same_as: str | None = Field(None, description="Another hyper-parameter.")
     quotient: tuple[str | int, str | int] | None = Field(
         None, description="The first divided by the second, where nothing is left over."
@@ -27,6 +31,16 @@ class Default(Record):
     total: tuple[str | int, ...] | None = Field(None, description="Hyper-parameters and numbers added.")
     length: str | None = Field(None, description="How many values (or letters) a hyper-parameter has.")
     difference: tuple[str | int, str | int] | None = Field(None, description="The first less the second.")
+    times: tuple[float, str] | None = Field(None, description="A number times a hyper-parameter, not rounded.")
+    where: dict[str, tuple[Scalar, ...]] = Field(
+        default_factory=dict, description="Only where each of these hyper-parameters is one of these values."
+    )
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The hyper-parameters that a product, a total or a difference is made of, the one that decides last."""
+        made = (*(self.product or ()), *(self.total or ()), *(self.difference or ()), *(self.times or ()))
+        return tuple(part for part in made if isinstance(part, str))
 
 
 class HyperParameter(Record):
@@ -36,10 +50,23 @@ class HyperParameter(Record):
     gguf: tuple[str, ...] = Field((), description="Keys; `{arch}` is general.architecture.")
     apr: tuple[str, ...] = Field((), description="Metadata keys, typed name and aliases.")
     default: Default | None = Field(None, description="What every reader assumes when none is declared.")
+    config_default: tuple[Default, ...] = Field(
+        (), description="What transformers assumes where config.json is silent, if GGUF's reader assumes another."
+    )
+    gguf_default: tuple[Default, ...] = Field(
+        (), description="What llama.cpp computes with where the GGUF is silent, or has no key: the first that holds."
+    )
     enabled_by: str | None = Field(
         None, description="A config.json flag that must not be false for the value to count."
     )
+    alone: str | None = Field(
+        None, description="Why nothing is lost where one of two containers alone declares it: what else is compared."
+    )
     disabled_by: str | None = Field(None, description="A config.json flag that must not be true for it to count.")
+    zero_where: dict[str, tuple[Scalar, ...]] = Field(
+        default_factory=dict,
+        description="A hyper-parameter with one value a layer: where that is one of these, this one is 0.",
+    )
     owed: bool = Field(False, description="A converter that drops it has lost something (no default stands in).")
 
     def spelled(self, keys: Literal["config", "gguf", "apr"]) -> tuple[str, ...]:

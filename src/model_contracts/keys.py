@@ -25,6 +25,7 @@ class Value(HyperParameter):
     measured_only: bool = Field(
         False, description="Architectures disagree on it: a difference counts where theirs was measured."
     )
+    padding: int | None = Field(None, description="What fills a list up at its end in one container.")
     reason: str | None = Field(None, description="Why an absent or computed value is what it is.")
 
 

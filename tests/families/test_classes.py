@@ -17,13 +17,17 @@ CLASSES = [(family.id, name) for family in FAMILIES.values() for name in family.
 #: Keys of config.json that today's classes lack: older files, or other packages', have them.
 OLD = {
     "rope_theta", "rope_scaling.rope_type", "rope_scaling.type", "rope_scaling.factor", "use_sliding_window",
-    "rope_local_base_freq",       # transformers 4: Gemma 3
+    "rope_local_base_freq", "sliding_window_pattern",   # transformers 4: Gemma 3
     "full_attention_interval",    # transformers 4: Qwen3-Next
     "experts_per_token",          # openai's own config of gpt-oss
 }  # fmt: skip
 #: The same, of one family alone: the files of its first release.
 OLD_OF = {
     "families/bloom": {"n_embed", "seq_length"},
+    "families/decoder-experts-after-dense": {"scoring_func"},
+    "families/deepseek_v2": {"scoring_func"},
+    "families/deepseek_v3": {"scoring_func", "topk_method"},
+    "families/encoder": {"is_causal", "causal"},
     "families/falcon": {"n_layer", "n_head", "n_head_kv"},
     "families/gpt2": {"n_ctx"},
     "families/gpt_neox": {"rotary_emb_base"},
@@ -31,7 +35,7 @@ OLD_OF = {
     "families/mamba": {"d_model", "n_layer", "d_inner", "d_state", "dt_rank", "d_conv", "rms_norm_eps"},
     "families/mamba2": {"d_inner", "ngroups", "intermediate_size"},
     "families/nomic_bert": {"n_embd", "n_layer", "n_head", "n_inner", "max_trained_positions", "layer_norm_epsilon",
-                            "rotary_emb_base"},
+                            "rotary_emb_base", "n_positions", "prenorm", "rotary_emb_interleaved"},
     "families/modernbert": {"local_attention"},
     "families/nemotron_h": {"hybrid_override_pattern", "attention_head_dim", "rms_norm_eps", "num_hidden_layers"},
     "families/stablelm": {"norm_eps"},

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
-from math import isclose, isnan
 from typing import Any, Literal
 
-from model_contracts.anatomy.hyperparameters import Number, default
+from model_contracts.anatomy.declared_words import MOST_KEYS, Plain, alike, leaves, normal, plain
+from model_contracts.anatomy.hyperparameters import Number, default, enabled, evaluated
 from model_contracts.anatomy.view import View
 from model_contracts.containers import ContainerForm
+from model_contracts.family import Default
 from model_contracts.keys import Keys, Value
 from model_contracts.outcome import Place
 
-Scalar = int | float | bool | str
-Plain = Scalar | tuple[Any, ...]
 #: Where a text model keeps its keys in the config.json of a model with more parts.
 _PARTS = ("text_config", "llm_config", "language_config")
-#: Nested objects and keys that are followed; a config.json of people has a few hundred keys.
-_DEPTH, _KEYS = 8, 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +63,9 @@ class DeclaredSide:
         """Every key and its value; those of config.json dotted, the text model's own without its part's name."""
         artifact = self.view.artifact
         if self.kind != "config":
-            return {key: _plain(value) for key, value in list(artifact.metadata.items())[:_KEYS]}
+            return {key: plain(value) for key, value in list(artifact.metadata.items())[:MOST_KEYS]}
         document = artifact.config if self.document == "config" else artifact.generation_config
-        found = dict(list(_leaves(document or {}, "", 0))[:_KEYS])
+        found = dict(list(leaves(document or {}, "", 0))[:MOST_KEYS])
         parts = [part for part in _PARTS if isinstance((document or {}).get(part), Mapping)]
         for part in parts:
             for key in [key for key in found if key.startswith(f"{part}.")]:
@@ -95,22 +92,36 @@ class DeclaredSide:
     @cached_property
     def said(self) -> dict[str, Said]:
         """Name of the table to what this artifact declares; its first key that has a value counts."""
+        return self._read[0]
+
+    @cached_property
+    def silenced(self) -> dict[str, Said]:
+        """Name of the table to what is written out and says the same as no declaration (`none`, a window of 0)."""
+        return {name: said for name, said in self._read[1].items() if name not in self.said}
+
+    @cached_property
+    def _read(self) -> tuple[dict[str, Said], dict[str, Said]]:
         found: dict[str, Said] = {}
+        silent: dict[str, Said] = {}
         for name, value in self.table.items():
             for key in self.spelled(value):
-                there = self.all.get(key)
-                if there is None:
+                written = self.all.get(key)
+                if written is None:
                     continue
-                there = normal(there, value)
+                there = normal(written, value)
                 if name in found:
-                    if _alike(there, found[name].value):
+                    if alike(there, found[name].value):
                         self._again.add(key)
                     continue
                 self._claimed.add(key)
-                if there is not None:
-                    flag = self.all.get(value.enabled_by) if value.enabled_by else None
-                    found[name] = Said(there, self.place(key), enabled=flag is not False)
-        return found
+                if there is None:
+                    silent.setdefault(name, Said(written, self.place(key)))
+                    continue
+                found[name] = Said(there, self.place(key), enabled=enabled(value, self.all))
+        for name, value in self.table.items():
+            if (said := found.get(name)) is not None and (there := _with_zeros(said.value, value, found)) is not None:
+                found[name] = replace(said, value=there)
+        return found, silent
 
     @cached_property
     def numbers(self) -> dict[str, Number]:
@@ -121,9 +132,50 @@ class DeclaredSide:
                 numbers[name] = said.value
         for _ in range(3):  # a default may rest on a default
             for name, value in self.table.items():
-                if name not in numbers and (assumed := default(value, numbers)) is not None:
+                if name not in numbers and (assumed := self._one(value, numbers)) is not None:
                     numbers[name] = assumed
         return numbers
+
+    def _one(self, line: Value, numbers: Mapping[str, Number]) -> Number | None:
+        own = _holding(self._own(line), numbers)
+        return default(line, numbers) if own is None else evaluated(own, numbers)
+
+    def _own(self, line: Value) -> tuple[Default, ...]:
+        """What the readers of this container alone assume."""
+        return {"config": line.config_default, "gguf": line.gguf_default}.get(self.kind, ())
+
+    def builds(self, name: str) -> bool:
+        """Whether it is known what the readers of this container alone compute with, where it is silent."""
+        return name not in self.silenced and _holding(self._own(self.table[name]), self.numbers) is not None
+
+    def assumed(self, name: str) -> Plain | None:
+        """What readers of this container take where it declares none (None: nothing, or it is not known)."""
+        line = self.table[name]
+        if name in self.silenced and name not in self.said:
+            return None
+        own = _holding((*self._own(line), *((line.default,) if line.default else ())), self.numbers)
+        layers = self.numbers.get("num_hidden_layers")
+        value: Plain | None = self.numbers.get(name)
+        if own is not None and own.values is not None:
+            value = own.values
+        if own is not None and own.period is not None and isinstance(layers, int):
+            value = tuple(own.period[layer % len(own.period)] for layer in range(min(layers, MOST_KEYS)))
+        if value is None and self.kind == "config" and self.table[name].config:
+            value = self.keys.defaults.get(name)
+        return None if value is None else normal(value, line)
+
+    def computes(self, name: str) -> bool:
+        """Whether a value is made of others, one of which is declared."""
+        line = self.table[name]
+        return line.default is not None and any(part in self.said for part in line.default.parts)
+
+    def made(self, name: str) -> Said | None:
+        """A value that other values give (a rotary width of a rotary share), where the one that decides is declared."""
+        line, value = self.table[name], self.numbers.get(name)
+        parts = line.default.parts if line.default is not None else ()
+        if value is None or not parts or parts[-1] not in self.said:
+            return None
+        return Said(value, self.said[parts[-1]].place)
 
     def rest(self, across: bool) -> dict[str, Plain | None]:
         """Keys that no line of the table took and that are not known to change nothing."""
@@ -134,7 +186,7 @@ class DeclaredSide:
             for key, value in self.all.items()
             if key not in self._claimed
             and not (across and key in self._again)
-            and not any(fnmatchcase(self.neutral(key), pattern) for pattern in patterns)
+            and not any(fnmatchcase(name, pattern) for pattern in patterns for name in (key, self.neutral(key)))
         }
 
     def _patterns(self, idle: Any) -> tuple[str, ...]:
@@ -147,49 +199,16 @@ class DeclaredSide:
         return "{arch}." + key.removeprefix(prefix) if self.form.prefixed_keys and key.startswith(prefix) else key
 
 
-def normal(value: Plain, line: Value) -> Plain | None:
-    """A value in the words of the table; None where it says the same as no declaration."""
-    if isinstance(value, tuple):
-        parts = tuple(_word(part, line) for part in value)
-        if not parts or all(_silent(part, line) for part in parts):
-            return None
-        return parts
-    value = _word(value, line)
-    return None if _silent(value, line) else value
+def _with_zeros(value: Plain, line: Value, found: Mapping[str, Said]) -> Plain | None:
+    """One number as a list with one a layer, where layers of a kind that is declared have none of it."""
+    for kinds, none in line.zero_where.items():
+        layers = found[kinds].value if kinds in found else None
+        if isinstance(layers, tuple) and not isinstance(value, tuple):
+            return tuple(0 if kind in none else value for kind in layers)
+    return None
 
 
-def _alike(one: Any, other: Any) -> bool:
-    """Whether two spellings say the same: one container keeps a number in 32 and in 64 bits."""
-    numbers = all(isinstance(value, float) for value in (one, other))
-    return isclose(one, other, rel_tol=1e-6) if numbers else bool(one == other)
-
-
-def _word(value: Any, line: Value) -> Any:
-    if isinstance(value, str):
-        return line.words.get(value.lower(), value.lower())
-    if line.words and not isinstance(value, bool) and (word := line.words.get(str(value))) is not None:
-        return word
-    return value
-
-
-def _silent(value: Any, line: Value) -> bool:
-    return any(value == none and isinstance(value, bool) == isinstance(none, bool) for none in line.none)
-
-
-def _leaves(document: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, Plain | None]]:
-    for key, value in document.items():
-        if isinstance(value, Mapping) and value and depth < _DEPTH and not all(str(k).isdigit() for k in value):
-            yield from _leaves(value, f"{prefix}{key}.", depth + 1)
-        else:
-            yield f"{prefix}{key}", _plain(value)
-
-
-def _plain(value: Any) -> Plain | None:
-    """A value as it is compared: lists as tuples, objects as their text, NaN and null as nothing."""
-    if isinstance(value, float):
-        return None if isnan(value) else value
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, list | tuple):
-        return tuple(part if isinstance(part, bool | int | float | str) else str(part)[:200] for part in value[:_KEYS])
-    return str(value)[:2000]
+def _holding(defaults: tuple[Default, ...], numbers: Mapping[str, Number]) -> Default | None:
+    """The first default whose conditions hold."""
+    holding = (one for one in defaults if all(numbers.get(name) in values for name, values in one.where.items()))
+    return next(holding, None)

@@ -8,7 +8,7 @@ from math import isnan, prod
 from typing import Any
 
 from model_contracts.artifact import Artifact
-from model_contracts.family import Dimension, Family, HyperParameter
+from model_contracts.family import Default, Dimension, Family, HyperParameter
 from model_contracts.outcome import Place
 
 Number = int | float | bool | str
@@ -82,20 +82,23 @@ def completed(family: Family, numbers: dict[str, Any]) -> None:
 
 
 def default(parameter: HyperParameter, numbers: Mapping[str, Number]) -> Number | None:
-    """What every reader assumes when nothing is declared (None: nothing)."""
-    fallback = parameter.default
-    if fallback is None:
-        return None
+    """What every reader assumes when nothing is declared (None: nothing, or a list)."""
+    return evaluated(parameter.default, numbers) if parameter.default is not None else None
+
+
+def evaluated(fallback: Default, numbers: Mapping[str, Number]) -> Number | None:
+    """The one value of a default, over what else is known (None: not known, or a list)."""
     if fallback.same_as is not None:
         return numbers.get(fallback.same_as)
     if fallback.length is not None:
         values: Any = numbers.get(fallback.length)
         return len(values) if isinstance(values, str | list | tuple) else None
-    for how in ("quotient", "rounded_up", "product", "total", "difference"):
+    for how in ("quotient", "rounded_up", "product", "total", "difference", "times"):
         parts: tuple[str | int | float, ...] | None = getattr(fallback, how)
         if parts is not None:
             return _combined(how, [numbers.get(part) if isinstance(part, str) else part for part in parts])
-    return fallback.value
+    value: Number | None = fallback.value
+    return value
 
 
 def _combined(how: str, parts: list[Number | None]) -> Number | None:
@@ -105,6 +108,8 @@ def _combined(how: str, parts: list[Number | None]) -> Number | None:
         return None
     if how == "product":
         return int(prod(known))
+    if how == "times":
+        return float(prod(known))
     if how == "total":
         return sum(known)
     first, second = known

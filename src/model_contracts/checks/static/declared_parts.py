@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
-from model_contracts.anatomy.declared_keys import DeclaredSide
+from model_contracts.anatomy.declared_keys import DeclaredSide, Said
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Comparisons
 from model_contracts.checks.static.sentence_parts import parts_whole
 from model_contracts.definitions import load_keys
+from model_contracts.family import Family
 from model_contracts.outcome import Comparison, Place, Uncompared
 
 #: What the tensors of multi-token prediction are called (DeepSeek, GLM, Qwen, MiMo, llama.cpp).
@@ -69,17 +70,35 @@ def _prediction(side: DeclaredSide, layers: int | None) -> Iterator[Comparison |
     if said is None or not isinstance(said.value, int) or isinstance(said.value, bool) or said.value < 1:
         return
     names = [name for name in side.view.artifact.tensors if _predicts(name, layers, side)]
-    if not names and side.view.family is None:
+    family = side.view.family
+    if not names and family is None:
         reason = f"whether the {said.value} layers of multi-token prediction are saved only a family could say"
         yield Uncompared(place=said.place, reason=reason)
         return
-    yield Comparison(
+    if not names and family is not None and _may_lack_prediction(family):
+        yield _predicted(said, 0, True, "transformers leaves them out, and no other layer reads them")
+        return
+    there = {number for name in names if (number := template(name)[1]) is not None}
+    # mtp.layers.0 counts its own layers; the tensors around them have no number.
+    count = len(there) if there and layers is not None and min(there) >= layers else said.value if names else 0
+    absent = "tensors of such a layer are missing: speculative decoding would run on noise"
+    yield _predicted(said, len(names), count == said.value, None if count == said.value else absent)
+
+
+def _may_lack_prediction(family: Family) -> bool:
+    """Whether the tensors of such layers are known to the family, and owed by nobody."""
+    known = [weight for key, weight in family.tensors.items() if "nextn" in key and weight is not None]
+    return bool(known) and all(weight.presence == "optional" for weight in known)
+
+
+def _predicted(said: Said, names: int, holds: bool, note: str | None) -> Comparison:
+    return Comparison(
         measure="num_nextn_predict_layers",
         place=said.place,
         expected=f"tensors of {said.value} layers of multi-token prediction (MTP)",
-        observed=f"{len(names):,} tensors" if names else None,
-        holds=bool(names),
-        note=None if names else "no tensor of such a layer is there: speculative decoding would run on noise",
+        observed=f"{names:,} tensors" if names else None,
+        holds=holds,
+        note=note,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from model_contracts.anatomy.hyperparameters import Declared
 from model_contracts.anatomy.names import layer_count, template
 from model_contracts.anatomy.part_tensors import sizes_of
 from model_contracts.anatomy.view import View
@@ -34,7 +35,7 @@ def _sizes(view: View) -> Comparisons:
         yield from declared_parts(view)
         return
     for name, parameter in view.family.hyperparameters.items():
-        if parameter.owed and name not in view.declared:
+        if parameter.owed and name not in view.declared and name not in view.numbers:
             yield _comparison(view, name, "declared", None, False, note=_undeclared(view, name, parameter))
     yield from _counts(view)
     yield from _layers(view)
@@ -134,12 +135,14 @@ def _counts(view: View) -> Iterator[Comparison]:
 
 
 def _layers(view: View) -> Iterator[Comparison]:
-    layers = layer_count(view.canonical.values())
-    if layers and "num_hidden_layers" in view.declared:
-        value = view.declared["num_hidden_layers"].value
-        yield _comparison(
-            view, "num_hidden_layers", layers, value, value == layers, note="layers counted by tensor names"
-        )
+    """Layers counted by names; those that predict tokens ahead stand behind the last, where they are stored at all."""
+    layers, value = layer_count(view.canonical.values()), view.numbers.get("num_hidden_layers")
+    if not layers or value is None:
+        return
+    ahead = view.numbers.get("num_nextn_predict_layers", 0)
+    if isinstance(value, int) and isinstance(ahead, int) and ahead > 0 and layers == value + ahead:
+        layers = value
+    yield _comparison(view, "num_hidden_layers", layers, value, value == layers, note="layers counted by tensor names")
 
 
 def _against_embedding(view: View) -> Iterator[Comparison]:
@@ -165,7 +168,7 @@ def _against_each_other(view: View) -> Iterator[Comparison]:
 def _comparison(
     view: View, name: str, expected: object, observed: object, holds: bool, note: str | None = None
 ) -> Comparison:
-    declared = view.declared.get(name)
+    declared = view.declared.get(name) or _made_of(view, name)
     return Comparison(
         measure=name,
         place=declared.place if declared else Place(),
@@ -175,6 +178,13 @@ def _comparison(
         bound_from=view.family.where("hyperparameters", name) if view.family else None,
         note=note,
     )
+
+
+def _made_of(view: View, name: str) -> Declared | None:
+    """What is declared of the values that one is made of (blocks, of which some predict ahead)."""
+    parameter = view.family.hyperparameters.get(name) if view.family else None
+    parts = parameter.default.parts if parameter is not None and parameter.default is not None else ()
+    return next((view.declared[part] for part in parts if part in view.declared), None)
 
 
 HYPERPARAMETERS = static(NoParameters, hyperparameters)

@@ -8,13 +8,14 @@ from typing import Any
 from pydantic import Field
 
 from model_contracts.anatomy.declared_keys import DeclaredSide
+from model_contracts.anatomy.key_table import key_table
 from model_contracts.anatomy.view import View
 from model_contracts.checks.interface import Comparisons, Examination, Where, static
-from model_contracts.checks.static.declared_values import Pair, compare_rest, compare_value
+from model_contracts.checks.static.declared_rest import compare_rest
+from model_contracts.checks.static.declared_values import Pair, compare_value
 from model_contracts.checks.static.pair_special_ids import same_special_ids
 from model_contracts.checks.static.sentence_parts import parts_kept
 from model_contracts.definitions import load_keys
-from model_contracts.keys import Value
 from model_contracts.outcome import Comparison, Place, Record, Uncompared
 
 #: A tied flag is no converter's to keep where the container has none; G0-EMBEDDING-001 looks at what it means.
@@ -56,24 +57,11 @@ def _elsewhere(name: str, pair: Pair) -> bool:
 
 
 def pair_of(target: View, source: View, relative: float, bound_from: str, document: Any = "config") -> Pair:
-    """Both sides, read through the table; a family's own line of a name stands before the table's."""
+    """Both sides, read through the table of their families."""
     keys = load_keys()
-    known = {**(source.family.hyperparameters if source.family else {})}
-    known |= target.family.hyperparameters if target.family else {}
-    table = dict(keys.values) if document == "config" else {}
-    for name, parameter in known.items() if document == "config" else ():
-        line = table.get(name)
-        own = parameter.model_dump(exclude_unset=True)
-        table[name] = Value.model_validate({**(line.model_dump(exclude_unset=True) if line else {}), **own})
-        if line is not None:
-            merged = {part: tuple(dict.fromkeys((*getattr(parameter, part), *getattr(line, part)))) for part in _PARTS}
-            table[name] = table[name].model_copy(update=merged)
-    return Pair(
-        DeclaredSide(target, keys, table, document), DeclaredSide(source, keys, table, document), relative, bound_from
-    )
-
-
-_PARTS = ("config", "gguf", "apr")
+    table = key_table(keys, source.family, target.family) if document == "config" else {}
+    ours, theirs = (DeclaredSide(view, keys, table, document) for view in (target, source))
+    return Pair(ours, theirs, relative, bound_from)
 
 
 def _architecture(target: View, source: View) -> Iterator[Comparison | Uncompared]:
@@ -98,12 +86,14 @@ def _architecture(target: View, source: View) -> Iterator[Comparison | Uncompare
             yield Uncompared(place=said.place, reason=reason)
         return
     words = tuple(dict.fromkeys((*family.gguf, *family.architectures, *family.model_types)))
+    shared = target.family is not None and source.artifact.form.prefixed_keys and theirs.name in target.family.gguf
     yield Comparison(
         measure="architecture",
         place=said.place,
-        expected=list(words),
+        # Families share words of GGUF: a folder of Mistral is held to a GGUF that says llama by its word there.
+        expected=list(words) if not shared else f"an architecture that GGUF calls {theirs.name}",
         observed=said.name,
-        holds=said.name in words,
+        holds=said.name in words or shared,
         bound_from=family.where("gguf"),
     )
 
