@@ -62,6 +62,9 @@ class HyperParameter(Record):
     alone: str | None = Field(
         None, description="Why nothing is lost where one of two containers alone declares it: what else is compared."
     )
+    unsettled: str | None = Field(
+        None, description="Why it is not proven, and not lost, where readers compute with another value unasked."
+    )
     disabled_by: str | None = Field(None, description="A config.json flag that must not be true for it to count.")
     zero_where: dict[str, tuple[Scalar, ...]] = Field(
         default_factory=dict,

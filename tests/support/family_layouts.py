@@ -144,6 +144,6 @@ def _cut() -> list[Made]:
     return [Made(f, "position_embd.weight", Take(of, 0, of.shape[0] - 128, of.shape[0])) for f, of in rows.items()]
 
 
-#: Every kind of change of the table in `shared/families/README.md`; those that leave values out stand in CUT.
+#: Every kind of change that the converter makes to tensors; those that leave values out stand in CUT.
 CUT = _cut()
 MADE = [*_attention("llama32", 32), *_attention("llama_bias", 16), *_experts(), *_fused(), *_linear(), *_others(), *CUT]

@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 
 from model_contracts.anatomy.families import architecture
+from model_contracts.containers import FORMS
 from model_contracts.definitions import load_families
 
 
 def meant(**said: Any) -> str | None:
     config, metadata = said.get("config"), said.get("metadata", {})
+    format = "gguf" if metadata else "safetensors"
     found = architecture(
         SimpleNamespace(  # type: ignore[arg-type]
-            format="gguf" if metadata else "safetensors", config=config, metadata=metadata, sidecars={}
+            format=format, form=FORMS[format], config=config, metadata=metadata, sidecars={}
         ),
         load_families(),
     )

@@ -184,7 +184,7 @@ def test_block_types_without_a_place_in_the_target_are_all_decoded_and_said(name
 def test_an_architecture_without_a_family_is_written_and_not_proven(target: str, tmp_path: Path) -> None:
     source = copied(QWEN2, tmp_path)
     with json_of(source / "config.json") as config:
-        config |= {"architectures": ["NobodyForCausalLM"], "model_type": "nobody"}
+        config |= {"architectures": ["ChameleonForCausalLM"], "model_type": "chameleon"}
     done = convert(source, tmp_path / target)
     word, gates = decided(done)
     assert word == "not proven"

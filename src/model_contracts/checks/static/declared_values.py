@@ -74,6 +74,10 @@ def _undeclared(name: str, pair: Pair) -> Iterator[Comparison | Uncompared]:
         written = [side.silenced[name].value for side in (source, target) if name in side.silenced]
         if all(known) and (expected, observed) != (None, None):
             holds = None not in (expected, observed) and same(observed, expected, pair.relative)[0]
+            if not holds and not written and (why := target.table[name].unsettled):
+                reason = f"readers compute with {shown(observed)}, those of the source with {shown(expected)}: {why}"
+                yield Uncompared(place=_nearest(name, target, source), reason=reason)
+                return
             yield Comparison(
                 measure=name,
                 place=_nearest(name, target, source),
@@ -154,6 +158,10 @@ def _lost(name: str, theirs: Said, pair: Pair) -> Iterator[Comparison | Uncompar
     if not holds and carried:
         holds, assumed = True, theirs.value
     if not holds and not keys and not built and _through_others(name, theirs, pair, pair.source, target):
+        return
+    if built and not holds and not keys and line.unsettled:
+        reason = f"readers of the {WORD[target.kind]} compute with {shown(assumed)}: {line.unsettled}"
+        yield Uncompared(place=theirs.place, reason=reason)
         return
     # Where architectures disagree, a family does not say which of them has a key: what its converter wrote does.
     known = pair.known and not line.measured_only
