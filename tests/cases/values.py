@@ -66,8 +66,8 @@ def _experts(change: Callable[[Floats], None]) -> Make:
 
     def edit(model: GgufModel) -> None:
         for name in [name for name in model.keys if name.startswith("qwen2.")]:
-            model.keys["qwen2moe." + name.removeprefix("qwen2.")] = model.keys.pop(name)
-        model["general.architecture"] = "qwen2moe"
+            model.keys["grovemoe." + name.removeprefix("qwen2.")] = model.keys.pop(name)
+        model["general.architecture"] = "grovemoe"
         for name in [name for name in model.tensors if ".ffn_up." in name]:
             up = model.tensors.pop(name).values.reshape(8, 64, 256).copy()
             if name.startswith("blk.1."):

@@ -16,13 +16,19 @@ from fuzz.engines import SLOW_SECONDS, Told, engine, run
 KEPT = Path("fuzz-failures")
 
 
+#: Where a new process finds this package.
+_TESTS = Path(__file__).parents[1]
+
+
 def fuzzed(name: str, seconds: float, kept: Path = KEPT) -> tuple[int, dict[str, Path]]:
     """How often a target was run, and the file of each failure by what it said."""
     with tempfile.TemporaryDirectory() as folder:
         at, out = Path(folder) / "running", Path(folder) / "told.json"
         words = [sys.executable, "-m", "fuzz", "one", name, str(seconds), str(at), str(out)]
         try:
-            ended = subprocess.run(words, capture_output=True, check=False, timeout=seconds + 60 + 4 * SLOW_SECONDS)
+            ended = subprocess.run(
+                words, capture_output=True, check=False, timeout=seconds + 60 + 4 * SLOW_SECONDS, cwd=_TESTS
+            )
             said = f"the process ended with {ended.returncode}: {ended.stderr.decode('utf-8', 'replace')[-300:]!r}"
         except subprocess.TimeoutExpired:
             said = "one execution did not end"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from model_contracts.anatomy import names
@@ -92,8 +92,8 @@ class View:
     @cached_property
     def entries(self) -> dict[str, StoredEntry | None]:
         """What each tensor stands for in its family, in the order of the artifact."""
-        known = self.conventions
-        return {name: known.entry(bare) if known is not None else None for name, bare in self.bare.items()}
+        find = self._entry
+        return {name: find(bare) for name, bare in self.bare.items()}
 
     @cached_property
     def canonical(self) -> dict[str, str | None]:
@@ -136,9 +136,26 @@ class View:
         return frozenset(self._find(name) or name for name in self.artifact.refused)
 
     @cached_property
+    def _entry(self) -> Callable[[str], StoredEntry | None]:
+        """What a name stands for; a weight that both conventions store alike may bear its name of the other one."""
+        known = self.conventions
+        if known is None:
+            return lambda name: None
+        other = Conventions(known.family, "gguf" if self.convention == "huggingface" else "huggingface", {})
+
+        def find(name: str) -> StoredEntry | None:
+            if (own := known.entry(name)) is not None:
+                return own
+            theirs = other.entry(name)
+            weight = known.family.tensors.get(theirs.key) if theirs is not None else None
+            return theirs if weight is not None and weight.plain else None
+
+        return find
+
+    @cached_property
     def _find(self) -> names.Canonical:
-        if (known := self.conventions) is not None:
-            return lambda name: _canonical(known, name)
+        if self.family is not None:
+            return partial(_canonical, self.family, self._entry)
         layers = names.layer_count(self.artifact.tensors)
         return names.canonical(self._architectures(), layers, self.convention == "gguf")
 
@@ -210,8 +227,8 @@ class View:
         return next(family for family in self.families if family.id == "families/decoder")
 
 
-def _canonical(known: Conventions, name: str) -> str | None:
-    entry = known.entry(name)
+def _canonical(family: Family, find: Callable[[str], StoredEntry | None], name: str) -> str | None:
+    entry = find(name)
     if entry is not None:
         return named(entry.key, entry.layer)
-    return name if name in known.family.converter_only else None
+    return name if name in family.converter_only else None

@@ -61,10 +61,10 @@ def _of_family(view: View, family: Family) -> Iterator[Draft]:
     assert known is not None
     seen: dict[str, Counter[int | None]] = defaultdict(Counter)
     experts: dict[tuple[str, int | None], set[int]] = defaultdict(set)
+    strangers = []
     for own, entry in view.entries.items():
         if entry is None:
-            if own not in family.converter_only:
-                yield Draft(False, partial(_stranger, own, family))
+            strangers += [own] if own not in family.converter_only else []
         elif entry.expert is None:
             seen[entry.key][entry.layer] += 1
         else:
@@ -81,6 +81,8 @@ def _of_family(view: View, family: Family) -> Iterator[Draft]:
         yield from _role(family, name, key, flag, seen[key], numbers)
         if "{e}" in name:
             yield from _experts(known, family, name, key, experts, numbers)
+    for own in strangers:
+        yield Draft(False, partial(_stranger, own, family))
 
 
 def _role(
