@@ -189,6 +189,10 @@ class Family(Definition):
         default_factory=dict,
         description="config.json values that mean another architecture under the same class (none: any above 0).",
     )
+    runs_without_config: bool = Field(
+        False,
+        description="Whether its class of transformers was built from what a GGUF or .apr declares, and answers so.",
+    )
     base_prefix: str = Field(
         "model.", description="What Hugging Face names begin with, and a base model saved alone leaves out."
     )

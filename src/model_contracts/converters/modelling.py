@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from model_contracts.anatomy.claims import claims
+from model_contracts.anatomy.conventions import StoredEntry
 from model_contracts.anatomy.names import huggingface_name, layer_count, template
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
@@ -121,7 +122,7 @@ def _planned(view: View, documents: Documents, format: Format, types: Types, tie
         if not tensor.readable:
             raise ConversionRefused(f"{tensor.name}: the file ends before the tensor does")
         found = PlannedTensor(
-            name=_name(view.family, canonical, tensor, format),
+            name=_name(view, canonical, tensor, format),
             canonical=canonical,
             dtype=types.of(tensor, canonical),
             shape=tensor.shape,
@@ -157,16 +158,35 @@ def _chosen(view: View, format: Format, tied: bool) -> Iterator[tuple[str | None
         raise ConversionRefused(f"{names}: no family and no map knows what {len(unknown)} tensors are called elsewhere")
 
 
-def _name(family: Family | None, canonical: str | None, tensor: Tensor | None, format: Format) -> str:
+def _name(view: View, canonical: str | None, tensor: Tensor, format: Format) -> str:
+    """What the target calls a tensor. Raises ConversionRefused for one that the other convention stores otherwise."""
+    family, entry = view.family, view.entries[tensor.name]
     if canonical is None:
-        return tensor.name if tensor is not None else ""
+        return tensor.name
+    if family is not None and entry is not None and not _plain(view, entry):
+        if (format == "gguf") == view.rows_interleaved:
+            return view.bare[tensor.name]
+        other = "GGUF" if format == "gguf" else "Hugging Face's convention"
+        raise ConversionRefused(
+            f"{tensor.name}: {other} stores it otherwise in {family.id} (fused, stacked or changed), which check "
+            "compares and convert does not write yet"
+        )
     if format == "gguf":
         return canonical
     if family is not None:
         return huggingface_name(family, canonical)
-    if tensor is None or tensor.name == canonical:
+    if tensor.name == canonical:
         raise ConversionRefused(f"{canonical}: no family is shipped that says its Hugging Face name")
     return tensor.name
+
+
+def _plain(view: View, entry: StoredEntry) -> bool:
+    """Whether both conventions store a tensor as one, its rows in one order or the other."""
+    weight = view.family.tensors.get(entry.key) if view.family is not None else None
+    if weight is None or entry.fused or not weight.plain:
+        return False
+    held = view.family.fused if view.family is not None else {}
+    return not any(entry.key in one.of for side in held.values() for one in side.values() if one is not None)
 
 
 def _order(view: View, canonical: str | None, tensor: Tensor, format: Format) -> RowPermutation | None:

@@ -43,6 +43,10 @@ def family(view: View) -> Family:
     if view.family is None:
         said = view.architecture.name if view.architecture else "none"
         raise Refused(f"the architecture ({said}) is of no shipped family, so that its class is not known")
+    if not view.family.runs_without_config:
+        raise Refused(
+            f"{view.family.id} is compared, and its class is not built yet from what a file without config declares"
+        )
     return view.family
 
 
