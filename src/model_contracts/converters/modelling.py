@@ -164,11 +164,11 @@ def _name(view: View, canonical: str | None, tensor: Tensor, format: Format) -> 
     if canonical is None:
         return tensor.name
     if family is not None and entry is not None and not _plain(view, entry):
-        if (format == "gguf") == view.rows_interleaved:
+        other = FORMS[format].convention or "huggingface"
+        if other == view.convention:
             return view.bare[tensor.name]
-        other = "GGUF" if format == "gguf" else "Hugging Face's convention"
         raise ConversionRefused(
-            f"{tensor.name}: {other} stores it otherwise in {family.id} (fused, stacked or changed), which check "
+            f"{tensor.name}: the convention {other} stores it otherwise in {family.id} (fused, stacked or changed), which check "
             "compares and convert does not write yet"
         )
     if format == "gguf":
