@@ -168,8 +168,8 @@ def _name(view: View, canonical: str | None, tensor: Tensor, format: Format) -> 
         if other == view.convention:
             return view.bare[tensor.name]
         raise ConversionRefused(
-            f"{tensor.name}: the convention {other} stores it otherwise in {family.id} (fused, stacked or changed), which check "
-            "compares and convert does not write yet"
+            f"{tensor.name}: the convention {other} stores it otherwise in {family.id} (fused, stacked or changed), "
+            "which check compares and convert does not write yet"
         )
     if format == "gguf":
         return canonical
