@@ -107,6 +107,19 @@ class Counterparts:
         )
 
 
+def answered_in_part(target: View, source: View) -> Iterator[str]:
+    """Fused tensors of the source of which a weight stands in no tensor of the target (gate without up)."""
+    ours, theirs = target.conventions, source.conventions
+    if ours is None or theirs is None or ours.family.id != theirs.family.id or ours.convention == theirs.convention:
+        return
+    held = {(key, entry.layer) for entry in target.entries.values() if entry is not None for key in ours.keys(entry)}
+    for name, entry in source.entries.items():
+        weights = theirs.keys(entry) if entry is not None and entry.fused else ()
+        owed = (key for key in weights if (weight := ours.family.tensors[key]) is not None and weight.only is None)
+        if entry is not None and any((key, entry.layer) not in held for key in owed):
+            yield name
+
+
 def parts_of(tensor: Tensor) -> Iterator[Tensor]:
     """The stored tensors that one is made of; itself where it is stored."""
     if tensor.made is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from model_contracts.anatomy.absent import Absent, absent
-from model_contracts.anatomy.counterparts import Counterparts, Unmade, parts_of
+from model_contracts.anatomy.counterparts import Counterparts, Unmade, answered_in_part, parts_of
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
@@ -72,6 +72,7 @@ def match(target: View, source: View) -> Match:
             same = target.convention == source.convention and target.bare[name] == source.bare.get(answer.name)
             pairings[name] = Pairing(tensor, _squeezed(answer, tensor), order, same or unknown is None)
     missing, explained = [], []
+    used -= set(answered_in_part(target, source))
     for tensor in source.artifact.tensors.values():
         if tensor.name not in used and (tensor.name not in counterparts.doubles):
             reason = _may_be_dropped(source.canonical[tensor.name] or source.bare[tensor.name], target, source)
