@@ -14,6 +14,14 @@ from model_contracts.layout import Expr, LayoutError, Stored, simplify, stored, 
 
 
 @dataclass(frozen=True, slots=True)
+class Lacking:
+    """Why the source's tensors do not make another, and those of them that are part of it."""
+
+    reason: str
+    parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Unmade:
     """A tensor of the target that the source's do not make, why, and those of the source that are part of it."""
 
@@ -63,14 +71,24 @@ class Counterparts:
         weight = ours.family.tensors.get(entry.key)
         if (weight is not None and weight.plain and not _held(known, entry)) or ours.convention == known.convention:
             return plain if entry.expert is None else self._stored.get(entry)
-        try:
-            return self._made(ours, known, entry, tensor)
-        except (NotKnown, LayoutError, ValueError) as error:
-            return Unmade(tensor, f"how it is made of the source is not known: {error}", self._near(known, ours, entry))
+        made = self._answer(ours, known, entry, tensor.name)
+        return Unmade(tensor, made.reason, made.parts) if isinstance(made, Lacking) else made
 
-    def _made(
-        self, ours: Conventions, known: Conventions, entry: StoredEntry, tensor: Tensor
-    ) -> Tensor | Unmade | None:
+    def planned(self, ours: Conventions, entry: StoredEntry) -> Tensor | Lacking | None:
+        """What makes a tensor that a convention stores, be it there or only planned; None where no part of it is."""
+        known, weight = self.source.conventions, ours.family.tensors.get(entry.key)
+        assert known is not None  # a plan is made by a family
+        if not entry.fused and weight is not None and weight.alike and not known.holds(entry.key):
+            return self._stored.get(entry)
+        return self._answer(ours, known, entry, ours.name(entry))
+
+    def _answer(self, ours: Conventions, known: Conventions, entry: StoredEntry, name: str) -> Tensor | Lacking | None:
+        try:
+            return self._made(ours, known, entry, name)
+        except (NotKnown, LayoutError, ValueError) as error:
+            return Lacking(f"how it is made of the source is not known: {error}", self._near(known, ours, entry))
+
+    def _made(self, ours: Conventions, known: Conventions, entry: StoredEntry, name: str) -> Tensor | Lacking | None:
         expression = ours.stored(entry)
         needed = {leaf.name for leaf in stored(expression)}
         logical = {named(key, entry.layer): key for key in ours.keys(entry)}
@@ -91,11 +109,11 @@ class Counterparts:
             return None
         if lacking:
             names = ", ".join(lacking[:3]) + (" …" if len(lacking) > 3 else "")
-            return Unmade(tensor, f"the source lacks {len(lacking)} of its parts: {names}", _names(parts))
+            return Lacking(f"the source lacks {len(lacking)} of its parts: {names}", _names(parts))
         whole = simplify(substitute(expression, made))
         if isinstance(whole, Stored):
             return parts[whole.name]
-        return _whole(whole, {leaf.name: parts[leaf.name] for leaf in stored(whole)}, tensor.name)
+        return _whole(whole, {leaf.name: parts[leaf.name] for leaf in stored(whole)}, name)
 
     def _near(self, known: Conventions, ours: Conventions, entry: StoredEntry) -> tuple[str, ...]:
         """Tensors of the source that hold a part of the same weights."""
