@@ -35,8 +35,8 @@ class Default(Record):
     ratio: tuple[str, str] | None = Field(None, description="The first divided by the second, a fraction too.")
     kinds: dict[str, Scalar] | None = Field(
         None,
-        description="One value a layer: that of the first of these hyper-parameters that is not 0 there; the one without "
-        "a name (the last) is that of the other layers.",
+        description="One value a layer: that of the first of these hyper-parameters that is not 0 there; the one "
+        "without a name (the last) is that of the other layers.",
     )
     shown_by: tuple[str, Scalar, Scalar] | None = Field(
         None, description="A tensor, the value where the file has it, and where it has none of the name."

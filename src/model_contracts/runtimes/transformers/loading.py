@@ -75,7 +75,7 @@ def _of_file(artifact: Artifact) -> Any:
 
 def _config(view: View, *, divided: bool) -> Any:
     """The configuration of a file's class; `divided`: the file's own factors scale its rotary frequencies."""
-    from transformers import AutoConfig
+    from transformers import CONFIG_MAPPING, AutoConfig
 
     try:
         document = dict(configuration(view, of_factors=False).document)
@@ -86,19 +86,21 @@ def _config(view: View, *, divided: bool) -> Any:
         if isinstance(scaling, dict) and scaling.get("rope_type", scaling.get("type")) == "llama3":
             document |= {"rope_theta": scaling["rope_theta"]} if "rope_theta" in scaling else {}
             del document[name]
-    if document.get("model_type") not in AutoConfig.model_types():
+    if document.get("model_type") not in CONFIG_MAPPING:
         raise Refused(f"transformers has no {document.get('model_type')}, and no code of others is run")
     return AutoConfig.for_model(**document)
 
 
 def _divide(model: Any, factors: Any) -> None:
     """Divide rotary frequencies by the factors of a file. Raises Refused where they are not as many."""
-    rotary = getattr(model.base_model, "rotary_emb", None)
-    frequencies = getattr(rotary, "inv_freq", None)
-    if rotary is None or frequencies is None or frequencies.shape != factors.shape:
-        there = 0 if frequencies is None else len(frequencies)
-        raise Refused(f"rope_freqs.weight holds {len(factors)} factors for {there} frequencies")
-    rotary.inv_freq = rotary.original_inv_freq = (frequencies / factors).float()
+    found = [
+        module for _, module in model.named_modules() if isinstance(getattr(module, "inv_freq", None), type(factors))
+    ]
+    if not found or any(module.inv_freq.shape != factors.shape for module in found):
+        there = [len(module.inv_freq) for module in found]
+        raise Refused(f"rope_freqs.weight holds {len(factors)} factors for frequencies of {there}")
+    for module in found:
+        module.inv_freq = module.original_inv_freq = (module.inv_freq / factors).float()
 
 
 def _filled(config: Any, tensors: dict[str, Any]) -> Any:

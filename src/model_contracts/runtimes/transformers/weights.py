@@ -79,9 +79,9 @@ def _wanted(view: View) -> Iterator[tuple[str, Tensor]]:
                 name = named(template, layer, expert)
                 entry = StoredEntry(key, layer, expert, isinstance(weight, Fused))
                 answer = _plain(view, known, entry) or source.made(folder, entry, name)
-                if isinstance(answer, Lacking):
+                if isinstance(answer, Lacking) and answer.parts:
                     raise Refused(f"{name}: {answer.reason}")
-                if answer is not None and not answer.placeholder:
+                if isinstance(answer, Tensor) and not answer.placeholder:
                     yield from ((one, answer) for one in (name, *(named(other, layer, expert) for other in others)))
 
 
