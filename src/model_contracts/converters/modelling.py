@@ -53,20 +53,20 @@ def model_of(
         documents.types = documents.types | _widened(planned, view.family)
         if data := rope.factors(rope.scaling_of(documents.config), numbers.get("rope_theta"), numbers.get("head_dim")):
             planned.append(PlannedTensor(_FREQUENCIES, _FREQUENCIES, "F32", (len(data) // 4,), data=data))
-        model = TargetModel(
-            name=name,
-            architecture=_architecture(view),
-            documents=documents,
-            numbers=numbers,
-            declared=dict.fromkeys(scaling)
-            | {found: value.place for found, value in view.declared.items() if value.enabled},
-            keys={found: (parameter.gguf, parameter.apr) for found, parameter in view.base.hyperparameters.items()},
-            tensors=tuple(planned),
-            label=label,
-            file_type=recipe.file_type if recipe is not None else None,
-            tied=any(tensor.placeholder for tensor in planned),
-            metadata=_metadata(view),
-        )
+    model = TargetModel(
+        name=name,
+        architecture=_architecture(view),
+        documents=documents,
+        numbers=numbers,
+        declared=dict.fromkeys(scaling)
+        | {found: value.place for found, value in view.declared.items() if value.enabled},
+        keys={found: (parameter.gguf, parameter.apr) for found, parameter in view.base.hyperparameters.items()},
+        tensors=tuple(planned),
+        label=label,
+        file_type=recipe.file_type if recipe is not None else None,
+        tied=any(tensor.placeholder for tensor in planned),
+        metadata=_metadata(view),
+    )
     return model, types.conclude()
 
 
