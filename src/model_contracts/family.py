@@ -33,6 +33,15 @@ class Default(Record):
     length: str | None = Field(None, description="How many values (or letters) a hyper-parameter has.")
     difference: tuple[str | int, str | int] | None = Field(None, description="The first less the second.")
     times: tuple[float, str] | None = Field(None, description="A number times a hyper-parameter, not rounded.")
+    ratio: tuple[str, str] | None = Field(None, description="The first divided by the second, a fraction too.")
+    kinds: dict[str, Scalar] | None = Field(
+        None,
+        description="One value a layer: that of the first of these hyper-parameters that is not 0 there; the one without "
+        "a name (the last) is that of the other layers.",
+    )
+    shown_by: tuple[str, Scalar, Scalar] | None = Field(
+        None, description="A tensor, the value where the file has it, and where it has none of the name."
+    )
     where: dict[str, tuple[Scalar, ...]] = Field(
         default_factory=dict, description="Only where each of these hyper-parameters is one of these values."
     )
@@ -71,6 +80,10 @@ class HyperParameter(Record):
         default_factory=dict,
         description="A hyper-parameter with one value a layer: where that is one of these, this one is 0.",
     )
+    config_words: dict[str, Scalar] = Field(
+        default_factory=dict, description="A value of a GGUF, as text in lower case, to what config.json calls it."
+    )
+    whole: bool = Field(False, description="A whole number in config.json, whatever a GGUF makes of it.")
     owed: bool = Field(False, description="A converter that drops it has lost something (no default stands in).")
 
     def spelled(self, keys: Literal["config", "gguf", "apr"]) -> tuple[str, ...]:

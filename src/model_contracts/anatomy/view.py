@@ -99,6 +99,13 @@ class View:
         return {name: find(bare) for name, bare in self.bare.items()}
 
     @cached_property
+    def weights(self) -> frozenset[str]:
+        """The keys of the family's logical weights that the artifact holds, in whatever layer."""
+        known = self.conventions
+        entries = (entry for entry in self.entries.values() if entry is not None)
+        return frozenset(key for entry in entries for key in (known.keys(entry) if known is not None else ()))
+
+    @cached_property
     def canonical(self) -> dict[str, str | None]:
         """Tensor name to canonical name, in the order of the artifact; the tensors of a stacked weight have one."""
         return {name: self._find(bare) for name, bare in self.bare.items()}

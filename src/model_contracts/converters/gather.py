@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from model_contracts import door
+from model_contracts.anatomy.carried import carried
 from model_contracts.anatomy.pretokenizers import name_of
 from model_contracts.anatomy.special_ids import by_name
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Sidecar, Tokenizer
-from model_contracts.converters import carried
+from model_contracts.converters.carried import carried_tokenizer
 from model_contracts.converters.configuration import config_of
 from model_contracts.converters.interface import ConversionRefused, Documents
 from model_contracts.converters.tokenizer_rebuilt import arrays_of_tokenizer, rebuilt, rebuilt_config
@@ -122,7 +123,7 @@ def documents_of(view: View, chosen: Chosen, notes: list[str]) -> Documents:
     config, published = config_of(view, notes)
     document, settings = _tokenizer(chosen, tokenizer, config, notes)
     metadata = artifact.metadata
-    generation = artifact.generation_config or carried.carried(metadata, "generation_config")
+    generation = artifact.generation_config or carried(metadata, "generation_config")
     return Documents(
         config=config,
         tokenizer=document,
@@ -147,8 +148,8 @@ def _tokenizer(
     if chosen.document is not None:
         return chosen.document, dict(artifact.tokenizer_config or {})
     arrays = arrays_of_tokenizer(tokenizer)
-    document = carried.carried_tokenizer(artifact.metadata, arrays)
-    settings = carried.carried(artifact.metadata, "tokenizer_config")
+    document = carried_tokenizer(artifact.metadata, arrays)
+    settings = carried(artifact.metadata, "tokenizer_config")
     if document is None:
         document = rebuilt(tokenizer)
         notes.append("tokenizer.json was put together from the arrays in the file: none was carried")
@@ -182,7 +183,7 @@ def _special_ids(artifact: Artifact, tokenizer: Tokenizer) -> dict[str, int]:
 
 
 def _types(metadata: Mapping[str, Any]) -> dict[str, str]:
-    found = carried.carried(metadata, "dtypes") or {}
+    found = carried(metadata, "dtypes") or {}
     return {name: dtype for name, dtype in found.items() if dtype in ("F32", "F16", "BF16")}
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from model_contracts.anatomy.carried import PREFIX
 from model_contracts.anatomy.claims import claims
 from model_contracts.anatomy.conventions import StoredEntry
 from model_contracts.anatomy.names import huggingface_name, layer_count, template
@@ -15,7 +16,6 @@ from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.containers import FORMS, Format
 from model_contracts.converters import rope
-from model_contracts.converters.carried import PREFIX
 from model_contracts.converters.interface import ConversionRefused, Documents, PlannedTensor, TargetModel
 from model_contracts.converters.types import HOLDS, Types, label_of
 from model_contracts.dtypes import DTYPES
