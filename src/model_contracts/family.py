@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Literal, Protocol
 
 from pydantic import Field, model_validator
 
@@ -220,6 +221,16 @@ class Family(Definition):
     computed: tuple[str, ...] = Field(
         (), description="Ends of the names of buffers that readers compute: a file loses nothing without them."
     )
+
+
+class Families(Protocol):
+    """Families that can be asked for; one that nobody asks for need not be read."""
+
+    def saying(self, word: str) -> Iterable[Family]:
+        """Every family that bears a word (a class, a model type, a GGUF architecture), and maybe others."""
+
+    def called(self, name: str) -> Family:
+        """The family of an id."""
 
 
 class RoleTypes(Record):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from model_contracts.artifact import Artifact
-from model_contracts.family import Family
+from model_contracts.family import Families, Family
 from model_contracts.outcome import Place
 
 
@@ -26,10 +26,10 @@ class Architecture:
         return f"{self.name!r} ({self.place})" if self.but is None else f"{self.name!r} with {self.but}"
 
 
-def architecture(artifact: Artifact, families: Iterable[Family]) -> Architecture | None:
+def architecture(artifact: Artifact, families: Families) -> Architecture | None:
     """The declared architecture; None where the artifact declares none (a bare safetensors file)."""
     for name, place, words in _declared(artifact):
-        known = [family for family in families if not family.abstract and words(family, name)]
+        known = [family for family in families.saying(name) if not family.abstract and words(family, name)]
         # Mistral's GGUF files say `llama`: the family of that very name comes first, but one that a key asks for.
         known.sort(key=lambda family: (not family.only_with, family.id != f"families/{name}"))
         others = [_another(artifact, family, name) for family in known]

@@ -53,7 +53,6 @@ def model_of(
         documents.types = documents.types | _widened(planned, view.family)
         if data := rope.factors(rope.scaling_of(documents.config), numbers.get("rope_theta"), numbers.get("head_dim")):
             planned.append(PlannedTensor(_FREQUENCIES, _FREQUENCIES, "F32", (len(data) // 4,), data=data))
-    family = view.family or next(known for known in view.families if known.id == "families/decoder")
     model = TargetModel(
         name=name,
         architecture=_architecture(view),
@@ -61,7 +60,7 @@ def model_of(
         numbers=numbers,
         declared=dict.fromkeys(scaling)
         | {found: value.place for found, value in view.declared.items() if value.enabled},
-        keys={found: (parameter.gguf, parameter.apr) for found, parameter in family.hyperparameters.items()},
+        keys={found: (parameter.gguf, parameter.apr) for found, parameter in view.base.hyperparameters.items()},
         tensors=tuple(planned),
         label=label,
         file_type=recipe.file_type if recipe is not None else None,
@@ -134,8 +133,7 @@ def _planned(view: View, documents: Documents, format: Format, types: Types, tie
         planned = _restored(planned, documents)
     if format == "apr" and tied:
         embedding = next(tensor for tensor in planned if tensor.canonical == _EMBEDDING)
-        base = next(known for known in view.families if known.id == "families/decoder")
-        name = huggingface_name(view.family or base, _HEAD)
+        name = huggingface_name(view.base, _HEAD)
         planned.append(PlannedTensor(name, _HEAD, "F32", embedding.shape, placeholder=True))
     return planned
 

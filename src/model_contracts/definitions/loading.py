@@ -12,6 +12,7 @@ from model_contracts import door
 from model_contracts.contract import Contract
 from model_contracts.definitions import shipped
 from model_contracts.definitions.errors import DefinitionError, nearest
+from model_contracts.definitions.families import FamilyFiles
 from model_contracts.definitions.merge import Layer, flatten, merge_family
 from model_contracts.definitions.tree import MAX_BYTES, Tree, parse
 from model_contracts.definitions.typed import Text, build
@@ -125,9 +126,10 @@ def load_family(name: str | Path) -> Family:
 
 
 @cache
-def load_families() -> tuple[Family, ...]:
-    """Every shipped family, merged; abstract ones too."""
-    return tuple(load_family(name) for name in shipped.shipped_ids("family"))
+def load_families() -> FamilyFiles:
+    """Every shipped family, merged; abstract ones too. Each is parsed when it is asked for."""
+    files = {name: shipped.shipped_path("family", name) for name in shipped.shipped_ids("family")}
+    return FamilyFiles(files, load_family)
 
 
 @cache
