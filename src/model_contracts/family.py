@@ -180,8 +180,17 @@ class FamilyTensor(Record):
     @property
     def plain(self) -> bool:
         """Whether each convention stores it as one tensor, in this shape, its rows in one order or the other."""
-        stored = self.huggingface is not None and "{e}" not in self.huggingface and not self.huggingface_steps
-        return stored and (not self.gguf_steps or self.heads is not None)
+        return self.alike or (self._one_here and self.heads is not None)
+
+    @property
+    def alike(self) -> bool:
+        """Whether each convention stores it as one tensor with the same values in the same order."""
+        return self._one_here and not self.gguf_steps
+
+    @property
+    def _one_here(self) -> bool:
+        """Whether Hugging Face stores it as one tensor, in this shape."""
+        return self.huggingface is not None and "{e}" not in self.huggingface and not self.huggingface_steps
 
 
 class Family(Definition):
@@ -258,6 +267,7 @@ class Kept(Record):
     """Tensors that no converter and no quantiser of llama.cpp takes below F32, whatever the label."""
 
     names: tuple[str, ...] = Field(min_length=1, description="Patterns (`*`) of GGUF or Hugging Face tensor names.")
+    converted: bool = Field(False, description="A conversion to GGUF writes them in F32, whatever was asked.")
     reason: str
 
 
