@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from model_contracts.converters.interface import Documents
-from model_contracts.converters.tokenizer_arrays import Arrays, pack, unpack
+from model_contracts.converters.tokenizer_arrays import Arrays
+from model_contracts.converters.tokenizer_packed import pack, unpack
 
 PREFIX = "model_contracts.huggingface."
 
