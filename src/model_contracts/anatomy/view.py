@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from model_contracts.anatomy import names
-from model_contracts.anatomy.conventions import Conventions, StoredEntry, named
+from model_contracts.anatomy.conventions import Conventions, StoredEntry, multipliers, named
 from model_contracts.anatomy.families import Architecture, architecture
 from model_contracts.anatomy.hyperparameters import Declared, Number, declared, layered, resolved
 from model_contracts.anatomy.parts import Part, part
@@ -86,8 +86,17 @@ class View:
         """How the artifact's family stores weights under its convention (None: no family is known)."""
         if self.family is None:
             return None
-        numbers: dict[str, Any] = dict(self.numbers)
-        return Conventions(self.family, self.convention, numbers | self.layered)
+        numbers: dict[str, Any] = dict(self.numbers) | self.layered
+        return Conventions(self.family, self.convention, numbers | self._multipliers(self.family))
+
+    def _multipliers(self, family: Family) -> dict[str, Any]:
+        """What values are multiplied by, as the other side declares it: a GGUF holds the products and no multiplier."""
+        if self.beside is None or not (named := multipliers(family)):
+            return {}
+        there = declared(self.beside, family)
+        numbers: dict[str, Any] = dict(resolved(family, there)) | layered(self.beside, family)
+        own = self.declared.keys() | self.layered.keys()
+        return {name: numbers[name] for name in (named - own) & numbers.keys()}
 
     @cached_property
     def entries(self) -> dict[str, StoredEntry | None]:

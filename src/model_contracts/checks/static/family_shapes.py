@@ -63,7 +63,7 @@ def _made(view: View, tensor: Tensor, entry: StoredEntry, numbers: dict[str, Num
     known = view.conventions
     assert known is not None
     try:
-        expected = known.stored(entry).shape
+        expected = known.stored_shape(entry)
     except (NotKnown, LayoutError, ValueError) as error:
         return gap(tensor, f"its shape is not known: {error}")
     if tensor.packed is not None:  # blocks run along the input, whichever way the plain tensor is turned
