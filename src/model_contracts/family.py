@@ -99,7 +99,7 @@ class LayoutStep(Record):
     add: float | None = Field(None, description="This number is added to every value.")
     scale: str | float | None = Field(
         None,
-        description="Every value is multiplied by this: a number, or a hyper-parameter (`name.1`: the second of its list).",
+        description="Every value is multiplied by this: a number, or a hyper-parameter (`name.1`: its second).",
     )
     negative_exp: Literal[True] | None = Field(None, description="x becomes -exp(x).")
 

@@ -11,6 +11,7 @@ from model_contracts.anatomy import names
 from model_contracts.anatomy.conventions import Conventions, StoredEntry, multipliers, named
 from model_contracts.anatomy.families import Architecture, architecture
 from model_contracts.anatomy.hyperparameters import Declared, Number, declared, layered, resolved
+from model_contracts.anatomy.multimodal import of_several_parts, other_part, text_config, without_part
 from model_contracts.anatomy.parts import Part, part
 from model_contracts.anatomy.prefixes import prefix, unwrapped
 from model_contracts.anatomy.storage import Storage, storage
@@ -129,7 +130,18 @@ class View:
         """Tensor name to the name without prefix and wrappers, in the order of the artifact."""
         if self.convention == "gguf":
             return {name: name for name in self.artifact.tensors}
-        return {name: self.without_prefix(name) for name in self.artifact.tensors}
+        found = {name: self.without_prefix(name) for name in self.artifact.tensors}
+        return {name: without_part(bare) for name, bare in found.items()} if self.several_parts else found
+
+    @cached_property
+    def several_parts(self) -> bool:
+        """Whether the language model is one part of it."""
+        return self.convention == "huggingface" and of_several_parts(self.artifact.config)
+
+    def other_part(self, name: str) -> str | None:
+        """What part a tensor is of that no family of language models knows (None: of the language model)."""
+        of_family = self.entries[name] is not None or not self.several_parts
+        return None if of_family else other_part(self.bare[name])
 
     def without_prefix(self, name: str) -> str:
         """A name of this artifact's convention without the prefix and the wrappers that its tensors bear."""
@@ -218,7 +230,7 @@ class View:
 
     def flag(self, key: str) -> bool:
         """Whether config.json sets a flag."""
-        return self.artifact.config is not None and self.artifact.config.get(key) is True
+        return text_config(self.artifact.config).get(key) is True
 
     @property
     def computed(self) -> tuple[str, ...]:

@@ -49,7 +49,9 @@ def _of_family(view: View, family: Family) -> Comparisons:
             where = partial(family.where, "tensors", template(canonical)[0])
             yield _shape(tensor, role, numbers, where, view.rows_interleaved)
         elif canonical is None or canonical not in family.converter_only:
-            yield gap(tensor, f"{family.id} has no such tensor, and so no shape for it")
+            part = view.other_part(name)
+            reason = f"of the {part}: its shapes are not known" if part else None
+            yield gap(tensor, reason or f"{family.id} has no such tensor, and so no shape for it")
 
 
 def _in_layer(view: View, canonical: str | None, every: dict[str, Number]) -> dict[str, Number]:
