@@ -111,6 +111,10 @@ class LayoutStep(Record):
     )
     tile_columns: tuple[Size, Size] | None = Field(None, description="The same of the last axis.")
     add: float | None = Field(None, description="This number is added to every value.")
+    scale: str | float | None = Field(
+        None,
+        description="Every value is multiplied by this: a number, or a hyper-parameter (`name.1`: its second).",
+    )
     negative_exp: Literal[True] | None = Field(None, description="x becomes -exp(x).")
 
     @model_validator(mode="after")
