@@ -290,7 +290,8 @@ class Recipes(Definition):
     kept: tuple[Kept, ...] = Field((), description="Tensors that may be F32 under every label.")
     mixes: tuple[Mix, ...] = Field((), description="Names that promise no recipe tensor by tensor.")
     fallbacks: dict[str, tuple[str, ...]] = Field(
-        description="A type to those that ggml's quantiser takes instead where a row is no whole number of blocks."
+        default_factory=dict,
+        description="A type to those that ggml's quantiser takes instead where a row is no whole number of blocks.",
     )
 
     @model_validator(mode="after")
