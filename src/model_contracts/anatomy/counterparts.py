@@ -84,7 +84,7 @@ class Counterparts:
             else:
                 parts[leaf.name] = part
                 if part.packed is not None and part.shape != leaf.shape:
-                    raise NotKnown(f"not evaluated: values of layout {part.packed.layout}")
+                    raise NotKnown(part.packed.unread or f"its parts make {list(part.shape)}: {part.packed.layout}")
                 if part.shape != leaf.shape:
                     raise ValueError(f"{part.name} is {list(part.shape)}, and {list(leaf.shape)} by its family")
         if lacking and not parts:
