@@ -27,7 +27,7 @@ class Packed:
     refused: str | None = None
     #: Parts by what they are to the decoder (the values, the scale …), and the settings.
     roles: tuple[tuple[str, Tensor], ...] = ()
-    settings: tuple[tuple[str, str | int | bool | None], ...] = ()
+    settings: tuple[tuple[str, str | int | float | bool | None], ...] = ()
 
     @property
     def unread(self) -> str | None:

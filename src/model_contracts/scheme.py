@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from model_contracts.invariant import Definition
 from model_contracts.outcome import Record
 
-Value = str | int | bool | None
+Value = str | int | float | bool | None
 #: Conditions on settings or on keys of a configuration: each has one of the values (null: not set).
 When = dict[str, tuple[Value, ...]]
 #: One axis: a product of names and numbers, divided by others, rounded up (`I*bits/32`, `I/group`, `1`).

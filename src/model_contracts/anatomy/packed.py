@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from math import ceil, prod
+from math import ceil, isfinite, prod
 from typing import Any
 
 import numpy as np
@@ -217,6 +217,8 @@ def _with_state(weight: PackedWeight, state: tuple[Tensor, bytes] | None) -> Pac
         if isinstance(value := document.get(key), str | int):
             known[name] = value
     settings = {**weight.settings, **known}
+    if isinstance(offset := document.get("nested_offset"), int | float) and isfinite(offset):
+        settings["nested_offset"] = float(offset)
     return replace(weight, settings=settings, state=known, shape=_shape(document.get("shape")))
 
 

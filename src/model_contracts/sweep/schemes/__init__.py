@@ -6,14 +6,24 @@ from functools import lru_cache
 
 from model_contracts.artifact import Packed
 from model_contracts.sweep.reads import Files
+from model_contracts.sweep.schemes.awq import Awq
+from model_contracts.sweep.schemes.bitsandbytes import FourBit
 from model_contracts.sweep.schemes.float4 import Float4
+from model_contracts.sweep.schemes.gptq import Gptq
 from model_contracts.sweep.schemes.interface import Decoder, Held, Parts, Refused, Value
+from model_contracts.sweep.schemes.mlx import Affine
+from model_contracts.sweep.schemes.pack_quantized import PackQuantized
 from model_contracts.sweep.schemes.scaled import Scaled
 
 __all__ = ["DECODERS", "Decoder", "Refused", "opened", "refusal"]
 
 DECODERS: dict[str, type[Decoder]] = {
+    "awq": Awq,
+    "bitsandbytes": FourBit,
     "float4": Float4,
+    "gptq": Gptq,
+    "mlx": Affine,
+    "pack_quantized": PackQuantized,
     "scaled": Scaled,
 }
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from model_contracts.sweep.kernels.totals import Values
-from model_contracts.sweep.schemes.interface import Matrix, Parts, Refused
+from model_contracts.sweep.reads import ReadFailed
+from model_contracts.sweep.schemes.interface import Matrix, Parts, Refused, known
 
 
 class Grid:
@@ -50,6 +53,10 @@ class Grid:
             block = block[:, across - left]
         return block
 
+    def spread(self, numbers: Values, columns: range, order: Any = None) -> Values:
+        """Numbers [rows, all groups] as [rows, columns or 1]."""
+        return numbers if numbers.shape[1] == 1 else numbers[:, self._across(columns, order)]
+
     def _down(self, rows: range) -> Any:
         at = np.arange(rows.start, rows.stop)
         return at // self._height * self._per + at % self._height // self.tall
@@ -71,3 +78,26 @@ def _step(parts: Parts, blocks: int, size: int, names: tuple[str, ...]) -> int:
         if isinstance(value, int) and value > 0 and -(-size // value) == blocks:
             return value
     raise Refused(f"{blocks} numbers for {size}, and no declared size of blocks makes that")
+
+
+def group_order(parts: Parts, groups: int) -> Callable[[], Any]:
+    """Gives each column's group as the part `order` says it, once read; a part of -1 says that they follow each other.
+
+    Raises Refused where it has another size; what it gives raises ReadFailed where it names groups that are not there.
+    """
+    matrix = parts.matrix("order", 1, parts.columns)
+    known(matrix.held, "I32", "I64")
+    wide = -(-parts.columns // max(groups, 1))
+
+    @cache
+    def read() -> Any:
+        order = matrix.raw(range(1), range(parts.columns))[0].astype(np.int64)
+        if len(order) and (order == -1).all():
+            return np.arange(parts.columns) // wide
+        if len(order) and not (0 <= order.min() and order.max() < groups):
+            tensor = parts.tensors["order"]
+            reason = f"{tensor.name} names groups {order.min()} to {order.max()}, and there are {groups}"
+            raise ReadFailed(tensor.file, tensor.offset, 0, 0, reason)
+        return order
+
+    return read

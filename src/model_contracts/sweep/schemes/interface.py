@@ -15,11 +15,13 @@ from model_contracts.sweep.kernels.decode_tables import float8
 from model_contracts.sweep.kernels.totals import Values
 from model_contracts.sweep.reads import File, Files, ReadFailed
 
-Value = str | int | bool | None
+Value = str | int | float | bool | None
 _KINDS = {"BF16": "<u2", "F16": "<f2", "F32": "<f4", "F64": "<f8", "I64": "<i8", "I32": "<i4", "U32": "<u4"}
 _KINDS |= {"I16": "<i2", "U16": "<u2", "I8": "i1", "U64": "<u8"}
 #: Rows of a part whose wanted columns are a share of at least 1 in so many are read whole.
 _DENSE = 4
+#: Elements of such rows read at once.
+_MOST = 4 * 1024 * 1024
 
 
 class Refused(Exception):
@@ -96,6 +98,17 @@ class Parts:
             )
         return Matrix(held, rows, columns, self.tensors.get(role), self.files)
 
+    def bytes(self, role: str, rows: int, columns: int) -> Matrix:
+        """A part that has to hold rows x columns bytes, whatever its type. Raises Refused."""
+        held = self.held.get(role)
+        if held is None:
+            raise Refused(f"its {role} is missing")
+        width = DTYPES[held.dtype].block_bytes
+        if held.values * width != rows * columns or DTYPES[held.dtype].block > 1:
+            raise Refused(f"its {role} is {list(held.shape)} of {held.dtype}, and a weight of {list(self.shape)} has "
+                          f"{rows} x {columns} bytes")
+        return Matrix(Held("U8", (rows, columns)), rows, columns, self.tensors.get(role), self.files)
+
 
 @dataclass(frozen=True)
 class Matrix:
@@ -113,7 +126,8 @@ class Matrix:
         kind = np.dtype(_KINDS.get(self.held.dtype, "u1"))
         file, width = self.files.get(self.tensor.file), kind.itemsize
         self._check(file, width)
-        if len(columns) * _DENSE >= self.columns:
+        dense = len(columns) * _DENSE >= self.columns and len(rows) > 1 and len(rows) * self.columns <= _MOST
+        if dense or len(columns) == self.columns:
             out = np.empty((len(rows), self.columns), kind)
             if out.size:
                 file.read(out, self.tensor.offset + rows[0] * self.columns * width)
