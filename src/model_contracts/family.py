@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Literal, Protocol
 
 from pydantic import Field, model_validator
 
@@ -32,6 +33,15 @@ class Default(Record):
     length: str | None = Field(None, description="How many values (or letters) a hyper-parameter has.")
     difference: tuple[str | int, str | int] | None = Field(None, description="The first less the second.")
     times: tuple[float, str] | None = Field(None, description="A number times a hyper-parameter, not rounded.")
+    ratio: tuple[str, str] | None = Field(None, description="The first divided by the second, a fraction too.")
+    kinds: dict[str, Scalar] | None = Field(
+        None,
+        description="One value a layer: that of the first of these hyper-parameters that is not 0 there; the one "
+        "without a name (the last) is that of the other layers.",
+    )
+    shown_by: tuple[str, Scalar, Scalar] | None = Field(
+        None, description="A tensor, the value where the file has it, and where it has none of the name."
+    )
     where: dict[str, tuple[Scalar, ...]] = Field(
         default_factory=dict, description="Only where each of these hyper-parameters is one of these values."
     )
@@ -74,6 +84,10 @@ class HyperParameter(Record):
         default_factory=dict,
         description="A hyper-parameter with one value a layer: where that is one of these, this one is 0.",
     )
+    config_words: dict[str, Scalar] = Field(
+        default_factory=dict, description="A value of a GGUF, as text in lower case, to what config.json calls it."
+    )
+    whole: bool = Field(False, description="A whole number in config.json, whatever a GGUF makes of it.")
     owed: bool = Field(False, description="A converter that drops it has lost something (no default stands in).")
 
     def spelled(self, keys: Literal["config", "gguf", "apr"]) -> tuple[str, ...]:
@@ -101,6 +115,10 @@ class LayoutStep(Record):
     )
     tile_columns: tuple[Size, Size] | None = Field(None, description="The same of the last axis.")
     add: float | None = Field(None, description="This number is added to every value.")
+    scale: str | float | None = Field(
+        None,
+        description="Every value is multiplied by this: a number, or a hyper-parameter (`name.1`: its second).",
+    )
     negative_exp: Literal[True] | None = Field(None, description="x becomes -exp(x).")
 
     @model_validator(mode="after")
@@ -222,6 +240,16 @@ class Family(Definition):
     )
 
 
+class Families(Protocol):
+    """Families that can be asked for; one that nobody asks for need not be read."""
+
+    def saying(self, word: str) -> Iterable[Family]:
+        """Every family that bears a word (a class, a model type, a GGUF architecture), and maybe others."""
+
+    def called(self, name: str) -> Family:
+        """The family of an id."""
+
+
 class RoleTypes(Record):
     """The types a recipe may give one role."""
 
@@ -266,7 +294,8 @@ class Recipes(Definition):
     kept: tuple[Kept, ...] = Field((), description="Tensors that may be F32 under every label.")
     mixes: tuple[Mix, ...] = Field((), description="Names that promise no recipe tensor by tensor.")
     fallbacks: dict[str, tuple[str, ...]] = Field(
-        description="A type to those that ggml's quantiser takes instead where a row is no whole number of blocks."
+        default_factory=dict,
+        description="A type to those that ggml's quantiser takes instead where a row is no whole number of blocks.",
     )
 
     @model_validator(mode="after")

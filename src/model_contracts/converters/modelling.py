@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from model_contracts.anatomy.carried import PREFIX
 from model_contracts.anatomy.claims import claims
 from model_contracts.anatomy.counterparts import parts_of
 from model_contracts.anatomy.names import huggingface_name, layer_count
@@ -15,7 +16,6 @@ from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.containers import FORMS, Format
 from model_contracts.converters import rope
-from model_contracts.converters.carried import PREFIX
 from model_contracts.converters.interface import ConversionRefused, Documents, PlannedTensor, TargetModel
 from model_contracts.converters.planning import EMBEDDING, FREQUENCIES, HEAD, TensorPlan
 from model_contracts.converters.stated_keys import stated
@@ -54,7 +54,6 @@ def model_of(
     if to_gguf:
         documents.types = documents.types | _widened(planned, view)
         planned += _factors(view, documents, numbers, {tensor.name for tensor in planned})
-    family = view.family or next(known for known in view.families if known.id == "families/decoder")
     model = TargetModel(
         name=name,
         architecture=_architecture(view),
@@ -62,7 +61,7 @@ def model_of(
         numbers=numbers,
         declared=dict.fromkeys(scaling)
         | {found: value.place for found, value in view.declared.items() if value.enabled},
-        keys={found: parameter.apr for found, parameter in family.hyperparameters.items()},
+        keys={found: parameter.apr for found, parameter in view.base.hyperparameters.items()},
         tensors=tuple(planned),
         label=label,
         file_type=recipe.file_type if recipe is not None else None,
@@ -154,8 +153,7 @@ def _planned(view: View, documents: Documents, plan: TensorPlan, types: Types) -
         planned = _restored(planned, documents)
     if plan.format == "apr" and plan.tied:
         embedding = next(tensor for tensor in planned if tensor.canonical == EMBEDDING)
-        base = next(known for known in view.families if known.id == "families/decoder")
-        name = huggingface_name(view.family or base, HEAD)
+        name = huggingface_name(view.base, HEAD)
         planned.append(PlannedTensor(name, HEAD, "F32", embedding.shape, placeholder=True))
     return planned
 

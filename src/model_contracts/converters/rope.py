@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import log, pi, sqrt
+from math import log, sqrt
 from typing import Any
 
 import numpy as np
 
+from model_contracts.anatomy.built_rope import llama3_factors
 from model_contracts.converters.interface import ConversionRefused
 
 #: The widest head that is computed with.
@@ -17,8 +18,6 @@ _BY_KEY = ("linear", "yarn")
 #: What goes by tensors of factors, and the keys that stand beside these, or where nothing is scaled.
 _BY_TENSOR = ("longrope", "su")
 _WITHOUT_KIND = ("rope.scaling.original_context_length", "rope.scaling.attn_factor")
-#: Llama 3.1 and 3.2 (config.json of the published models): what the factors alone do not say.
-_LLAMA3 = {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
 
 
 def scaling_of(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -57,7 +56,7 @@ def states(kind: str | None, key: str) -> bool:
 def factors(scaling: Mapping[str, Any] | None, theta: Any, head_dim: Any) -> bytes | None:
     """`rope_freqs.weight`: head_dim/2 float32 divisors of the inverse frequencies, for llama3 scaling only.
 
-    Source: transformers `_compute_llama3_parameters`; llama.cpp PR 8676.
+    Raises ConversionRefused where one of its parameters is not there or not such as can be computed with.
     """
     if scaling is None or kind_of(scaling) != "llama3":
         return None
@@ -68,13 +67,7 @@ def factors(scaling: Mapping[str, Any] | None, theta: Any, head_dim: Any) -> byt
         )
         if not (isinstance(head_dim, int) and 0 < head_dim <= _WIDEST and float(theta) > 0 and factor and high != low):
             raise ValueError(f"head_dim {head_dim}, rope_theta {theta}, factor {factor}, from {low} to {high}")
-        # In 32 bits, step by step, as the converter of llama.cpp computes it: the file's bits are its bits.
-        share = np.arange(0, head_dim, 2).astype(np.float32) / np.float32(head_dim)
-        frequency = np.float32(1) / (float(theta) ** share.astype(np.float64)).astype(np.float32)
-        wavelength = np.float32(2 * pi) / frequency
-        smooth = (np.float32(old) / wavelength - np.float32(low)) / np.float32(high - low)
-        between = np.float32(1) / ((np.float32(1) - smooth) / np.float32(factor) + smooth)
-        values = np.where(wavelength < old / high, 1, np.where(wavelength > old / low, factor, between))
+        values = llama3_factors(float(theta), head_dim, factor, low, high, old)
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise ConversionRefused(f"the llama3 rope scaling of the source is incomplete: {error}") from None
     data: bytes = values.astype("<f4").tobytes()
@@ -110,29 +103,3 @@ def _reads_factors(architecture: str) -> bool:
 
     arch = next((arch for arch, name in MODEL_ARCH_NAMES.items() if name == architecture), None)
     return arch is not None and MODEL_TENSOR.ROPE_FACTORS_LONG in MODEL_TENSORS[arch]
-
-
-def from_keys(metadata: Mapping[str, Any], architecture: str) -> dict[str, Any] | None:
-    """The scaling that GGUF keys declare, as config.json holds it."""
-    kind = metadata.get(f"{architecture}.rope.scaling.type")
-    factor = metadata.get(f"{architecture}.rope.scaling.factor")
-    if not isinstance(kind, str) or kind == "none" or not isinstance(factor, int | float):
-        return None
-    scaling: dict[str, Any] = {"rope_type": kind, "factor": float(factor)}
-    original = metadata.get(f"{architecture}.rope.scaling.original_context_length")
-    if isinstance(original, int):
-        scaling["original_max_position_embeddings"] = original
-    return scaling
-
-
-def from_factors(values: np.ndarray[Any, np.dtype[np.float32]], theta: Any, head_dim: Any) -> dict[str, Any]:
-    """llama3 scaling from its factors: those of the published Llama 3 models fit, or it is refused."""
-    scaling = {"rope_type": "llama3", "factor": round(float(values.max()), 4), **_LLAMA3}
-    made = factors(scaling, theta, head_dim)
-    assert made is not None
-    expected = np.frombuffer(made, "<f4")
-    if expected.shape != values.shape or not np.allclose(expected, values, rtol=1e-5, atol=0):
-        raise ConversionRefused(
-            "rope_freqs.weight holds factors of no published scaling, and config.json was not carried with it"
-        )
-    return scaling
