@@ -19,7 +19,6 @@ REMAINING = {
     "checks/static/chat_template.py": 1,
     "checks/static/declared_rest.py": 1,
     "checks/static/pair_special_ids.py": 2,
-    "converters/configuration.py": 2,
     "converters/modelling.py": 3,
     "converters/planning.py": 1,
     "converters/types.py": 1,
