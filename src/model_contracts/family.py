@@ -111,6 +111,10 @@ class LayoutStep(Record):
     )
     tile_columns: tuple[Size, Size] | None = Field(None, description="The same of the last axis.")
     add: float | None = Field(None, description="This number is added to every value.")
+    scale: str | float | None = Field(
+        None,
+        description="Every value is multiplied by this: a number, or a hyper-parameter (`name.1`: its second).",
+    )
     negative_exp: Literal[True] | None = Field(None, description="x becomes -exp(x).")
 
     @model_validator(mode="after")
@@ -287,7 +291,8 @@ class Recipes(Definition):
     kept: tuple[Kept, ...] = Field((), description="Tensors that may be F32 under every label.")
     mixes: tuple[Mix, ...] = Field((), description="Names that promise no recipe tensor by tensor.")
     fallbacks: dict[str, tuple[str, ...]] = Field(
-        description="A type to those that ggml's quantiser takes instead where a row is no whole number of blocks."
+        default_factory=dict,
+        description="A type to those that ggml's quantiser takes instead where a row is no whole number of blocks.",
     )
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from model_contracts.anatomy.hyperparameters import Number, size_of
@@ -40,6 +40,8 @@ class Conventions:
     family: Family
     convention: Convention
     numbers: Mapping[str, Number]
+    #: Whether only shapes are asked for, which no multiplier changes.
+    shapes_only: bool = False
 
     @property
     def _by_key(self) -> bool:
@@ -192,7 +194,7 @@ class Conventions:
             joined = Reshape(joined, (*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :]))
         else:
             joined = Concat(tuple(parts), axis) if len(parts) > 1 else parts[0]
-        return stepped(joined, fused.steps, lambda size: self.size((size,), layer))
+        return stepped(joined, fused.steps, lambda size: self.size((size,), layer), self._value)
 
     def _part(self, key: str, layer: int | None) -> Expr:
         """A logical weight with its own steps done, as a fused tensor holds it."""
@@ -202,7 +204,29 @@ class Conventions:
 
     def _stepped(self, whole: Expr, weight: FamilyTensor, layer: int | None) -> Expr:
         steps = weight.gguf_steps if self._by_key else weight.huggingface_steps
-        return stepped(whole, steps, lambda size: self.size((size,), layer))
+        return stepped(whole, steps, lambda size: self.size((size,), layer), self._value)
+
+    def _value(self, said: str | float) -> float:
+        """What a step multiplies by (`name.1`: the second of a list); 1 where only shapes matter. Raises NotKnown."""
+        if self.shapes_only:
+            return 1.0
+        value: object = said
+        if isinstance(said, str):
+            name, _, at = said.partition(".")
+            value = self.numbers.get(name)
+            if at and isinstance(value, list | tuple) and int(at) < len(value):
+                value = value[int(at)]
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise NotKnown(f"{said}, by which it is multiplied, is not declared")
+        return float(value)
+
+    @cached_property
+    def _shapes(self) -> Conventions:
+        return replace(self, shapes_only=True)
+
+    def stored_shape(self, entry: StoredEntry) -> tuple[int, ...]:
+        """The shape of a stored tensor; what its values are multiplied by need not be known. Raises as `stored`."""
+        return self._shapes.stored(entry).shape
 
     def owed(self, layers: int) -> Iterator[tuple[str, str, FamilyTensor | Fused, range | tuple[int, ...]]]:
         """Stored names (templates) that the convention has, their key, what the family says, and their layers."""
@@ -214,6 +238,13 @@ class Conventions:
         for key, fused in self._fused.items():
             first = self.family.tensors.get(fused.of[0])
             yield key, key, fused, layers_of(first.layers if first is not None else None, self.numbers, layers)
+
+
+def multipliers(family: Family) -> frozenset[str]:
+    """Hyper-parameters that values of a family are multiplied by."""
+    weights = (weight for weight in family.tensors.values() if weight is not None)
+    steps = (step for weight in weights for step in (*weight.huggingface_steps, *weight.gguf_steps))
+    return frozenset(step.scale.partition(".")[0] for step in steps if isinstance(step.scale, str))
 
 
 def named(template: str, layer: int | None, expert: int | None = None) -> str:

@@ -117,7 +117,7 @@ class Counterparts:
                 lacking.append(leaf.name)
                 continue
             if part.shape != leaf.shape and part.packed is not None:
-                raise NotKnown(f"not evaluated: values of layout {part.packed.layout}")
+                raise NotKnown(part.packed.unread or f"its parts make {list(part.shape)}: {part.packed.layout}")
             if part.shape != leaf.shape:
                 raise ValueError(f"{part.name} is {list(part.shape)}, and {list(leaf.shape)} by its family")
             parts[leaf.name] = part
