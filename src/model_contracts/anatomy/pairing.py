@@ -75,8 +75,8 @@ def match(target: View, source: View) -> Match:
     used -= set(answered_in_part(target, source))
     for tensor in source.artifact.tensors.values():
         if tensor.name not in used and (tensor.name not in counterparts.doubles):
-            reason = _may_be_dropped(source.canonical[tensor.name] or source.bare[tensor.name], target, source)
-            reason = reason or _of_another_file(tensor, target, source)
+            key = source.canonical[tensor.name] or source.bare[tensor.name]
+            reason = _may_be_dropped(key, target, source) or _of_another_file(tensor, target, source)
             if reason is None:
                 missing.append(tensor)
             else:
