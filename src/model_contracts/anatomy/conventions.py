@@ -122,6 +122,31 @@ class Conventions:
         """Whether a logical weight stands in a fused tensor."""
         return key in self._held
 
+    def homes(self, key: str, layer: int | None) -> Iterator[StoredEntry]:
+        """The stored tensors that hold a logical weight; none where the other convention alone stores it.
+
+        Raises NotKnown where they are one for each index of axis 0, and nothing says how many.
+        """
+        if (held := self._held.get(key)) is not None:
+            yield StoredEntry(held, layer, fused=True)
+            return
+        weight = self.family.tensors.get(key)
+        if weight is None or weight.only not in (None, self.convention):
+            return
+        if self._by_key or (weight.huggingface is not None and "{e}" not in weight.huggingface):
+            yield StoredEntry(key, layer)
+        elif weight.huggingface is not None:
+            count = self.shape(key, layer)[0]
+            if count > _MOST_EXPERTS:
+                raise NotKnown(f"{count:,} tensors make one weight, more than {_MOST_EXPERTS:,}")
+            yield from (StoredEntry(key, layer, index) for index in range(count))
+
+    def name(self, entry: StoredEntry) -> str:
+        """What the convention calls a stored tensor."""
+        weight = self.family.tensors.get(entry.key)
+        said = None if entry.fused or self._by_key or weight is None else weight.huggingface
+        return named(said or entry.key, entry.layer, entry.expert)
+
     def stored(self, entry: StoredEntry) -> Expr:
         """A stored tensor over logical weights. Raises NotKnown, and ValueError where sizes do not fit."""
         if entry.fused:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from model_contracts.anatomy.declared_words import MOST_KEYS, Plain, alike, leaves, normal, plain
 from model_contracts.anatomy.hyperparameters import Number, default, enabled, evaluated
+from model_contracts.anatomy.layers import by_kinds
 from model_contracts.anatomy.multimodal import TEXT_CONFIGS
 from model_contracts.anatomy.view import View
 from model_contracts.containers import ContainerForm
@@ -141,6 +142,12 @@ class DeclaredSide:
         own = _holding(self._own(line), numbers)
         return default(line, numbers) if own is None else evaluated(own, numbers)
 
+    def taken_unasked(self, name: str) -> bool:
+        """Whether the readers of config.json take of themselves what those of this container build in."""
+        line = self.table[name]
+        held = _holding(self._own(line), self.numbers)
+        return held is not None and held == next(iter(line.config_default), None)
+
     def _own(self, line: Value) -> tuple[Default, ...]:
         """What the readers of this container alone assume."""
         return {"config": line.config_default, "gguf": line.gguf_default}.get(self.kind, ())
@@ -151,6 +158,11 @@ class DeclaredSide:
 
     def assumed(self, name: str) -> Plain | None:
         """What readers of this container take where it declares none (None: nothing, or it is not known)."""
+        value = self.unasked(name)
+        return None if value is None else normal(value, self.table[name])
+
+    def unasked(self, name: str) -> Plain | None:
+        """The same in the words that the table of its family gives it."""
         line = self.table[name]
         if name in self.silenced and name not in self.said:
             return None
@@ -161,9 +173,14 @@ class DeclaredSide:
             value = own.values
         if own is not None and own.period is not None and isinstance(layers, int):
             value = tuple(own.period[layer % len(own.period)] for layer in range(min(layers, MOST_KEYS)))
+        if own is not None and own.shown_by is not None:
+            weight, there, absent = own.shown_by
+            value = there if weight in self.view.weights else absent
+        if own is not None and own.kinds is not None and isinstance(layers, int):
+            value = by_kinds(own.kinds, self.view.layered, min(layers, MOST_KEYS))
         if value is None and self.kind == "config" and self.table[name].config:
             value = self.keys.defaults.get(name)
-        return None if value is None else normal(value, line)
+        return value
 
     def makes(self, name: str) -> bool:
         """Whether another value than the one that is written is made of others, where a flag says so."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from model_contracts.anatomy.multimodal import text_part
 from model_contracts.artifact import Artifact
-from model_contracts.family import Family
+from model_contracts.family import Families, Family
 from model_contracts.outcome import Place
 
 
@@ -28,11 +28,11 @@ class Architecture:
         return f"{self.name!r} ({self.place})" if self.but is None else f"{self.name!r} with {self.but}"
 
 
-def architecture(artifact: Artifact, families: Iterable[Family]) -> Architecture | None:
+def architecture(artifact: Artifact, families: Families) -> Architecture | None:
     """The declared architecture; None where the artifact declares none (a bare safetensors file)."""
     first: Architecture | None = None
     for name, place, words in _declared(artifact):
-        known = [family for family in families if not family.abstract and words(family, name)]
+        known = [family for family in families.saying(name) if not family.abstract and words(family, name)]
         # Mistral's GGUF files say `llama`: the family of that very name comes first, but one that a key asks for.
         known.sort(key=lambda family: (not family.only_with, family.id != f"families/{name}"))
         others = [_another(artifact, family, name) for family in known]

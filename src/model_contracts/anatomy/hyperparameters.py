@@ -94,7 +94,7 @@ def evaluated(fallback: Default, numbers: Mapping[str, Number]) -> Number | None
     if fallback.length is not None:
         values: Any = numbers.get(fallback.length)
         return len(values) if isinstance(values, str | list | tuple) else None
-    for how in ("quotient", "rounded_up", "product", "total", "difference", "times"):
+    for how in ("quotient", "rounded_up", "product", "total", "difference", "times", "ratio"):
         parts: tuple[str | int | float, ...] | None = getattr(fallback, how)
         if parts is not None:
             return _combined(how, [numbers.get(part) if isinstance(part, str) else part for part in parts])
@@ -116,6 +116,8 @@ def _combined(how: str, parts: list[Number | None]) -> Number | None:
     first, second = known
     if how == "difference":
         return first - second
+    if how == "ratio":
+        return first / second if second else None
     if not isinstance(first, int) or not isinstance(second, int) or second <= 0:
         return None
     if how == "rounded_up":

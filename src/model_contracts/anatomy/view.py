@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -17,7 +17,10 @@ from model_contracts.anatomy.prefixes import prefix, unwrapped
 from model_contracts.anatomy.storage import Storage, storage
 from model_contracts.artifact import Artifact, Tensor
 from model_contracts.containers import Convention
-from model_contracts.family import Family, FamilyTensor
+from model_contracts.family import Families, Family, FamilyTensor
+
+#: The family by which an artifact is read that is of none.
+_DECODER = "families/decoder"
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class View:
 
     #: The artifact as it is stored, part by part.
     stored: Artifact
-    families: Sequence[Family]
+    families: Families
     #: The other side of a pair: where this side is of no shipped family, its architecture's map of names is tried too.
     beside: Artifact | None = None
 
@@ -63,7 +66,7 @@ class View:
     @cached_property
     def declared(self) -> dict[str, Declared]:
         """Hyper-parameters as declared, with their place."""
-        return declared(self.artifact, self.family or self._base)
+        return declared(self.artifact, self.base)
 
     @cached_property
     def numbers(self) -> dict[str, Number]:
@@ -71,7 +74,7 @@ class View:
         tokenizer = self.artifact.tokenizer
         # GGUF needs no vocab_size key: llama.cpp counts the tokens. Elsewhere a tokenizer may be smaller.
         vocabulary = tokenizer.size if tokenizer is not None and self.artifact.form.counts_tokens else None
-        numbers = resolved(self.family or self._base, self.declared, vocabulary, self.layered)
+        numbers = resolved(self.base, self.declared, vocabulary, self.layered)
         if not self.artifact.form.beside and "tie_word_embeddings" not in self.declared:
             # Only config.json has a default: readers of GGUF and .apr go by the presence of the head.
             numbers.pop("tie_word_embeddings", None)
@@ -80,7 +83,7 @@ class View:
     @cached_property
     def layered(self) -> dict[str, tuple[Number, ...]]:
         """Hyper-parameters that are declared with one value a layer."""
-        return layered(self.artifact, self.family or self._base)
+        return layered(self.artifact, self.base)
 
     @cached_property
     def conventions(self) -> Conventions | None:
@@ -104,6 +107,13 @@ class View:
         """What each tensor stands for in its family, in the order of the artifact."""
         find = self._entry
         return {name: find(bare) for name, bare in self.bare.items()}
+
+    @cached_property
+    def weights(self) -> frozenset[str]:
+        """The keys of the family's logical weights that the artifact holds, in whatever layer."""
+        known = self.conventions
+        entries = (entry for entry in self.entries.values() if entry is not None)
+        return frozenset(key for entry in entries for key in (known.keys(entry) if known is not None else ()))
 
     @cached_property
     def canonical(self) -> dict[str, str | None]:
@@ -235,7 +245,7 @@ class View:
     @property
     def computed(self) -> tuple[str, ...]:
         """Ends of the names of buffers that readers compute."""
-        return (self.family or self._base).computed
+        return self.base.computed
 
     @property
     def tied(self) -> bool | None:
@@ -243,9 +253,10 @@ class View:
         value = self.numbers.get("tie_word_embeddings")
         return value if isinstance(value, bool) else None
 
-    @cached_property
-    def _base(self) -> Family:
-        return next(family for family in self.families if family.id == "families/decoder")
+    @property
+    def base(self) -> Family:
+        """What the artifact is read by: its family; where it is of none, what decoders share."""
+        return self.family or self.families.called(_DECODER)
 
 
 def _canonical(family: Family, find: Callable[[str], StoredEntry | None], name: str) -> str | None:
