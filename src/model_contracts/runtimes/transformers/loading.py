@@ -75,7 +75,7 @@ def _of_file(artifact: Artifact) -> Any:
 
 def _config(view: View, *, divided: bool) -> Any:
     """The configuration of a file's class; `divided`: the file's own factors scale its rotary frequencies."""
-    from transformers import AutoConfig
+    from transformers import CONFIG_MAPPING, AutoConfig
 
     try:
         document = dict(configuration(view, of_factors=False).document)
@@ -86,7 +86,7 @@ def _config(view: View, *, divided: bool) -> Any:
         if isinstance(scaling, dict) and scaling.get("rope_type", scaling.get("type")) == "llama3":
             document |= {"rope_theta": scaling["rope_theta"]} if "rope_theta" in scaling else {}
             del document[name]
-    if document.get("model_type") not in AutoConfig.model_types():
+    if document.get("model_type") not in CONFIG_MAPPING:
         raise Refused(f"transformers has no {document.get('model_type')}, and no code of others is run")
     return AutoConfig.for_model(**document)
 
