@@ -36,8 +36,8 @@ class Default(Record):
     ratio: tuple[str, str] | None = Field(None, description="The first divided by the second, a fraction too.")
     kinds: dict[str, Scalar] | None = Field(
         None,
-        description="One value a layer: that of the first of these hyper-parameters that is not 0 there; the one without "
-        "a name (the last) is that of the other layers.",
+        description="One value a layer: that of the first of these hyper-parameters that is not 0 there; the one "
+        "without a name (the last) is that of the other layers.",
     )
     shown_by: tuple[str, Scalar, Scalar] | None = Field(
         None, description="A tensor, the value where the file has it, and where it has none of the name."
@@ -111,6 +111,10 @@ class LayoutStep(Record):
     )
     tile_columns: tuple[Size, Size] | None = Field(None, description="The same of the last axis.")
     add: float | None = Field(None, description="This number is added to every value.")
+    scale: str | float | None = Field(
+        None,
+        description="Every value is multiplied by this: a number, or a hyper-parameter (`name.1`: its second).",
+    )
     negative_exp: Literal[True] | None = Field(None, description="x becomes -exp(x).")
 
     @model_validator(mode="after")
@@ -180,8 +184,17 @@ class FamilyTensor(Record):
     @property
     def plain(self) -> bool:
         """Whether each convention stores it as one tensor, in this shape, its rows in one order or the other."""
-        stored = self.huggingface is not None and "{e}" not in self.huggingface and not self.huggingface_steps
-        return stored and (not self.gguf_steps or self.heads is not None)
+        return self.alike or (self._one_here and self.heads is not None)
+
+    @property
+    def alike(self) -> bool:
+        """Whether each convention stores it as one tensor with the same values in the same order."""
+        return self._one_here and not self.gguf_steps
+
+    @property
+    def _one_here(self) -> bool:
+        """Whether Hugging Face stores it as one tensor, in this shape."""
+        return self.huggingface is not None and "{e}" not in self.huggingface and not self.huggingface_steps
 
 
 class Family(Definition):
@@ -207,6 +220,7 @@ class Family(Definition):
         False,
         description="Whether its class of transformers was built from what a GGUF or .apr declares, and answers so.",
     )
+    next_token: bool = Field(True, description="Whether it gives a distribution of the next token: encoders do not.")
     base_prefix: str = Field(
         "model.", description="What Hugging Face names begin with, and a base model saved alone leaves out."
     )
@@ -258,6 +272,7 @@ class Kept(Record):
     """Tensors that no converter and no quantiser of llama.cpp takes below F32, whatever the label."""
 
     names: tuple[str, ...] = Field(min_length=1, description="Patterns (`*`) of GGUF or Hugging Face tensor names.")
+    converted: bool = Field(False, description="A conversion to GGUF writes them in F32, whatever was asked.")
     reason: str
 
 
@@ -276,7 +291,8 @@ class Recipes(Definition):
     kept: tuple[Kept, ...] = Field((), description="Tensors that may be F32 under every label.")
     mixes: tuple[Mix, ...] = Field((), description="Names that promise no recipe tensor by tensor.")
     fallbacks: dict[str, tuple[str, ...]] = Field(
-        description="A type to those that ggml's quantiser takes instead where a row is no whole number of blocks."
+        default_factory=dict,
+        description="A type to those that ggml's quantiser takes instead where a row is no whole number of blocks.",
     )
 
     @model_validator(mode="after")

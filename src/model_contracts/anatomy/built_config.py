@@ -43,11 +43,13 @@ def _put(config: dict[str, Any], name: str, parameter: HyperParameter, side: Dec
     if _get(config, key) is not None:  # two hyper-parameters of one key: the first is what readers compute with
         return
     value = _value(name, parameter, side)
-    known = side.spelled(side.table[name]) or parameter.alone or side.taken_unasked(name)
+    if value is None and name not in side.silenced and side.taken_unasked(name):
+        return
+    known = side.spelled(side.table[name]) or parameter.alone
     if value is None and (parameter.owed or not known):
         where = ", ".join(side.spelled(side.table[name])) or "it has no key for it"
         raise NotDeclared(f"{side.view.artifact.path.name} does not say {name} ({where})")
-    if value is None and (side.kind != "gguf" or not parameter.gguf):
+    if value is None and (not side.form.prefixed_keys or not parameter.gguf):
         return
     _set(config, key, value)
     if parameter.enabled_by and value is not None:
@@ -63,7 +65,7 @@ def _value(name: str, parameter: HyperParameter, side: DeclaredSide) -> Any:
     if value is not None and parameter.zero_where:
         given = {one for one in value if one}
         value = given.pop() if len(given) == 1 else value
-    if name in side.silenced and name not in side.said:
+    if name not in side.said and not isinstance(getattr(side.silenced.get(name), "value", True), bool):
         return None
     if value is None and name in view.declared:
         value = view.declared[name].value
@@ -97,8 +99,10 @@ def _vocabulary(view: View) -> dict[str, Any]:
         found["vocab_size"] = embedding.shape[0]
     found["tie_word_embeddings"] = view.tied if view.tied is not None else head is None or head.placeholder
     tokenizer = view.artifact.tokenizer
-    ids = tokenizer.special_ids if tokenizer is not None else {}
-    return found | {f"{role}_token_id": ids[role][0] for role in ("bos", "eos", "pad") if role in ids}
+    if tokenizer is None:
+        return found
+    ids = tokenizer.special_ids  # a class may have an id of its own for a role that the file leaves out
+    return found | {f"{role}_token_id": ids[role][0] if role in ids else None for role in ("bos", "eos", "pad")}
 
 
 def _get(config: Mapping[str, Any], key: str) -> Any:

@@ -71,19 +71,19 @@ class Counterparts:
         weight = ours.family.tensors.get(entry.key)
         if (weight is not None and weight.plain and not _held(known, entry)) or ours.convention == known.convention:
             return plain if entry.expert is None else self._stored.get(entry)
-        answer = self.made(ours, entry, tensor.name)
+        answer = self._answer(ours, known, entry, tensor.name)
         return Unmade(tensor, answer.reason, answer.parts) if isinstance(answer, Lacking) else answer
 
-    def made(self, ours: Conventions, entry: StoredEntry, name: str) -> Tensor | Lacking | None:
-        """What makes a stored tensor of another file of the family, whether or not there is one; `name` is for people.
-
-        None where nothing of the source is part of it.
-        """
-        known = self.source.conventions
-        if known is None or ours.family.id != known.family.id:
-            return None
-        if ours.convention == known.convention:
+    def planned(self, ours: Conventions, entry: StoredEntry) -> Tensor | Lacking | None:
+        """What makes a tensor that a convention stores, be it there or only planned; None where no part of it is."""
+        known, weight = self.source.conventions, ours.family.tensors.get(entry.key)
+        assert known is not None  # a plan is made by a family
+        alike = not entry.fused and weight is not None and weight.alike and not known.holds(entry.key)
+        if alike or ours.convention == known.convention:
             return self._stored.get(entry)
+        return self._answer(ours, known, entry, ours.name(entry))
+
+    def _answer(self, ours: Conventions, known: Conventions, entry: StoredEntry, name: str) -> Tensor | Lacking | None:
         try:
             return self._put_together(ours, known, entry, name)
         except (NotKnown, LayoutError, ValueError) as error:
@@ -117,7 +117,7 @@ class Counterparts:
                 lacking.append(leaf.name)
                 continue
             if part.shape != leaf.shape and part.packed is not None:
-                raise NotKnown(f"not evaluated: values of layout {part.packed.layout}")
+                raise NotKnown(part.packed.unread or f"its parts make {list(part.shape)}: {part.packed.layout}")
             if part.shape != leaf.shape:
                 raise ValueError(f"{part.name} is {list(part.shape)}, and {list(leaf.shape)} by its family")
             parts[leaf.name] = part

@@ -11,14 +11,12 @@ from typing import Any, Literal
 from model_contracts.anatomy.declared_words import MOST_KEYS, Plain, alike, leaves, normal, plain
 from model_contracts.anatomy.hyperparameters import Number, default, enabled, evaluated
 from model_contracts.anatomy.layers import by_kinds
+from model_contracts.anatomy.multimodal import TEXT_CONFIGS
 from model_contracts.anatomy.view import View
 from model_contracts.containers import ContainerForm
 from model_contracts.family import Default
 from model_contracts.keys import Keys, Value
 from model_contracts.outcome import Place
-
-#: Where a text model keeps its keys in the config.json of a model with more parts.
-_PARTS = ("text_config", "llm_config", "language_config")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +65,10 @@ class DeclaredSide:
             return {key: plain(value) for key, value in list(artifact.metadata.items())[:MOST_KEYS]}
         document = artifact.config if self.document == "config" else artifact.generation_config
         found = dict(list(leaves(document or {}, "", 0))[:MOST_KEYS])
-        parts = [part for part in _PARTS if isinstance((document or {}).get(part), Mapping)]
-        for part in parts:
+        for part in TEXT_CONFIGS:
             for key in [key for key in found if key.startswith(f"{part}.")]:
-                found.setdefault(key.removeprefix(f"{part}."), found[key])
-                del found[key]
+                own = key.removeprefix(f"{part}.")
+                found[own] = value if (value := found.pop(key)) is not None else found.get(own)
         return found
 
     def place(self, key: str) -> Place:
@@ -180,6 +177,11 @@ class DeclaredSide:
         if value is None and self.kind == "config" and self.table[name].config:
             value = self.keys.defaults.get(name)
         return value
+
+    def makes(self, name: str) -> bool:
+        """Whether another value than the one that is written is made of others, where a flag says so."""
+        line = self.table[name]
+        return line.disabled_by is not None and line.default is not None and self.numbers.get(name) is not None
 
     def computes(self, name: str) -> bool:
         """Whether a value is made of others, one of which is declared."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import isnan, prod
 from typing import Any
 
+from model_contracts.anatomy.multimodal import text_config, text_part
 from model_contracts.artifact import Artifact
 from model_contracts.family import Default, Dimension, Family, HyperParameter
 from model_contracts.outcome import Place
@@ -150,8 +151,16 @@ def _places(artifact: Artifact, parameter: HyperParameter) -> Iterator[tuple[str
             yield key.replace("{arch}", arch), artifact.metadata, weights
     elif artifact.config is not None:
         sidecar = artifact.sidecars.get("config")
-        for key in parameter.config:
-            yield key, artifact.config, sidecar.path.name if sidecar else "config.json"
+        file = sidecar.path.name if sidecar else "config.json"
+        whole = [(key, artifact.config, file) for key in parameter.config]
+        part = text_part(artifact.config)
+        if part is None:
+            yield from whole
+            return
+        merged = text_config(artifact.config)
+        own = [(f"{part[0]}.{key}", merged, file) for key in parameter.config]
+        # Whether the head is the embedding, the whole model says before its part does.
+        yield from (*whole, *own) if "tie_word_embeddings" in parameter.config else (*own, *whole)
 
 
 def _at(mapping: Mapping[str, Any], key: str) -> Any:

@@ -8,9 +8,10 @@ from functools import cached_property, partial
 from typing import Any
 
 from model_contracts.anatomy import names
-from model_contracts.anatomy.conventions import Conventions, StoredEntry, named
+from model_contracts.anatomy.conventions import Conventions, StoredEntry, multipliers, named
 from model_contracts.anatomy.families import Architecture, architecture
 from model_contracts.anatomy.hyperparameters import Declared, Number, declared, layered, resolved
+from model_contracts.anatomy.multimodal import of_several_parts, other_part, text_config, without_part
 from model_contracts.anatomy.parts import Part, part
 from model_contracts.anatomy.prefixes import prefix, unwrapped
 from model_contracts.anatomy.storage import Storage, storage
@@ -89,8 +90,17 @@ class View:
         """How the artifact's family stores weights under its convention (None: no family is known)."""
         if self.family is None:
             return None
-        numbers: dict[str, Any] = dict(self.numbers)
-        return Conventions(self.family, self.convention, numbers | self.layered)
+        numbers: dict[str, Any] = dict(self.numbers) | self.layered
+        return Conventions(self.family, self.convention, numbers | self._multipliers(self.family))
+
+    def _multipliers(self, family: Family) -> dict[str, Any]:
+        """What values are multiplied by, as the other side declares it: a GGUF holds the products and no multiplier."""
+        if self.beside is None or not (named := multipliers(family)):
+            return {}
+        there = declared(self.beside, family)
+        numbers: dict[str, Any] = dict(resolved(family, there)) | layered(self.beside, family)
+        own = self.declared.keys() | self.layered.keys()
+        return {name: numbers[name] for name in (named - own) & numbers.keys()}
 
     @cached_property
     def entries(self) -> dict[str, StoredEntry | None]:
@@ -130,7 +140,18 @@ class View:
         """Tensor name to the name without prefix and wrappers, in the order of the artifact."""
         if self.convention == "gguf":
             return {name: name for name in self.artifact.tensors}
-        return {name: self.without_prefix(name) for name in self.artifact.tensors}
+        found = {name: self.without_prefix(name) for name in self.artifact.tensors}
+        return {name: without_part(bare) for name, bare in found.items()} if self.several_parts else found
+
+    @cached_property
+    def several_parts(self) -> bool:
+        """Whether the language model is one part of it."""
+        return self.convention == "huggingface" and of_several_parts(self.artifact.config)
+
+    def other_part(self, name: str) -> str | None:
+        """What part a tensor is of that no family of language models knows (None: of the language model)."""
+        of_family = self.entries[name] is not None or not self.several_parts
+        return None if of_family else other_part(self.bare[name])
 
     def without_prefix(self, name: str) -> str:
         """A name of this artifact's convention without the prefix and the wrappers that its tensors bear."""
@@ -219,7 +240,7 @@ class View:
 
     def flag(self, key: str) -> bool:
         """Whether config.json sets a flag."""
-        return self.artifact.config is not None and self.artifact.config.get(key) is True
+        return text_config(self.artifact.config).get(key) is True
 
     @property
     def computed(self) -> tuple[str, ...]:

@@ -8,7 +8,8 @@ from typing import Any
 
 from model_contracts.anatomy.carried import PREFIX, carried
 from model_contracts.converters.interface import Documents
-from model_contracts.converters.tokenizer_arrays import Arrays, pack, unpack
+from model_contracts.converters.tokenizer_arrays import Arrays
+from model_contracts.converters.tokenizer_packed import pack, unpack
 
 
 def to_carry(documents: Documents, arrays: Arrays, *, config: bool) -> dict[str, str]:

@@ -59,9 +59,13 @@ def factors(scaling: Mapping[str, Any] | None, theta: Any, head_dim: Any) -> byt
         )
         if not (isinstance(head_dim, int) and 0 < head_dim <= _WIDEST and float(theta) > 0 and factor and high != low):
             raise ValueError(f"head_dim {head_dim}, rope_theta {theta}, factor {factor}, from {low} to {high}")
-        wavelength = 2 * pi * float(theta) ** (np.arange(0, head_dim, 2) / head_dim)
-        smooth = np.clip((old / wavelength - low) / (high - low), 0, 1)
-        values = 1.0 / ((1 - smooth) / factor + smooth)
+        # In 32 bits, step by step, as the converter of llama.cpp computes it: the file's bits are its bits.
+        share = np.arange(0, head_dim, 2).astype(np.float32) / np.float32(head_dim)
+        frequency = np.float32(1) / (float(theta) ** share.astype(np.float64)).astype(np.float32)
+        wavelength = np.float32(2 * pi) / frequency
+        smooth = (np.float32(old) / wavelength - np.float32(low)) / np.float32(high - low)
+        between = np.float32(1) / ((np.float32(1) - smooth) / np.float32(factor) + smooth)
+        values = np.where(wavelength < old / high, 1, np.where(wavelength > old / low, factor, between))
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise ConversionRefused(f"the llama3 rope scaling of the source is incomplete: {error}") from None
     data: bytes = values.astype("<f4").tobytes()

@@ -25,9 +25,18 @@ class FamilyFiles(Sequence[Family]):
     and what holds it is parsed. 89 files are searched in 3 ms and parsed in 120.
     """
 
-    def __init__(self, files: Mapping[str, Path], load: Callable[[str], Family]) -> None:
+    def __init__(
+        self,
+        files: Mapping[str, Path | None],
+        load: Callable[[str], Family],
+        loaded: Mapping[str, Family] | None = None,
+    ) -> None:
         self._files, self._load = files, load
-        self._loaded: dict[str, Family] = {}
+        self._loaded: dict[str, Family] = dict(loaded)
+
+    def beside(self, own: Mapping[str, Family]) -> FamilyFiles:
+        """These, and families that are loaded already: a user's, which are few."""
+        return FamilyFiles({**self._files, **dict.fromkeys(own)}, self._load, {**self._loaded, **own})
 
     def saying(self, word: str) -> Iterator[Family]:
         """Every family that may bear the word: each whose file holds it, and none is left out that bears it."""
@@ -44,8 +53,8 @@ class FamilyFiles(Sequence[Family]):
 
     @cached_property
     def _texts(self) -> dict[str, bytes | None]:
-        """What each file holds; None where it cannot be read, which loading it tells better."""
-        return {name: _text(path) for name, path in self._files.items()}
+        """What each file holds; None where it cannot be read, which loading it tells better, or is loaded already."""
+        return {name: None if path is None else _text(path) for name, path in self._files.items()}
 
     @overload
     def __getitem__(self, index: int) -> Family: ...

@@ -93,12 +93,14 @@ def _config(view: View, *, divided: bool) -> Any:
 
 def _divide(model: Any, factors: Any) -> None:
     """Divide rotary frequencies by the factors of a file. Raises Refused where they are not as many."""
-    rotary = getattr(model.base_model, "rotary_emb", None)
-    frequencies = getattr(rotary, "inv_freq", None)
-    if rotary is None or frequencies is None or frequencies.shape != factors.shape:
-        there = 0 if frequencies is None else len(frequencies)
-        raise Refused(f"rope_freqs.weight holds {len(factors)} factors for {there} frequencies")
-    rotary.inv_freq = rotary.original_inv_freq = (frequencies / factors).float()
+    found = [
+        module for _, module in model.named_modules() if isinstance(getattr(module, "inv_freq", None), type(factors))
+    ]
+    if not found or any(module.inv_freq.shape != factors.shape for module in found):
+        there = [len(module.inv_freq) for module in found]
+        raise Refused(f"rope_freqs.weight holds {len(factors)} factors for frequencies of {there}")
+    for module in found:
+        module.inv_freq = module.original_inv_freq = (module.inv_freq / factors).float()
 
 
 def _filled(config: Any, tensors: dict[str, Any]) -> Any:

@@ -67,7 +67,8 @@ def tensors(view: View) -> dict[str, Any]:
 
 def _wanted(view: View) -> Iterator[tuple[str, Tensor]]:
     """Hugging Face names of the family's tensors that are there, and what makes each."""
-    known, own = family(view), view.conventions
+    family(view)
+    own = view.conventions
     assert own is not None
     folder, source = replace(own, convention="huggingface"), Counterparts(view)
     layers = view.numbers.get("num_hidden_layers")
@@ -78,10 +79,10 @@ def _wanted(view: View) -> Iterator[tuple[str, Tensor]]:
             for expert in _experts(folder, key, layer) if "{e}" in template else (None,):
                 name = named(template, layer, expert)
                 entry = StoredEntry(key, layer, expert, isinstance(weight, Fused))
-                answer = _plain(view, known, entry) or source.made(folder, entry, name)
-                if isinstance(answer, Lacking):
+                answer = source.planned(folder, entry)
+                if isinstance(answer, Lacking) and answer.parts:
                     raise Refused(f"{name}: {answer.reason}")
-                if answer is not None and not answer.placeholder:
+                if isinstance(answer, Tensor) and not answer.placeholder:
                     yield from ((one, answer) for one in (name, *(named(other, layer, expert) for other in others)))
 
 
@@ -90,14 +91,6 @@ def _experts(folder: Conventions, key: str, layer: int | None) -> range:
         return range(folder.shape(key, layer)[0])
     except NotKnown as error:
         raise Refused(f"how many tensors make {named(key, layer)} is not known: {error}") from None
-
-
-def _plain(view: View, known: Family, entry: StoredEntry) -> Tensor | None:
-    """A weight that both conventions store alike, whatever its shape: a vocabulary may be padded."""
-    weight = known.tensors.get(entry.key) if not entry.fused else None
-    if weight is None or not weight.plain or weight.gguf_steps:
-        return None
-    return view.by_canonical.get(named(entry.key, entry.layer))
 
 
 def _room(elements: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
