@@ -84,6 +84,9 @@ class HyperParameter(Record):
         default_factory=dict,
         description="A hyper-parameter with one value a layer: where that is one of these, this one is 0.",
     )
+    zero_not_at: tuple[str, str] | None = Field(
+        None, description="Of each so many layers (the second) it is 0 in all but the one at the first, from 0."
+    )
     config_words: dict[str, Scalar] = Field(
         default_factory=dict, description="A value of a GGUF, as text in lower case, to what config.json calls it."
     )
@@ -216,6 +219,9 @@ class Family(Definition):
     only_with: tuple[str, ...] = Field(
         (), description="GGUF keys that, declared above 0, mean this architecture and no other of the same word."
     )
+    only_with_tensors: tuple[str, ...] = Field(
+        (), description="GGUF tensors without which another architecture of the same word is meant."
+    )
     not_where: dict[str, tuple[str | int | bool, ...]] = Field(
         default_factory=dict,
         description="config.json values that mean another architecture under the same class (none: any above 0).",
@@ -224,6 +230,7 @@ class Family(Definition):
         False,
         description="Whether its class of transformers was built from what a GGUF or .apr declares, and answers so.",
     )
+    next_token: bool = Field(True, description="Whether it gives a distribution of the next token: encoders do not.")
     base_prefix: str = Field(
         "model.", description="What Hugging Face names begin with, and a base model saved alone leaves out."
     )

@@ -51,7 +51,7 @@ def _scaling(view: View, side: DeclaredSide, width: Any) -> dict[str, Any] | Non
         return None if freqs is None else from_factors(freqs, view.numbers.get("rope_theta"), width)
     if kind == "linear" and isinstance(factor, int | float):
         return {"rope_type": kind, "factor": float(factor)}
-    if kind != "yarn" or not isinstance(factor, int | float) or side.kind != "gguf":
+    if kind != "yarn" or not isinstance(factor, int | float) or not side.form.prefixed_keys:
         raise NotDeclared(f"its rope scaling is {kind!r} by {factor}: its parameters are not all in the file")
     return _yarn(side, float(factor))
 

@@ -18,6 +18,9 @@ from model_contracts.family import Default
 from model_contracts.keys import Keys, Value
 from model_contracts.outcome import Place
 
+#: How many layers there are.
+_LAYERS = "num_hidden_layers"
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -117,7 +120,8 @@ class DeclaredSide:
                     continue
                 found[name] = Said(there, self.place(key), enabled=enabled(value, self.all))
         for name, value in self.table.items():
-            if (said := found.get(name)) is not None and (there := _with_zeros(said.value, value, found)) is not None:
+            said = found.get(name)
+            if said is not None and (there := _with_zeros(said.value, value, found, self.table)) is not None:
                 found[name] = replace(said, value=there)
         return found, silent
 
@@ -218,12 +222,19 @@ class DeclaredSide:
         return "{arch}." + key.removeprefix(prefix) if self.form.prefixed_keys and key.startswith(prefix) else key
 
 
-def _with_zeros(value: Plain, line: Value, found: Mapping[str, Said]) -> Plain | None:
+def _with_zeros(value: Plain, line: Value, found: Mapping[str, Said], table: Mapping[str, Value]) -> Plain | None:
     """One number as a list with one a layer, where layers of a kind that is declared have none of it."""
+    if isinstance(value, tuple):
+        return None
     for kinds, none in line.zero_where.items():
         layers = found[kinds].value if kinds in found else None
-        if isinstance(layers, tuple) and not isinstance(value, tuple):
-            return tuple(0 if kind in none else value for kind in layers)
+        if isinstance(layers, tuple | str):
+            without = [*none, *(normal(kind, table[kinds]) for kind in none)]
+            return tuple(0 if kind in without else value for kind in layers)
+    if line.zero_not_at is not None:
+        at, period, count = (found[name].value if name in found else None for name in (*line.zero_not_at, _LAYERS))
+        if isinstance(at, int) and isinstance(period, int) and isinstance(count, int) and period > 0:
+            return tuple(value if layer % period == at else 0 for layer in range(min(count, MOST_KEYS)))
     return None
 
 

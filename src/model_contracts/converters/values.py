@@ -17,9 +17,8 @@ from model_contracts.converters.quantise import encoder
 from model_contracts.dtypes import DTYPES
 from model_contracts.sweep.blocks import LARGEST_BLOCK
 from model_contracts.sweep.kernels.reduce_numpy import NumpyEngine
-from model_contracts.sweep.made import side_of
+from model_contracts.sweep.made import AnySide, side_of
 from model_contracts.sweep.reads import Files, ReadFailed
-from model_contracts.sweep.work import AnySide
 from model_contracts.system.cores import cores
 from model_contracts.system.files import write_at
 
