@@ -48,23 +48,23 @@ class _Statement:
     def all(self) -> Iterator[tuple[str, Any]]:
         """Every key that the converter of llama.cpp writes of such a model, and what must not be lost."""
         for name, line in self.side.table.items():
-            key = self._key(line)
-            if key is None or not self._wanted(name, line, key):
-                continue
-            value, place = self._value(name, key)
-            if value is None:
-                self._refuse_silence(name, line, key)
-            else:
+            for key in self._keys(line):
+                if not self._wanted(name, line, key):
+                    continue
+                value, place = self._value(name, key)
+                if value is None:
+                    self._refuse_silence(name)
+                    continue
                 yield f"{self.architecture}.{key}", _typed(key, value, place, line, self.side.keys)
         if (factors := rope.longrope(self.side.view.artifact.config or {}, self.architecture)) is not None:
             yield f"{self.architecture}.rope.scaling.attn_factor", factors[1]
 
-    def _key(self, line: Value) -> str | None:
-        """The key of a line without its prefix: the one that was measured, if one of several was."""
+    def _keys(self, line: Value) -> list[str]:
+        """The keys of a line without their prefix: those that were measured, else its first."""
         prefix, general = f"{self.architecture}.", self.architecture not in line.differs
         found = [key.removeprefix("{arch}.") for key in line.gguf if general and key.startswith("{arch}.")]
         found += [key.removeprefix(prefix) for key in line.gguf if key.startswith(prefix)]
-        return next((key for key in found if key in self._measured), found[0] if found else None)
+        return [key for key in found if key in self._measured] or found[:1]
 
     def _wanted(self, name: str, line: Value, key: str) -> bool:
         if rope.is_scaling(key):
@@ -83,7 +83,7 @@ class _Statement:
         assumed = key in self._measured or (not self._measured and name in ("num_key_value_heads", "rope_theta"))
         return (self.side.assumed(name), name) if assumed and not rope.is_scaling(key) else (None, name)
 
-    def _refuse_silence(self, name: str, line: Value, key: str) -> None:
+    def _refuse_silence(self, name: str) -> None:
         family = self.side.view.family
         owed = family is not None and name in family.hyperparameters and family.hyperparameters[name].owed
         if owed and name not in self.side.silenced and name not in self.side.said:
