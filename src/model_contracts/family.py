@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Literal, Protocol
 
 from pydantic import Field, model_validator
 
@@ -32,6 +33,15 @@ class Default(Record):
     length: str | None = Field(None, description="How many values (or letters) a hyper-parameter has.")
     difference: tuple[str | int, str | int] | None = Field(None, description="The first less the second.")
     times: tuple[float, str] | None = Field(None, description="A number times a hyper-parameter, not rounded.")
+    ratio: tuple[str, str] | None = Field(None, description="The first divided by the second, a fraction too.")
+    kinds: dict[str, Scalar] | None = Field(
+        None,
+        description="One value a layer: that of the first of these hyper-parameters that is not 0 there; the one "
+        "without a name (the last) is that of the other layers.",
+    )
+    shown_by: tuple[str, Scalar, Scalar] | None = Field(
+        None, description="A tensor, the value where the file has it, and where it has none of the name."
+    )
     where: dict[str, tuple[Scalar, ...]] = Field(
         default_factory=dict, description="Only where each of these hyper-parameters is one of these values."
     )
@@ -70,6 +80,10 @@ class HyperParameter(Record):
         default_factory=dict,
         description="A hyper-parameter with one value a layer: where that is one of these, this one is 0.",
     )
+    config_words: dict[str, Scalar] = Field(
+        default_factory=dict, description="A value of a GGUF, as text in lower case, to what config.json calls it."
+    )
+    whole: bool = Field(False, description="A whole number in config.json, whatever a GGUF makes of it.")
     owed: bool = Field(False, description="A converter that drops it has lost something (no default stands in).")
 
     def spelled(self, keys: Literal["config", "gguf", "apr"]) -> tuple[str, ...]:
@@ -97,6 +111,10 @@ class LayoutStep(Record):
     )
     tile_columns: tuple[Size, Size] | None = Field(None, description="The same of the last axis.")
     add: float | None = Field(None, description="This number is added to every value.")
+    scale: str | float | None = Field(
+        None,
+        description="Every value is multiplied by this: a number, or a hyper-parameter (`name.1`: its second).",
+    )
     negative_exp: Literal[True] | None = Field(None, description="x becomes -exp(x).")
 
     @model_validator(mode="after")
@@ -166,8 +184,17 @@ class FamilyTensor(Record):
     @property
     def plain(self) -> bool:
         """Whether each convention stores it as one tensor, in this shape, its rows in one order or the other."""
-        stored = self.huggingface is not None and "{e}" not in self.huggingface and not self.huggingface_steps
-        return stored and (not self.gguf_steps or self.heads is not None)
+        return self.alike or (self._one_here and self.heads is not None)
+
+    @property
+    def alike(self) -> bool:
+        """Whether each convention stores it as one tensor with the same values in the same order."""
+        return self._one_here and not self.gguf_steps
+
+    @property
+    def _one_here(self) -> bool:
+        """Whether Hugging Face stores it as one tensor, in this shape."""
+        return self.huggingface is not None and "{e}" not in self.huggingface and not self.huggingface_steps
 
 
 class Family(Definition):
@@ -209,6 +236,16 @@ class Family(Definition):
     )
 
 
+class Families(Protocol):
+    """Families that can be asked for; one that nobody asks for need not be read."""
+
+    def saying(self, word: str) -> Iterable[Family]:
+        """Every family that bears a word (a class, a model type, a GGUF architecture), and maybe others."""
+
+    def called(self, name: str) -> Family:
+        """The family of an id."""
+
+
 class RoleTypes(Record):
     """The types a recipe may give one role."""
 
@@ -234,6 +271,7 @@ class Kept(Record):
     """Tensors that no converter and no quantiser of llama.cpp takes below F32, whatever the label."""
 
     names: tuple[str, ...] = Field(min_length=1, description="Patterns (`*`) of GGUF or Hugging Face tensor names.")
+    converted: bool = Field(False, description="A conversion to GGUF writes them in F32, whatever was asked.")
     reason: str
 
 

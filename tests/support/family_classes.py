@@ -65,7 +65,7 @@ OWN: dict[str, dict[str, Any]] = {
 #: Classes whose published files have no biases, and that no reader of GGUF gives any.
 WITHOUT_BIASES = {
     "ModernBertModel", "ModernBertForMaskedLM", "JambaForCausalLM", "Lfm2ForCausalLM", "Lfm2MoeForCausalLM",
-    "NemotronHForCausalLM",
+    "NemotronHForCausalLM", "FalconH1ForCausalLM",
 }  # fmt: skip
 
 

@@ -76,6 +76,7 @@ def match(target: View, source: View) -> Match:
     for tensor in source.artifact.tensors.values():
         if tensor.name not in used and (tensor.name not in counterparts.doubles):
             reason = _may_be_dropped(source.canonical[tensor.name] or source.bare[tensor.name], target, source)
+            reason = reason or _of_another_file(tensor, target, source)
             if reason is None:
                 missing.append(tensor)
             else:
@@ -227,6 +228,11 @@ def _may_be_dropped(key: str, target: View, source: View) -> str | None:
     if key == "output.weight" and (head := source.by_canonical.get(key)) is not None and head.placeholder:
         return "an entry without bytes"
     return None
+
+
+def _of_another_file(tensor: Tensor, target: View, source: View) -> str | None:
+    part = source.other_part(tensor.name) if target.convention != source.convention else None
+    return part and f"of the {part}: llama.cpp keeps it in a file of its own (mmproj)"
 
 
 def _owed(flag: str | None, source: View) -> bool:

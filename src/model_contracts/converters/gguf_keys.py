@@ -1,13 +1,12 @@
-"""Owns the key-values of a GGUF file: hyper-parameters, tokenizer arrays, and what is carried for the way back."""
+"""Owns the key-values of a GGUF file: hyper-parameters, types, and those of the tokenizer."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from model_contracts.converters import rope
-from model_contracts.converters.carried import to_carry
 from model_contracts.converters.interface import ConversionRefused, TargetModel
-from model_contracts.converters.tokenizer_arrays import arrays_of
+from model_contracts.converters.tokenizer_keys import tokenizer_keys
 from model_contracts.dtypes import DTYPES
 from model_contracts.outcome import jsonable
 
@@ -20,16 +19,6 @@ _REQUIRED = (
     "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads", "intermediate_size",
     "max_position_embeddings", "rope_theta", "rms_norm_eps",
 )  # fmt: skip
-#: Roles of special tokens in GGUF's words.
-_ROLES = {
-    "bos": "bos",
-    "eos": "eos",
-    "unk": "unknown",
-    "pad": "padding",
-    "sep": "seperator",
-    "mask": "mask",
-    "cls": "cls",
-}
 
 
 def keys_of(model: TargetModel) -> Keys:
@@ -41,7 +30,7 @@ def keys_of(model: TargetModel) -> Keys:
         keys["general.file_type"] = model.file_type
     if any(DTYPES[tensor.dtype].kind == "quantised" for tensor in model.tensors):
         keys["general.quantization_version"] = 2
-    return keys | _tokenizer(model)
+    return keys | tokenizer_keys(model.documents, int(model.numbers["vocab_size"]))
 
 
 def _hyperparameters(model: TargetModel) -> Keys:
@@ -83,30 +72,3 @@ def _rotary(model: TargetModel) -> int | None:
     if not isinstance(head_dim, int) or not isinstance(share, int | float):
         return None
     return int(head_dim * share)
-
-
-def _tokenizer(model: TargetModel) -> Keys:
-    documents = model.documents
-    rows = int(model.numbers["vocab_size"])
-    arrays = arrays_of(documents.tokenizer, rows)
-    if documents.pre is None:
-        raise ConversionRefused(
-            "llama.cpp has no name that is known here for how this tokenizer splits text, and guessing one would split "
-            "digits and spaces differently"
-        )
-    keys: Keys = {
-        "tokenizer.ggml.model": "gpt2",
-        "tokenizer.ggml.pre": documents.pre,
-        "tokenizer.ggml.tokens": arrays.filled("[PAD{id}]"),
-        "tokenizer.ggml.token_type": arrays.types,
-        "tokenizer.ggml.merges": arrays.merges,
-    }
-    for role, at in documents.special_ids.items():
-        if role in _ROLES and 0 <= at < rows:
-            keys[f"tokenizer.ggml.{_ROLES[role]}_token_id"] = at
-    keys["tokenizer.ggml.add_bos_token"] = bool(documents.add_bos)
-    if documents.add_eos is not None:
-        keys["tokenizer.ggml.add_eos_token"] = documents.add_eos
-    if documents.chat_template is not None:
-        keys["tokenizer.chat_template"] = documents.chat_template
-    return keys | to_carry(documents, arrays, config=documents.published)

@@ -14,8 +14,6 @@ from model_contracts.converters.interface import ConversionRefused
 _WIDEST = 65_536
 #: What llama.cpp takes by key; llama3 goes by a tensor, and any other is not to be lost in silence.
 _BY_KEY = ("linear", "yarn")
-#: Llama 3.1 and 3.2 (config.json of the published models): what the factors alone do not say.
-_LLAMA3 = {"low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
 
 
 def scaling_of(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -61,36 +59,14 @@ def factors(scaling: Mapping[str, Any] | None, theta: Any, head_dim: Any) -> byt
         )
         if not (isinstance(head_dim, int) and 0 < head_dim <= _WIDEST and float(theta) > 0 and factor and high != low):
             raise ValueError(f"head_dim {head_dim}, rope_theta {theta}, factor {factor}, from {low} to {high}")
-        wavelength = 2 * pi * float(theta) ** (np.arange(0, head_dim, 2) / head_dim)
-        smooth = np.clip((old / wavelength - low) / (high - low), 0, 1)
-        values = 1.0 / ((1 - smooth) / factor + smooth)
+        # In 32 bits, step by step, as the converter of llama.cpp computes it: the file's bits are its bits.
+        share = np.arange(0, head_dim, 2).astype(np.float32) / np.float32(head_dim)
+        frequency = np.float32(1) / (float(theta) ** share.astype(np.float64)).astype(np.float32)
+        wavelength = np.float32(2 * pi) / frequency
+        smooth = (np.float32(old) / wavelength - np.float32(low)) / np.float32(high - low)
+        between = np.float32(1) / ((np.float32(1) - smooth) / np.float32(factor) + smooth)
+        values = np.where(wavelength < old / high, 1, np.where(wavelength > old / low, factor, between))
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise ConversionRefused(f"the llama3 rope scaling of the source is incomplete: {error}") from None
     data: bytes = values.astype("<f4").tobytes()
     return data
-
-
-def from_keys(metadata: Mapping[str, Any], architecture: str) -> dict[str, Any] | None:
-    """The scaling that GGUF keys declare, as config.json holds it."""
-    kind = metadata.get(f"{architecture}.rope.scaling.type")
-    factor = metadata.get(f"{architecture}.rope.scaling.factor")
-    if not isinstance(kind, str) or kind == "none" or not isinstance(factor, int | float):
-        return None
-    scaling: dict[str, Any] = {"rope_type": kind, "factor": float(factor)}
-    original = metadata.get(f"{architecture}.rope.scaling.original_context_length")
-    if isinstance(original, int):
-        scaling["original_max_position_embeddings"] = original
-    return scaling
-
-
-def from_factors(values: np.ndarray[Any, np.dtype[np.float32]], theta: Any, head_dim: Any) -> dict[str, Any]:
-    """llama3 scaling from its factors: those of the published Llama 3 models fit, or it is refused."""
-    scaling = {"rope_type": "llama3", "factor": round(float(values.max()), 4), **_LLAMA3}
-    made = factors(scaling, theta, head_dim)
-    assert made is not None
-    expected = np.frombuffer(made, "<f4")
-    if expected.shape != values.shape or not np.allclose(expected, values, rtol=1e-5, atol=0):
-        raise ConversionRefused(
-            "rope_freqs.weight holds factors of no published scaling, and config.json was not carried with it"
-        )
-    return scaling

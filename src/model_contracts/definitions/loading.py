@@ -12,6 +12,7 @@ from model_contracts import door
 from model_contracts.contract import Contract
 from model_contracts.definitions import known, shipped
 from model_contracts.definitions.errors import DefinitionError, nearest
+from model_contracts.definitions.families import FamilyFiles
 from model_contracts.definitions.merge import Layer, flatten, merge_family
 from model_contracts.definitions.shadows import merge_recipes, refuse_methods, refuse_words
 from model_contracts.definitions.tree import MAX_BYTES, Tree, parse
@@ -131,21 +132,24 @@ def load_family(name: str | Path) -> Family:
     return merge_family(load(Family, name), _family_above)
 
 
-def load_families() -> tuple[Family, ...]:
-    """Every known family, merged; abstract ones too. Raises DefinitionError for a word that two folders claim."""
+def load_families() -> FamilyFiles:
+    """Every known family, merged; abstract ones too. Each is parsed when it is asked for.
+
+    Raises DefinitionError for a word that two families claim, one of which is a user's.
+    """
     return _families(known.open_folders())
 
 
 @cache
-def _families(folders: tuple[known.OwnFolder, ...]) -> tuple[Family, ...]:
+def _families(folders: tuple[known.OwnFolder, ...]) -> FamilyFiles:
     if not folders:
-        return tuple(load_family(name) for name in shipped.shipped_ids("family"))
-    families = list(_families(()))
-    for folder in folders:
-        own = [load_family(name) for name in folder.by_kind.get("family", ())]
-        refuse_words(own, families)
-        families += own
-    return tuple(families)
+        return FamilyFiles(
+            {name: shipped.shipped_path("family", name) for name in shipped.shipped_ids("family")}, load_family
+        )
+    families = _families(folders[:-1])
+    own = {name: load_family(name) for name in folders[-1].by_kind.get("family", ())}
+    refuse_words(tuple(own.values()), families)
+    return families.beside(own)
 
 
 def load_schemes() -> tuple[Scheme, ...]:

@@ -6,18 +6,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from model_contracts.definitions.errors import DefinitionError
-from model_contracts.family import Family, Recipes
+from model_contracts.family import Families, Family, Recipes
 from model_contracts.invariant import Definition
 from model_contracts.scheme import Scheme
 
 D = TypeVar("D", bound=Definition)
 #: What a definition claims: the claim, in words, and the path of the value that makes it.
 Claims = Iterator[tuple[str, tuple[str | int, ...]]]
+#: What a family is found by, and what each is called.
+_WORDS = {"architectures": "class", "model_types": "model type", "gguf": "GGUF architecture"}
 
 
-def refuse_words(own: Sequence[Family], known: Sequence[Family]) -> None:
+def refuse_words(own: Sequence[Family], known: Families) -> None:
     """Raises DefinitionError for a word (a class, a model type, a GGUF architecture) that another family has."""
-    _refuse(own, known, _words)
+    words = {word for family in own for key in _WORDS for word in getattr(family, key)}
+    bearing = {family.id: family for word in words for family in known.saying(word)}
+    _refuse(own, bearing.values(), _words)
 
 
 def refuse_methods(own: Sequence[Scheme], known: Sequence[Scheme]) -> None:
@@ -43,7 +47,7 @@ def _refuse(own: Iterable[D], known: Iterable[D], claims: Callable[[D], Claims])
 def _words(family: Family) -> Claims:
     if family.abstract:
         return
-    for key, what in (("architectures", "class"), ("model_types", "model type"), ("gguf", "GGUF architecture")):
+    for key, what in _WORDS.items():
         for at, word in enumerate(getattr(family, key)):
             yield f"the {what} {word!r}", (key, at)
 

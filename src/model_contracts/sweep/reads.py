@@ -104,7 +104,15 @@ class Files:
 
 
 def same_bytes(first: Tensor, second: Tensor) -> bool:
-    """Whether two tensors hold the same bytes, read in pieces of 1 MiB; False where either cannot be read whole."""
+    """Whether two tensors hold the same bytes, read in pieces of 1 MiB; False where either cannot be read whole.
+
+    Of packed weights: part by part.
+    """
+    if first.packed is not None and second.packed is not None:
+        parts, others = first.packed.parts, second.packed.parts
+        return len(parts) == len(others) and all(map(same_bytes, parts, others))
+    if first.packed is not None or second.packed is not None:
+        return False
     if first.nbytes != second.nbytes or not (first.readable and second.readable):
         return False
     if (first.file, first.offset) == (second.file, second.offset):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from model_contracts.anatomy.pretokenizers import name_of, named
-from model_contracts.anatomy.tokenizer_kinds import kind_of, types_expected
+from model_contracts.anatomy.tokenizer_kinds import adds, kind_of, types_expected
 from model_contracts.artifact import AddedToken
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, not_owed, static
 from model_contracts.checks.static.tokenizer_pair import more
@@ -135,8 +135,8 @@ def _typed(sides: Sides, expected: list[tuple[int, ...]], types: object) -> Iter
 
 def _flag(sides: Sides, flag: str) -> Comparisons:
     """Whether a text gets a BOS or an EOS, as declared or as readers assume."""
-    ours = sides.adds(sides.target_artifact, sides.target, flag)
-    theirs = sides.adds(sides.source_artifact, sides.source, flag)
+    ours = adds(sides.target_artifact, sides.target, flag)
+    theirs = adds(sides.source_artifact, sides.source, flag)
     declared: bool | None = getattr(sides.target, flag)
     place = Place(file=sides.target.origin.name, key=f"{flag}_token")
     for said, artifact, tokenizer in (

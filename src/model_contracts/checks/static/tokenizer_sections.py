@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from model_contracts.anatomy.pretokenizers import name_of
-from model_contracts.anatomy.tokenizer_kinds import types_of
+from model_contracts.anatomy.tokenizer_kinds import treatment, types_of
 from model_contracts.anatomy.tokenizer_sections import SECTIONS, canonical, differences, prefix_of
 from model_contracts.artifact import Tokenizer
 from model_contracts.checks.interface import Comparisons
@@ -115,8 +115,8 @@ def _unsaid(published: Tokenizer) -> str:
 
 
 def _options(sides: Sides) -> Comparisons:
-    ours = sides.options(sides.target_artifact, sides.target)
-    theirs = sides.options(sides.source_artifact, sides.source)
+    ours = treatment(sides.target_artifact, sides.target)
+    theirs = treatment(sides.source_artifact, sides.source)
     file = sides.target.origin.name
     if sides.published is not None and not sides.in_gguf:
         return  # .apr has no place for them
