@@ -10,7 +10,7 @@ import numpy as np
 
 from model_contracts.sweep.kernels.totals import Values
 from model_contracts.sweep.reads import ReadFailed
-from model_contracts.sweep.schemes.interface import Matrix, Parts, Refused, known
+from model_contracts.sweep.schemes.interface import ROW, TENSOR, Matrix, Parts, Refused, known
 
 
 class Grid:
@@ -39,6 +39,13 @@ class Grid:
         tall = _step(parts, sizes[-2], parts.shape[-2], ("rows", "block_rows"))
         wide = _step(parts, sizes[-1], parts.columns, ("columns", "block_columns", "group"))
         return cls(parts, role, tall, wide, bytes_as)
+
+    @property
+    def share(self) -> int:
+        """How many neighbours share a number, as a grain says it."""
+        if self.tall > 1:
+            return TENSOR
+        return ROW if self.wide >= self._columns else self.wide
 
     def over(self, rows: range, columns: range, order: Any = None) -> Values:
         """The numbers of a rectangle as float32 [rows or 1, columns or 1]; `order` gives each column its group."""
@@ -94,7 +101,7 @@ def group_order(parts: Parts, groups: int) -> Callable[[], Any]:
         order = matrix.raw(range(1), range(parts.columns))[0].astype(np.int64)
         if len(order) and (order == -1).all():
             return np.arange(parts.columns) // wide
-        if len(order) and not (0 <= order.min() and order.max() < groups):
+        if len(order) and not (order.min() >= 0 and order.max() < groups):
             tensor = parts.tensors["order"]
             reason = f"{tensor.name} names groups {order.min()} to {order.max()}, and there are {groups}"
             raise ReadFailed(tensor.file, tensor.offset, 0, 0, reason)
