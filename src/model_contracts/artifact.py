@@ -28,6 +28,8 @@ class Packed:
     #: Parts by what they are to the decoder (the values, the scale …), and the settings.
     roles: tuple[tuple[str, Tensor], ...] = ()
     settings: tuple[tuple[str, str | int | float | bool | None], ...] = ()
+    #: The kind of number that values are kept in, and how many share a scale (0: a row, -1: the tensor).
+    grain: tuple[str, int] | None = None
 
     @property
     def unread(self) -> str | None:

@@ -179,6 +179,20 @@ def _schemes(folders: tuple[known.OwnFolder, ...]) -> tuple[Scheme, ...]:
     return tuple(schemes)
 
 
+def hold_own() -> None:
+    """Raises DefinitionError for the first definition of the open folders that is not well-typed, or shadows another.
+
+    Before anything is read: a definition that is loaded half-way through a run would be an error of ours.
+    """
+    own = [file for folder in known.open_folders() for file in folder.files.values()]
+    for file in own:
+        _own(KINDS[file.kind], file)
+    kinds = {file.kind for file in own}
+    for kind, all_of in (("family", load_families), ("scheme", load_schemes), ("recipes", load_recipes)):
+        if kind in kinds:
+            all_of()
+
+
 def invariant_of(contract: Contract, index: int) -> Invariant:
     """The invariant of a clause; an unknown id or gate is an error at the clause's own line."""
     clause = contract.clauses[index]

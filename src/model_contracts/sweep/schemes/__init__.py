@@ -10,12 +10,12 @@ from model_contracts.sweep.schemes.awq import Awq
 from model_contracts.sweep.schemes.bitsandbytes import FourBit
 from model_contracts.sweep.schemes.float4 import Float4
 from model_contracts.sweep.schemes.gptq import Gptq
-from model_contracts.sweep.schemes.interface import Decoder, Held, Parts, Refused, Value
+from model_contracts.sweep.schemes.interface import Decoder, Grain, Held, Parts, Refused, Value
 from model_contracts.sweep.schemes.mlx import Affine
 from model_contracts.sweep.schemes.pack_quantized import PackQuantized
 from model_contracts.sweep.schemes.scaled import Scaled
 
-__all__ = ["DECODERS", "Decoder", "Refused", "opened", "refusal"]
+__all__ = ["DECODERS", "Decoder", "Refused", "grain", "opened"]
 
 DECODERS: dict[str, type[Decoder]] = {
     "awq": Awq,
@@ -36,16 +36,15 @@ def opened(packed: Packed, shape: tuple[int, ...], files: Files) -> Decoder:
 
 
 @lru_cache(4096)
-def refusal(
+def grain(
     decoder: str,
     shape: tuple[int, ...],
     held: tuple[tuple[str, str, tuple[int, ...]], ...],
     settings: tuple[tuple[str, Value], ...],
-) -> str | None:
-    """Why parts (role, type, shape) are not those of a weight of that shape; None where they are."""
+) -> Grain | str:
+    """How finely parts (role, type, shape) tell values apart, or why they are not those of a weight of that shape."""
     parts = {role: Held(dtype, size) for role, dtype, size in held}
     try:
-        DECODERS[decoder](Parts(shape, parts, dict(settings)))
+        return DECODERS[decoder](Parts(shape, parts, dict(settings))).grain
     except Refused as refused:
         return str(refused)
-    return None

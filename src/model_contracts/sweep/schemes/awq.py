@@ -8,7 +8,7 @@ import numpy as np
 
 from model_contracts.sweep.kernels.totals import Values
 from model_contracts.sweep.schemes.codes import stream
-from model_contracts.sweep.schemes.interface import Matrix, Parts, Refused, known
+from model_contracts.sweep.schemes.interface import ROW, Grain, Matrix, Parts, Refused, known
 
 #: In which nibble of a word, from the lowest, each of its eight columns lies.
 _NIBBLES = [0, 4, 1, 5, 2, 6, 3, 7]
@@ -25,6 +25,7 @@ class Awq:
             raise Refused(f"{parts.settings.get('bits')} bits in {list(parts.shape)}")
         group = parts.whole("group")
         self._group = group if group > 0 else columns
+        self.grain: Grain = ("INT4", self._group if self._group < columns else ROW)
         self._groups = -(-columns // self._group)
         self._values = parts.matrix("values", columns, height // 8)
         self._zeros = parts.matrix("zero", self._groups, height // 8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from model_contracts.sweep.kernels.totals import Values
-from model_contracts.sweep.schemes.interface import Parts, Refused, known
+from model_contracts.sweep.schemes.interface import Grain, Parts, Refused, known
 
 
 class FourBit:
@@ -18,6 +18,7 @@ class FourBit:
         self._block = parts.whole("blocksize")
         if self._block < 1 or count % 2:
             raise Refused(f"{count} values in blocks of {self._block}")
+        self.grain: Grain = (str(parts.settings.get("type", "4-bit")).upper(), self._block)
         blocks = -(-count // self._block)
         self._values = parts.bytes("values", 1, count // 2)
         self._codebook = parts.matrix("codebook", 1, 16)

@@ -7,7 +7,7 @@ import numpy as np
 from model_contracts.sweep.kernels.totals import Values
 from model_contracts.sweep.schemes.codes import stream
 from model_contracts.sweep.schemes.grid import Grid
-from model_contracts.sweep.schemes.interface import Parts, Refused, floats, known
+from model_contracts.sweep.schemes.interface import Grain, Parts, Refused, floats, known
 
 _HALF = [0, 0.5, 1, 1.5, 2, 3, 4, 6]
 E2M1 = np.array([*_HALF, *(-value for value in _HALF)], np.float32)
@@ -33,6 +33,8 @@ class Float4:
         known(parts.held["values"], "U8", "I8", "U32")
         self._values = parts.bytes("values", parts.rows, parts.columns * self._bits // 8)
         self._scale = Grid(parts, "scale", 1, group, str(parts.settings.get("scale_type") or "F8_E8M0"))
+        small = parts.held["scale"].dtype == "F8_E4M3" or parts.settings.get("scale_type") == "F8_E4M3"
+        self.grain: Grain = ("NVFP4" if small and self._bits == 4 else f"MXFP{self._bits}", group)
         self._global = Grid.found(parts, "global") if "global" in parts.held else None
         if "residual" in parts.held:
             raise Refused("two low-rank factors are added to it")

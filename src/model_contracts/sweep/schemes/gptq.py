@@ -9,7 +9,7 @@ import numpy as np
 from model_contracts.sweep.kernels.totals import Values
 from model_contracts.sweep.schemes.codes import stream
 from model_contracts.sweep.schemes.grid import group_order
-from model_contracts.sweep.schemes.interface import Parts, Refused, known
+from model_contracts.sweep.schemes.interface import ROW, Grain, Parts, Refused, known
 
 #: What is added to a stored zero point, by format: the first one stores it less one.
 _ADDED = {"gptq": 1, "gptq_v2": 0, "auto_round:auto_gptq": 1, "auto_round:gptq_v2": 0}
@@ -32,6 +32,7 @@ class Gptq:
             raise Refused(f"which zero points the format {form} stores is not known")
         self._added = _ADDED[str(form)]
         self._group = group if group > 0 else columns
+        self.grain: Grain = (f"INT{self._bits}", self._group if self._group < columns else ROW)
         self._groups = -(-columns // self._group)
         self._values = parts.matrix("values", columns * self._bits // 32, height)
         self._zeros = parts.matrix("zero", self._groups, height * self._bits // 32)

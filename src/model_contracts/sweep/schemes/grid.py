@@ -10,7 +10,7 @@ import numpy as np
 
 from model_contracts.sweep.kernels.totals import Values
 from model_contracts.sweep.reads import ReadFailed
-from model_contracts.sweep.schemes.interface import Matrix, Parts, Refused, known
+from model_contracts.sweep.schemes.interface import ROW, TENSOR, Matrix, Parts, Refused, known
 
 
 class Grid:
@@ -39,6 +39,13 @@ class Grid:
         tall = _step(parts, sizes[-2], parts.shape[-2], ("rows", "block_rows"))
         wide = _step(parts, sizes[-1], parts.columns, ("columns", "block_columns", "group"))
         return cls(parts, role, tall, wide, bytes_as)
+
+    @property
+    def share(self) -> int:
+        """How many neighbours share a number, as a grain says it."""
+        if self.tall > 1:
+            return TENSOR
+        return ROW if self.wide >= self._columns else self.wide
 
     def over(self, rows: range, columns: range, order: Any = None) -> Values:
         """The numbers of a rectangle as float32 [rows or 1, columns or 1]; `order` gives each column its group."""

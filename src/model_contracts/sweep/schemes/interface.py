@@ -24,6 +24,11 @@ _DENSE = 4
 _MOST = 4 * 1024 * 1024
 
 
+#: A kind of number (INT4, UINT4, E4M3, NF4 …) and how many neighbours share a scale.
+Grain = tuple[str, int]
+ROW, TENSOR = 0, -1
+
+
 class Refused(Exception):
     """The parts are not those of a weight of that shape, or a setting is one that nothing here decodes."""
 
@@ -31,6 +36,8 @@ class Refused(Exception):
 class Decoder(Protocol):
     """Values of one packed weight. The constructor compares the parts' shapes with the weight's and raises Refused."""
 
+    #: How finely values are told apart: the kind of number, and how many share a scale (ROW: a row, TENSOR: all).
+    grain: Grain
     #: Whether a row of the weight lies across the rows of its parts: many rows are then decoded at once.
     turned: bool
 

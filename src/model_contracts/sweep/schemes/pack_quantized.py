@@ -7,7 +7,7 @@ import numpy as np
 from model_contracts.sweep.kernels.totals import Values
 from model_contracts.sweep.schemes.codes import padded, stream
 from model_contracts.sweep.schemes.grid import Grid, group_order
-from model_contracts.sweep.schemes.interface import Matrix, Parts, Refused, known
+from model_contracts.sweep.schemes.interface import Grain, Matrix, Parts, Refused, known
 
 
 class PackQuantized:
@@ -28,6 +28,7 @@ class PackQuantized:
         known(self._values.held, "I32")
         self._scale = Grid.found(parts, "scale")
         self._zero = self._zeros(parts) if parts.settings.get("symmetric") is False else None
+        self.grain: Grain = (f"{'INT' if self._zero is None else 'UINT'}{self._bits}", self._scale.share)
         groups = -(-parts.columns // self._scale.wide)
         self._order = group_order(parts, groups) if "order" in parts.held else None
 
