@@ -26,11 +26,29 @@ def stated(view: View, config: Mapping[str, Any], architecture: str, keys: Keys)
     artifact = view.artifact
     if artifact.form.prefixed_keys:
         return {key: value for key, value in artifact.metadata.items() if key.startswith(f"{architecture}.")}
-    named = {"config": artifact.sidecars["config"]} if "config" in artifact.sidecars else {}
-    folder = replace(artifact, format="safetensors", layout="directory", config=config, sidecars=named)
-    side = View(folder, view.families)
-    found = DeclaredSide(side, keys, key_table(keys, side.family))
+    found = _side(view, config, keys)
     return dict(_Statement(found, architecture, rope.kind_of(rope.scaling_of(config) or {})).all())
+
+
+def stated_apr(view: View, config: Mapping[str, Any], keys: Keys) -> dict[str, Any]:
+    """Key of .apr to value: all that config.json declares, or that follows from it, and that .apr has a key for."""
+    side = _side(view, config, keys)
+    found: dict[str, Any] = {}
+    for name, line in side.table.items():
+        said = side.said.get(name) or side.made(name)
+        if line.apr and said is not None and said.enabled:
+            found[line.apr[0]] = list(said.value) if isinstance(said.value, tuple) else said.value
+    return found
+
+
+def _side(view: View, config: Mapping[str, Any], keys: Keys) -> DeclaredSide:
+    """A config.json read through the table of keys, whichever container the model comes from."""
+    artifact = view.artifact
+    named = {"config": artifact.sidecars["config"]} if "config" in artifact.sidecars else {}
+    folder = View(
+        replace(artifact, format="safetensors", layout="directory", config=config, sidecars=named), view.families
+    )
+    return DeclaredSide(folder, keys, key_table(keys, folder.family))
 
 
 @dataclass(frozen=True)
