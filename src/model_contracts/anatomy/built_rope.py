@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from model_contracts.anatomy.carried import carried_config
 from model_contracts.anatomy.declared_keys import DeclaredSide
 from model_contracts.anatomy.view import View
 from model_contracts.sweep.rows import read_rows
@@ -19,6 +20,10 @@ _WIDEST = 65_536
 #: Published llama3 scalings, which their factors alone do not tell: the low and the high factor of frequencies, and
 #: original contexts (config.json of Llama 3.1 to 4, EXAONE 4), the smallest of which is that of small models.
 _BENDS, _ORIGINALS = ((1.0, 4.0),), tuple(2**power for power in range(18, 6, -1))
+
+
+#: Tensors of longrope, and what config.json calls their factors.
+LISTED = {"rope_factors_long.weight": "long_factor", "rope_factors_short.weight": "short_factor"}
 
 
 class NotDeclared(ValueError):
@@ -91,6 +96,21 @@ def rope_factors(view: View, name: str) -> Factors | None:
         return None
     values: Factors = read_rows(tensor, 0, tensor.rows).reshape(-1).astype(np.float64)
     return values
+
+
+def listed_factors(name: str, source: View, target: View) -> str | None:
+    """The key under which a target's config.json lists the factors that a tensor of the source holds (None: nowhere)."""
+    config = target.artifact.config or carried_config(target.artifact) or {}
+    held = rope_factors(source, name)
+    for key in ("rope_scaling", "rope_parameters"):
+        scaling = config.get(key)
+        listed = scaling.get(LISTED[name]) if isinstance(scaling, Mapping) else None
+        if held is None or not isinstance(listed, list) or len(listed) != len(held):
+            continue
+        numbers = all(isinstance(value, int | float) for value in listed)
+        if numbers and np.allclose(held, np.asarray(listed, np.float64), rtol=1e-5, atol=0):
+            return f"{key}.{LISTED[name]}"
+    return None
 
 
 def from_factors(values: Factors, theta: Any, width: Any) -> dict[str, Any]:

@@ -66,23 +66,23 @@ class _Statement:
     def all(self) -> Iterator[tuple[str, Any]]:
         """Every key that the converter of llama.cpp writes of such a model, and what must not be lost."""
         for name, line in self.side.table.items():
-            for key in self._keys(line):
-                if not self._wanted(name, line, key):
-                    continue
-                value, place = self._value(name, key)
-                if value is None:
-                    self._refuse_silence(name)
-                    continue
+            key = self._key(line)
+            if key is None or not self._wanted(name, line, key):
+                continue
+            value, place = self._value(name, key)
+            if value is None:
+                self._refuse_silence(name)
+            else:
                 yield f"{self.architecture}.{key}", _typed(key, value, place, line, self.side.keys)
         if (factors := rope.longrope(self.side.view.artifact.config or {}, self.architecture)) is not None:
             yield f"{self.architecture}.rope.scaling.attn_factor", factors[1]
 
-    def _keys(self, line: Value) -> list[str]:
-        """The keys of a line without their prefix: those that were measured, else its first."""
+    def _key(self, line: Value) -> str | None:
+        """The key of a line without its prefix: the first that was measured, else its first."""
         prefix, general = f"{self.architecture}.", self.architecture not in line.differs
         found = [key.removeprefix("{arch}.") for key in line.gguf if general and key.startswith("{arch}.")]
         found += [key.removeprefix(prefix) for key in line.gguf if key.startswith(prefix)]
-        return [key for key in found if key in self._measured] or found[:1]
+        return next((key for key in found if key in self._measured), found[0] if found else None)
 
     def _wanted(self, name: str, line: Value, key: str) -> bool:
         if rope.is_scaling(key):
