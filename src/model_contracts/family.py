@@ -66,6 +66,10 @@ class HyperParameter(Record):
     gguf_default: tuple[Default, ...] = Field(
         (), description="What llama.cpp computes with where the GGUF is silent, or has no key: the first that holds."
     )
+    gguf_written: Default | None = Field(
+        None,
+        description="What a conversion to GGUF states where the source declares none, as llama.cpp's converter does.",
+    )
     enabled_by: str | None = Field(
         None, description="A config.json flag that must not be false for the value to count."
     )

@@ -39,6 +39,8 @@ class TensorPlan:
     tied: bool
     #: Whether Hugging Face's class is the base model, which is saved without the prefix of its names.
     alone: bool = False
+    #: How many layers the target states (None: it does not): what stands beyond them is no part of it.
+    layers: int | None = None
     #: Stored names that the target's convention has no place for.
     left_out: list[str] = field(default_factory=list)
 
@@ -57,7 +59,8 @@ class TensorPlan:
         counterparts, seen, unknown = Counterparts(self.view), set[StoredEntry](), list[str]()
         for name, tensor in self._owed():
             entry = self.view.entries[name]
-            homes = list(self._homes(ours, known.keys(entry), entry, name)) if entry is not None else []
+            within = entry is not None and (self.layers is None or entry.layer is None or entry.layer < self.layers)
+            homes = list(self._homes(ours, known.keys(entry), entry, name)) if entry is not None and within else []
             if not homes:
                 (unknown if entry is None else self.left_out).append(name)
             for home in homes:
