@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from model_contracts.anatomy.tokenizer_kinds import kind_of
 from model_contracts.anatomy.tokenizer_sections import option_of
-from model_contracts.artifact import AddedToken
+from model_contracts.artifact import AddedToken, Artifact, Tokenizer
 from model_contracts.checks.interface import Examination
 from model_contracts.checks.running.prompt_tokens import MakesPrompts, prompt_ids
 from model_contracts.outcome import Place, Uncompared
@@ -65,22 +65,40 @@ class DeclaredParting:
         )
 
 
+_REASON = (
+    "texts that begin with a space or hold an added token: the source's Metaspace puts no space there (first), "
+    "and SentencePiece does"
+)
+
+
 def parted_as_declared(examination: Examination) -> str | None:
     """Why some texts come out otherwise by what both sides declare; None where none does.
 
     Metaspace with the scheme `first` puts a space before a text only where it begins with none, and none behind an
     added token; SentencePiece, and llama.cpp after it, always do.
     """
-    source, target = examination.source_view.artifact.tokenizer, examination.target.tokenizer
-    if source is None or target is None or examination.target.form.runtime != "llamacpp" or source.sections is None:
-        return None
-    scheme = option_of(source.sections, "pre_tokenizer", "Metaspace", "prepend_scheme")
-    if scheme != "first" or kind_of(target) != "sentencepiece" or target.options.get("add_space_prefix") is False:
-        return None
-    return (
-        "texts that begin with a space or hold an added token: the source's Metaspace puts no space there (first), "
-        "and SentencePiece does"
-    )
+    source = examination.source_view.artifact.tokenizer
+    parts = source is not None and spaces_first(source) and spaces_always(examination.target)
+    return _REASON if parts else None
+
+
+def spaces_first(tokenizer: Tokenizer) -> bool:
+    """Whether a tokenizer puts a space before a text only where it begins with none."""
+    sections = tokenizer.sections
+    return sections is not None and option_of(sections, "pre_tokenizer", "Metaspace", "prepend_scheme") == "first"
+
+
+def spaces_always(target: Artifact) -> bool:
+    """Whether an artifact's own runtime puts a space before every text, and behind every added token."""
+    tokenizer = target.tokenizer
+    if tokenizer is None or target.form.runtime != "llamacpp" or kind_of(tokenizer) != "sentencepiece":
+        return False
+    return tokenizer.options.get("add_space_prefix") is not False
+
+
+def parting_of(tokenizer: Tokenizer) -> DeclaredParting:
+    """What a tokenizer leaves to be told apart from readers that always put a space."""
+    return DeclaredParting(_REASON if spaces_first(tokenizer) else None, tuple(tokenizer.added.values()))
 
 
 def declared_parting(examination: Examination) -> DeclaredParting:
