@@ -74,7 +74,7 @@ def _quantization(model: TargetModel) -> dict[str, Any]:
 
 def _hyperparameters(model: TargetModel) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for name, (_, places) in model.keys.items():
+    for name, places in model.keys.items():
         value = model.numbers.get(name)
         if not places or value is None or name == "tie_word_embeddings":
             continue

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from model_contracts import door
+from model_contracts.anatomy.carried import carried
 from model_contracts.anatomy.named_templates import named_templates
 from model_contracts.anatomy.pretokenizers import name_of
 from model_contracts.anatomy.special_ids import by_name
 from model_contracts.anatomy.tokenizer_kinds import adds, kind_of, treatment
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Sidecar, Tokenizer
-from model_contracts.converters import carried
+from model_contracts.converters.carried import carried_tokenizer
 from model_contracts.converters.configuration import config_of
 from model_contracts.converters.interface import ConversionRefused, Documents, Pieces
 from model_contracts.converters.tokenizer_rebuilt import arrays_of_tokenizer, rebuilt, rebuilt_config, stored_pieces
@@ -128,7 +129,7 @@ def documents_of(view: View, chosen: Chosen, notes: list[str]) -> Documents:
     document, settings = _tokenizer(chosen, tokenizer, config, notes)
     template, templates = _template(artifact, settings), named_templates(artifact)
     metadata = artifact.metadata
-    generation = artifact.generation_config or carried.carried(metadata, "generation_config")
+    generation = artifact.generation_config or carried(metadata, "generation_config")
     return Documents(
         config=config,
         tokenizer=document,
@@ -157,8 +158,8 @@ def _tokenizer(
     if chosen.document is not None:
         return chosen.document, dict(artifact.tokenizer_config or {})
     arrays = arrays_of_tokenizer(tokenizer)
-    document = carried.carried_tokenizer(artifact.metadata, arrays)
-    settings = carried.carried(artifact.metadata, "tokenizer_config")
+    document = carried_tokenizer(artifact.metadata, arrays)
+    settings = carried(artifact.metadata, "tokenizer_config")
     if document is None:
         document = rebuilt(artifact, tokenizer)
         notes.append("tokenizer.json was put together from the arrays in the file: none was carried")
@@ -213,7 +214,7 @@ def _special_ids(artifact: Artifact, tokenizer: Tokenizer) -> dict[str, int]:
 
 
 def _types(metadata: Mapping[str, Any]) -> dict[str, str]:
-    found = carried.carried(metadata, "dtypes") or {}
+    found = carried(metadata, "dtypes") or {}
     return {name: dtype for name, dtype in found.items() if dtype in ("F32", "F16", "BF16")}
 
 

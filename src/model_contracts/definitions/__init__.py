@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from model_contracts.definitions.errors import DefinitionError as DefinitionError
+    from model_contracts.definitions.known import known_ids as known_ids
     from model_contracts.definitions.loading import KINDS as KINDS
     from model_contracts.definitions.loading import invariant_of as invariant_of
     from model_contracts.definitions.loading import load as load
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "errors": ("DefinitionError",),
+    "known": ("known_ids",),
     "loading": (
         "KINDS",
         "invariant_of",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from model_contracts import door, resources
 
@@ -26,6 +26,8 @@ Kind = Literal[
     "audit",
     "scheme",
 ]
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _FOLDERS: dict[Kind, resources.Folder] = {
     "invariant": "invariants",
@@ -66,10 +68,11 @@ def shipped_ids(kind: Kind) -> tuple[str, ...]:
     folder = resources.folder(_FOLDERS[kind])
     paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.yaml") if path.is_file())
     ids = [path[: -len(".yaml")] for path in paths]
-    return tuple(name for name in ids if _kind_of(_FOLDERS[kind], name) == kind)
+    return tuple(name for name in ids if kind_below(_FOLDERS[kind], name) == kind)
 
 
-def _kind_of(folder: resources.Folder, name: str) -> Kind:
+def kind_below(folder: str, name: str) -> Kind:
+    """The kind of the definition at a path (without `.yaml`) below `contracts` or `invariants`."""
     if folder == "invariants":
         return "corpus" if name.startswith("corpus/") else "invariant"
     for start, kind in _BELOW.items():

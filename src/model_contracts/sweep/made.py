@@ -17,6 +17,7 @@ from model_contracts.sweep.blocks import BlockLayout
 from model_contracts.sweep.kernels.decode_numpy import value_type
 from model_contracts.sweep.kernels.totals import Bytes, Values
 from model_contracts.sweep.laid_out import changed
+from model_contracts.sweep.packed import PackedSide
 from model_contracts.sweep.reads import Files, ReadFailed
 from model_contracts.sweep.sides import Decoders, Side, read_all
 
@@ -42,9 +43,11 @@ class MadeSide:
         except LayoutError as error:
             raise self._refused(f"cannot be put together: {error}") from None
         for part in tensor.made.parts.values():
-            if value_type(part.dtype) is not np.float32:
+            if part.packed is None and value_type(part.dtype) is not np.float32:
                 raise self._refused(f"is made of {part.dtype}, which float32 does not hold")
-        self._parts = {name: Side(part, files, engine) for name, part in tensor.made.parts.items()}
+        self._parts: dict[str, Side | PackedSide] = {
+            name: stored_side(part, files, engine) for name, part in tensor.made.parts.items()
+        }
         self._columns = max(tensor.columns, 1)
         runs = (_run(piece)[0] for piece in self._made.pieces)
         self._banded = min(runs, default=_SHORT) < min(_SHORT, self._columns)
@@ -122,9 +125,18 @@ class MadeSide:
         return ReadFailed(self.tensor.file, self.tensor.offset, 0, 0, reason)
 
 
-def side_of(tensor: Tensor, files: Files, engine: Decoders) -> Side | MadeSide:
-    """The side of a tensor, stored or made. Raises ReadFailed."""
-    return Side(tensor, files, engine) if tensor.made is None else MadeSide(tensor, files, engine)
+#: What values are read through, however they are stored.
+AnySide = Side | PackedSide | MadeSide
+
+
+def side_of(tensor: Tensor, files: Files, engine: Decoders) -> AnySide:
+    """The side of a tensor, stored, packed or made. Raises ReadFailed."""
+    return stored_side(tensor, files, engine) if tensor.made is None else MadeSide(tensor, files, engine)
+
+
+def stored_side(tensor: Tensor, files: Files, engine: Decoders) -> Side | PackedSide:
+    """The side of a tensor that is stored, in one part or in several."""
+    return Side(tensor, files, engine) if tensor.packed is None else PackedSide(tensor, files)
 
 
 def _run(piece: LayoutPiece) -> tuple[int, tuple[Digit, ...], tuple[Digit, ...]]:
@@ -144,7 +156,7 @@ def _starts(first: int, outer: tuple[Digit, ...]) -> Iterator[int]:
         yield first + sum(place * digit.stored for place, digit in zip(places, outer, strict=True))
 
 
-def _runs(side: Side, run: int, starts: list[int]) -> Values:
+def _runs(side: Side | PackedSide, run: int, starts: list[int]) -> Values:
     """Runs of stored values, decoded together where blocks allow it."""
     layout = side.layout
     if layout.row_bytes or run % layout.block or any(start % layout.block for start in starts[:2]):
@@ -157,10 +169,10 @@ def _runs(side: Side, run: int, starts: list[int]) -> Values:
     return side.decode(raw, 0, 0, total, np.empty(total + 2 * layout.block, np.float32))
 
 
-def _values(side: Side, start: int, stop: int) -> Values:
+def _values(side: Side | PackedSide, start: int, stop: int) -> Values:
     """Stored values start..stop-1, decoded."""
     layout = side.layout
-    if layout.row_bytes:
+    if layout.row_bytes and isinstance(side, Side):
         return read_all(side, start, stop)
     first, last = side.span(start, stop)
     raw = side.read(np.empty(last - first, np.uint8), start, stop)

@@ -9,11 +9,12 @@ from model_contracts.artifact import Tensor
 from model_contracts.sweep.blocks import BlockLayout, Cut, logical_columns
 from model_contracts.sweep.few import Group, is_few
 from model_contracts.sweep.interface import Pairing, Problem, Sweep, SweepRequest
-from model_contracts.sweep.made import MadeSide
+from model_contracts.sweep.made import MadeSide, stored_side
+from model_contracts.sweep.packed import PackedSide
 from model_contracts.sweep.reads import File, Files, ReadFailed
 from model_contracts.sweep.sides import Decoders, Side
 from model_contracts.sweep.tallies import TensorTally
-from model_contracts.sweep.work import Chunk, Digest, Work, chunks_of, gap, take_turn
+from model_contracts.sweep.work import AnySide, Chunk, Digest, Work, chunks_of, gap, gathered, take_turn
 
 #: Bytes of tensors that share them are read again for each, but a file's bytes at most this often in all.
 MOST_OFTEN = 8
@@ -74,6 +75,9 @@ class SweepPlan:
     def _file(self, file: File, digest: Digest | None) -> Iterator[Chunk]:
         position, budget = 0, [MOST_OFTEN * file.size]
         for work in self._together(file, budget):
+            if isinstance(work, Work) and work.gathers:
+                yield from gathered(file, work)
+                continue
             first = work.start if isinstance(work, Group) else work.sides[0].span(0, 1)[0]
             if digest is not None and first > position:
                 yield from gap(file, digest, position, first)
@@ -119,7 +123,8 @@ class SweepPlan:
             return None
         self._last[_bytes_of(tensor, pairing)] = work
         self.works.append(work)
-        if not tensor.elements or not self._affordable(tensor, work.sides[0].layout.nbytes, budget, work):
+        nbytes = tensor.nbytes if work.gathers else work.sides[0].layout.nbytes if work.sides else 0
+        if not tensor.elements or not self._affordable(tensor, nbytes, budget, work):
             return None
         return work
 
@@ -137,7 +142,7 @@ class SweepPlan:
         for tensor in sorted(self._targets.get(path, ()), key=lambda tensor: tensor.offset):
             if tensor.placeholder or not tensor.readable:
                 continue
-            if self._engine.decoder(tensor.dtype) is None:
+            if tensor.packed is None and self._engine.decoder(tensor.dtype) is None:
                 self._sweep.undecoded[tensor.dtype] = self._sweep.undecoded.get(tensor.dtype, 0) + 1
                 continue
             if tensor.offset != offset:
@@ -162,14 +167,14 @@ class SweepPlan:
             work.conclude()
             return work
         try:
-            target = Side(tensor, self.files, self._engine)
+            target = stored_side(tensor, self.files, self._engine)
         except ReadFailed as error:
             self._sweep.problems.append(error.problem(tensor.name))
             return None
-        sides: tuple[Side | MadeSide, ...] = (target,)
+        sides: tuple[AnySide, ...] = (target,)
         if pairing is not None:
             try:
-                sides = (target, self._source(tensor, pairing, columns))
+                sides = (target, self._source(target, pairing, columns))
             except ReadFailed as error:
                 self._sweep.problems.append(error.problem(tensor.name))
                 self._sweep.uncompared[tensor.name] = f"the source: {error.problem(None).reason}"
@@ -178,15 +183,14 @@ class SweepPlan:
         tally = TensorTally(tensor.elements, columns, tensor.shape, len(sides) > 1)
         return Work(tensor, sides, columns, cut, tally, pairing)
 
-    def _source(self, tensor: Tensor, pairing: Pairing, columns: int) -> Side | MadeSide:
+    def _source(self, target: AnySide, pairing: Pairing, columns: int) -> AnySide:
         if pairing.source.made is not None:
             return MadeSide(pairing.source, self.files, self._engine)
-        cut = self._cut([tensor, pairing.source], columns)
+        if pairing.source.packed is not None:
+            return PackedSide(pairing.source, self.files, pairing.transform)
+        cut = Cut.of([target.layout, BlockLayout.of(pairing.source)], columns, self._engine.sub_values)
         longest_row = cut.sub if cut.unit <= cut.sub else -1
         return Side(pairing.source, self.files, self._engine, pairing.transform, longest_row)
-
-    def _cut(self, tensors: list[Tensor], columns: int) -> Cut:
-        return Cut.of([BlockLayout.of(tensor) for tensor in tensors], columns, self._engine.sub_values)
 
     def fail(self, work: Work, error: ReadFailed) -> None:
         """Leave a tensor out, and say why once."""
@@ -206,13 +210,13 @@ def incomparable(pairing: Pairing, engine: Decoders) -> str | None:
     """
     parts = pairing.source.made.parts.values() if pairing.source.made is not None else (pairing.source,)
     for whose, tensor in (("", pairing.target), *(("the source's ", part) for part in parts)):
-        if tensor.packed is not None:
-            return f"not evaluated: {whose}values of layout {tensor.packed.layout}"
+        if tensor.packed is not None and (reason := tensor.packed.unread) is not None:
+            return reason.replace("values of", f"{whose}values of", 1)
         if tensor.placeholder:
             return f"{whose}entry has no bytes" if whose else "the entry has no bytes"
         if not tensor.readable:
             return f"{whose}bytes are not there" if whose else "its bytes are not there"
-        if engine.decoder(tensor.dtype) is None:
+        if tensor.packed is None and engine.decoder(tensor.dtype) is None:
             return f"nothing decodes {whose}type {tensor.dtype}"
     if pairing.target.shape != pairing.source.shape:
         return "the shapes differ"
@@ -226,7 +230,7 @@ def incomparable(pairing: Pairing, engine: Decoders) -> str | None:
 def _bytes_of(tensor: Tensor, pairing: Pairing | None) -> object:
     """Which bytes are read, and how: two tensors of which this is equal have equal moments."""
     source = pairing.source if pairing is not None else None
-    return tensor.offset, tensor.nbytes, tensor.dtype, tensor.shape, tensor.row_bytes, source
+    return tensor.offset, tensor.nbytes, tensor.dtype, tensor.shape, tensor.row_bytes, tensor.packed, source
 
 
 def _few_source(pairing: Pairing | None, files: Files) -> bool:

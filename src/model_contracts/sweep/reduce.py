@@ -8,10 +8,8 @@ from model_contracts.sweep.blocks import LARGEST_BLOCK, pieces
 from model_contracts.sweep.engines import Engine
 from model_contracts.sweep.kernels import totals as at
 from model_contracts.sweep.kernels.totals import Bytes, SideScratch, Values
-from model_contracts.sweep.made import MadeSide
-from model_contracts.sweep.sides import Side
 from model_contracts.sweep.tallies import FIRST, ChunkPart, Partial, SidePart
-from model_contracts.sweep.work import Work
+from model_contracts.sweep.work import AnySide, Work
 
 _ROWS = 64 * 1024
 
@@ -35,13 +33,19 @@ class Bench:
             self._bytes[side] = np.empty(size, np.uint8)
         return self._bytes[side][:size]
 
+    def gather(self, side: AnySide, start: int, stop: int) -> Bytes:
+        """The values start..stop-1 of a target that is read by its side. Raises ReadFailed."""
+        first, last = side.span(start, stop)
+        with self._engine.turn:
+            return side.read(self.room(0, last - first), start, stop)
+
     def reduce(self, work: Work, raw: Bytes, start: int, stop: int) -> ChunkPart:
         """What values start..stop-1 give; `raw` are the target's bytes. Raises ReadFailed for the source's."""
         self.source_bytes = 0
         if len(work.sides) == 2:
             return self._pair(work, raw, start, stop)
         part = ChunkPart()
-        if self._engine.stored(work.tensor.dtype):
+        if self._engine.stored(work.sides[0].tensor.dtype):
             self._stored(work, raw, start, stop, part.target)
         else:
             self._decoded(work, raw, start, stop, part.target)
@@ -56,7 +60,7 @@ class Bench:
                 low = (at_value - start) * width
                 stored = raw[low : low + rows * columns * width]
                 scratch = self._scratch(0, part, complete)
-                flagged = self._engine.moments_stored(work.tensor.dtype, stored, (rows, columns), scratch)
+                flagged = self._engine.moments_stored(work.sides[0].tensor.dtype, stored, (rows, columns), scratch)
                 _keep(part, scratch, flagged, work.columns, at_value, rows, columns, complete)
 
     def _decoded(self, work: Work, raw: Bytes, start: int, stop: int, part: SidePart) -> None:
@@ -89,7 +93,7 @@ class Bench:
                 self._keep_pair(work, part, into, at_value, rows, columns, complete)
         return part
 
-    def _read_source(self, source: Side | MadeSide, start: int, stop: int) -> Bytes:
+    def _read_source(self, source: AnySide, start: int, stop: int) -> Bytes:
         if source.whole:
             return self._bytes[1][:0]
         first, last = source.span(start, stop)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from model_contracts.artifact import Tensor
-from model_contracts.sweep.made import MadeSide
+from model_contracts.sweep.made import side_of
 from model_contracts.sweep.reads import Files, ReadFailed
 from model_contracts.sweep.sides import Side, permute_rows, read_all
 
@@ -44,9 +44,12 @@ def _read(tensor: Tensor, files: Files, start: int, stop: int) -> Any:
     from model_contracts.sweep.kernels.reduce_numpy import NumpyEngine
 
     engine = NumpyEngine()
-    if engine.decoder(tensor.dtype) is None:
+    if tensor.packed is not None and tensor.packed.unread is not None:
+        return np.full(stop - start, np.nan, np.float32)
+    if tensor.packed is None and engine.decoder(tensor.dtype) is None:
         return np.full(stop - start, np.nan, np.float32)
     with np.errstate(all="ignore"):
-        if tensor.made is not None:
-            return MadeSide(tensor, files, engine).read(np.empty(4 * (stop - start), np.uint8), start, stop).view("<f4")
-        return read_all(Side(tensor, files, engine), start, stop).astype(np.float32, copy=False)
+        side = side_of(tensor, files, engine)
+        if isinstance(side, Side):
+            return read_all(side, start, stop).astype(np.float32, copy=False)
+        return side.read(np.empty(4 * (stop - start), np.uint8), start, stop).view("<f4")

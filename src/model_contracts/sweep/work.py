@@ -14,9 +14,13 @@ from model_contracts.sweep.blocks import READ_BYTES, Cut
 from model_contracts.sweep.few import FewSeen, Group
 from model_contracts.sweep.interface import Pairing
 from model_contracts.sweep.made import MadeSide
+from model_contracts.sweep.packed import PackedSide
 from model_contracts.sweep.reads import File
 from model_contracts.sweep.sides import Side
 from model_contracts.sweep.tallies import TensorTally
+
+#: One side of a work: stored as it is, in several parts, or made of others.
+AnySide = Side | PackedSide | MadeSide
 
 
 @dataclass(slots=True)
@@ -37,13 +41,18 @@ class Work:
     """
 
     tensor: Tensor
-    sides: tuple[Side | MadeSide, ...]
+    sides: tuple[AnySide, ...]
     columns: int
     cut: Cut | None
     tally: TensorTally | None
     pairing: Pairing | None
     failed: bool = False
     found: FewSeen | None = None
+
+    @property
+    def gathers(self) -> bool:
+        """Whether the target lies in several places, so that its side reads it and not the pass."""
+        return self.tensor.packed is not None
 
     @property
     def threshold(self) -> float:
@@ -94,6 +103,13 @@ def chunks_of(file: File, work: Work | Group) -> Iterator[Chunk]:
     for place, (start, stop) in enumerate(work.cut.chunks()):
         first, last = side.span(start, stop)
         yield Chunk(file, first, last - first, work, start=start, stop=stop, place=place)
+
+
+def gathered(file: File, work: Work) -> Iterator[Chunk]:
+    """Chunks of a target that its side reads: no bytes of the file are theirs."""
+    if work.cut is not None:
+        for place, (start, stop) in enumerate(work.cut.chunks()):
+            yield Chunk(file, 0, 0, work, start=start, stop=stop, place=place)
 
 
 def gap(file: File, digest: Digest, start: int, stop: int) -> Iterator[Chunk]:
