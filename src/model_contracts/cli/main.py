@@ -71,11 +71,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read the report has gone; what is still buffered must not raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _quiet()
         return 141
     except Exception as error:
         return _failed(error, words)
+
+
+def _quiet() -> None:
+    """Whoever read the report has gone: what is still buffered must not raise again at exit."""
+    from contextlib import suppress
+
+    with suppress(OSError, ValueError):  # a stream without a descriptor, or one that is closed, raises nothing later
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, sys.stdout.fileno())
+        finally:
+            os.close(nowhere)
 
 
 def _run(words: list[str]) -> int:
