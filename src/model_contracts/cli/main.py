@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("model_contracts.cli.replay", "run the counterexamples of an earlier check again"),
     "evidence": ("model_contracts.cli.evidence", "validate evidence and run files"),
     "list": ("model_contracts.cli.list", "list invariants, contracts, families, gates and kinds of checks"),
+    "families": ("model_contracts.cli.families", "say what each family covers, or draft one that is not shipped"),
     "explain": ("model_contracts.cli.explain", "explain a gate, an invariant or a contract"),
     "runtimes": ("model_contracts.cli.runtimes", "say which runtimes are here, and how to get the others"),
     "schema": ("model_contracts.cli.schema", "print or write the JSON Schemas"),
