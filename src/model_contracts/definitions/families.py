@@ -32,7 +32,7 @@ class FamilyFiles(Sequence[Family]):
         loaded: Mapping[str, Family] | None = None,
     ) -> None:
         self._files, self._load = files, load
-        self._loaded: dict[str, Family] = dict(loaded)
+        self._loaded: dict[str, Family] = dict(loaded or {})
 
     def beside(self, own: Mapping[str, Family]) -> FamilyFiles:
         """These, and families that are loaded already: a user's, which are few."""
