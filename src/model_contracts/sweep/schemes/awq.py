@@ -8,7 +8,7 @@ import numpy as np
 
 from model_contracts.sweep.kernels.totals import Values
 from model_contracts.sweep.schemes.codes import stream
-from model_contracts.sweep.schemes.interface import ROW, Grain, Matrix, Parts, Refused, known
+from model_contracts.sweep.schemes.interface import ROW, Grain, PartMatrix, Parts, PartsRefused, known
 
 #: In which nibble of a word, from the lowest, each of its eight columns lies.
 _NIBBLES = [0, 4, 1, 5, 2, 6, 3, 7]
@@ -22,7 +22,7 @@ class Awq:
     def __init__(self, parts: Parts) -> None:
         height, columns = parts.shape[-2:]
         if parts.whole("bits", 4) != 4 or parts.lead != 1 or height % 8:
-            raise Refused(f"{parts.settings.get('bits')} bits in {list(parts.shape)}")
+            raise PartsRefused(f"{parts.settings.get('bits')} bits in {list(parts.shape)}")
         group = parts.whole("group")
         self._group = group if group > 0 else columns
         self.grain: Grain = ("INT4", self._group if self._group < columns else ROW)
@@ -43,7 +43,7 @@ class Awq:
         return np.ascontiguousarray(values.T)
 
 
-def _fields(matrix: Matrix, down: range, across: range) -> Any:
+def _fields(matrix: PartMatrix, down: range, across: range) -> Any:
     """Fields [rows, columns] of words, the columns of each word in their order."""
     first, last = across.start // 8, -(-across.stop // 8)
     words = np.ascontiguousarray(matrix.words(down, range(first, last)))

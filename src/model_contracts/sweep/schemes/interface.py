@@ -29,12 +29,12 @@ Grain = tuple[str, int]
 ROW, TENSOR = 0, -1
 
 
-class Refused(Exception):
+class PartsRefused(Exception):
     """The parts are not those of a weight of that shape, or a setting is one that nothing here decodes."""
 
 
 class Decoder(Protocol):
-    """Values of one packed weight. The constructor compares the parts' shapes with the weight's and raises Refused."""
+    """Values of one packed weight; the constructor raises PartsRefused for parts that are not such a weight's."""
 
     #: How finely values are told apart: the kind of number, and how many share a scale (ROW: a row, TENSOR: all).
     grain: Grain
@@ -87,40 +87,40 @@ class Parts:
         return self.shape[-1]
 
     def whole(self, name: str, default: int | None = None) -> int:
-        """A setting that is a whole number. Raises Refused."""
+        """A setting that is a whole number. Raises PartsRefused."""
         value = self.settings.get(name)
         value = default if value is None else value
         if not isinstance(value, int) or isinstance(value, bool):
-            raise Refused(f"nothing declares its {name}")
+            raise PartsRefused(f"nothing declares its {name}")
         return value
 
-    def matrix(self, role: str, rows: int, columns: int) -> Matrix:
-        """A part that has to hold rows x columns elements, whatever axes it has. Raises Refused."""
+    def matrix(self, role: str, rows: int, columns: int) -> PartMatrix:
+        """A part that has to hold rows x columns elements, whatever axes it has. Raises PartsRefused."""
         held = self.held.get(role)
         if held is None:
-            raise Refused(f"its {role} is missing")
+            raise PartsRefused(f"its {role} is missing")
         if held.values != rows * columns:
-            raise Refused(
+            raise PartsRefused(
                 f"its {role} is {list(held.shape)}, and a weight of {list(self.shape)} has {rows} x {columns}"
             )
-        return Matrix(held, rows, columns, self.tensors.get(role), self.files)
+        return PartMatrix(held, rows, columns, self.tensors.get(role), self.files)
 
-    def bytes(self, role: str, rows: int, columns: int) -> Matrix:
-        """A part that has to hold rows x columns bytes, whatever its type. Raises Refused."""
+    def bytes(self, role: str, rows: int, columns: int) -> PartMatrix:
+        """A part that has to hold rows x columns bytes, whatever its type. Raises PartsRefused."""
         held = self.held.get(role)
         if held is None:
-            raise Refused(f"its {role} is missing")
+            raise PartsRefused(f"its {role} is missing")
         width = DTYPES[held.dtype].block_bytes
         if held.values * width != rows * columns or DTYPES[held.dtype].block > 1:
-            raise Refused(
+            raise PartsRefused(
                 f"its {role} is {list(held.shape)} of {held.dtype}, and a weight of {list(self.shape)} has "
                 f"{rows} x {columns} bytes"
             )
-        return Matrix(Held("U8", (rows, columns)), rows, columns, self.tensors.get(role), self.files)
+        return PartMatrix(Held("U8", (rows, columns)), rows, columns, self.tensors.get(role), self.files)
 
 
 @dataclass(frozen=True)
-class Matrix:
+class PartMatrix:
     """A stored tensor as a matrix of its elements, read a rectangle at a time."""
 
     held: Held
@@ -184,6 +184,6 @@ def floats(raw: Any, dtype: str) -> Values:
 
 
 def known(held: Held, *types: str) -> None:
-    """Raises Refused for a part of another type."""
+    """Raises PartsRefused for a part of another type."""
     if held.dtype not in types or held.dtype not in DTYPES:
-        raise Refused(f"nothing decodes such a part of type {held.dtype}")
+        raise PartsRefused(f"nothing decodes such a part of type {held.dtype}")
