@@ -153,8 +153,6 @@ class Tokenizer:
     add_eos: bool | None = None
     #: llama.cpp's name of the pre-tokenizer, where declared (GGUF, .apr).
     pre: str | None = None
-    #: The regular expressions of tokenizer.json's pre-tokenizer, in order.
-    pre_patterns: tuple[str, ...] = ()
     #: Ids given to more than one token, or tokens given more than one id, as stored: (token, first id, second id).
     duplicates: tuple[tuple[str, int, int], ...] = ()
     #: What the container writes at ids that no token has (`tokens[id]` is None there): [PAD151665], <unk>.

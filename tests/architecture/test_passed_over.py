@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from support.source_trees import tree_of
+
 CHECKS = Path(__file__).resolve().parents[2] / "src" / "model_contracts" / "checks"
 
 #: Function to how many silent ways out it has, and why nothing that is owed is lost by them.
@@ -101,7 +103,7 @@ def found() -> Counter[str]:
     counts: Counter[str] = Counter()
     for path in sorted(CHECKS.rglob("*.py")):
         module = path.name.removesuffix(".py")
-        counts.update(f"{module}.{name}" for name in silent(ast.parse(path.read_text("utf-8"))))
+        counts.update(f"{module}.{name}" for name in silent(tree_of(path)))
     return counts
 
 

@@ -25,7 +25,10 @@ class Budget(Record):
     offset: float = Field(ge=0, description="Regression intercept divided by the RMS of the source.")
     max_error: float = Field(ge=0, description="Largest error divided by the largest magnitude of the source.")
     mean: float = Field(ge=0, description="Shift of the mean divided by the source's RMS.")
-    std: float = Field(ge=0, description="Distance of the ratio of standard deviations from 1.")
+    std: float = Field(
+        ge=0,
+        description="Shift of the deviation divided by the source's, or by a tenth of its RMS.",
+    )
     extreme: float = Field(ge=0, description="Shift of minimum and maximum divided by the largest magnitude.")
 
 

@@ -22,6 +22,14 @@ class Unmade:
     parts: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """Why a stored tensor that a family knows is not made of the source's, and those that are part of it."""
+
+    reason: str
+    parts: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Counterparts:
     """What the tensors of a source answer to, by the logical weights they hold."""
@@ -63,39 +71,57 @@ class Counterparts:
         weight = ours.family.tensors.get(entry.key)
         if (weight is not None and weight.plain and not _held(known, entry)) or ours.convention == known.convention:
             return plain if entry.expert is None else self._stored.get(entry)
-        try:
-            return self._made(ours, known, entry, tensor)
-        except (NotKnown, LayoutError, ValueError) as error:
-            return Unmade(tensor, f"how it is made of the source is not known: {error}", self._near(known, ours, entry))
+        answer = self._answer(ours, known, entry, tensor.name)
+        return Unmade(tensor, answer.reason, answer.parts) if isinstance(answer, Lacking) else answer
 
-    def _made(
-        self, ours: Conventions, known: Conventions, entry: StoredEntry, tensor: Tensor
-    ) -> Tensor | Unmade | None:
+    def planned(self, ours: Conventions, entry: StoredEntry) -> Tensor | Lacking | None:
+        """What makes a tensor that a convention stores, be it there or only planned; None where no part of it is."""
+        known, weight = self.source.conventions, ours.family.tensors.get(entry.key)
+        assert known is not None  # a plan is made by a family
+        alike = not entry.fused and weight is not None and weight.alike and not known.holds(entry.key)
+        if alike or ours.convention == known.convention:
+            return self._stored.get(entry)
+        return self._answer(ours, known, entry, ours.name(entry))
+
+    def _answer(self, ours: Conventions, known: Conventions, entry: StoredEntry, name: str) -> Tensor | Lacking | None:
+        try:
+            return self._put_together(ours, known, entry, name)
+        except (NotKnown, LayoutError, ValueError) as error:
+            return Lacking(f"how it is made of the source is not known: {error}", self._near(known, ours, entry))
+
+    def _put_together(
+        self, ours: Conventions, known: Conventions, entry: StoredEntry, name: str
+    ) -> Tensor | Lacking | None:
         expression = ours.stored(entry)
         needed = {leaf.name for leaf in stored(expression)}
         logical = {named(key, entry.layer): key for key in ours.keys(entry)}
-        made: dict[str, Expr] = {name: known.expression(logical[name], entry.layer) for name in needed}
+        made: dict[str, Expr] = {weight: known.expression(logical[weight], entry.layer) for weight in needed}
+        parts, lacking = self._parts(known, made)
+        if lacking and not parts:
+            return None
+        if lacking:
+            names = ", ".join(lacking[:3]) + (" …" if len(lacking) > 3 else "")
+            return Lacking(f"the source lacks {len(lacking)} of its parts: {names}", _names(parts))
+        whole = simplify(substitute(expression, made))
+        if isinstance(whole, Stored):
+            return parts[whole.name]
+        return _whole(whole, {leaf.name: parts[leaf.name] for leaf in stored(whole)}, name)
+
+    def _parts(self, known: Conventions, made: Mapping[str, Expr]) -> tuple[dict[str, Tensor], list[str]]:
+        """The stored tensors that expressions name, and the names of those that are not there."""
         parts, lacking = dict[str, Tensor](), list[str]()
         for leaf in {leaf.name: leaf for one in made.values() for leaf in stored(one)}.values():
             there = known.entry(leaf.name)
             part = self._stored.get(there) if there is not None else None
             if part is None:
                 lacking.append(leaf.name)
-            else:
-                parts[leaf.name] = part
-                if part.packed is not None and part.shape != leaf.shape:
-                    raise NotKnown(part.packed.unread or f"its parts make {list(part.shape)}: {part.packed.layout}")
-                if part.shape != leaf.shape:
-                    raise ValueError(f"{part.name} is {list(part.shape)}, and {list(leaf.shape)} by its family")
-        if lacking and not parts:
-            return None
-        if lacking:
-            names = ", ".join(lacking[:3]) + (" …" if len(lacking) > 3 else "")
-            return Unmade(tensor, f"the source lacks {len(lacking)} of its parts: {names}", _names(parts))
-        whole = simplify(substitute(expression, made))
-        if isinstance(whole, Stored):
-            return parts[whole.name]
-        return _whole(whole, {leaf.name: parts[leaf.name] for leaf in stored(whole)}, tensor.name)
+                continue
+            if part.shape != leaf.shape and part.packed is not None:
+                raise NotKnown(part.packed.unread or f"its parts make {list(part.shape)}: {part.packed.layout}")
+            if part.shape != leaf.shape:
+                raise ValueError(f"{part.name} is {list(part.shape)}, and {list(leaf.shape)} by its family")
+            parts[leaf.name] = part
+        return parts, lacking
 
     def _near(self, known: Conventions, ours: Conventions, entry: StoredEntry) -> tuple[str, ...]:
         """Tensors of the source that hold a part of the same weights."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import isnan, prod
 from typing import Any
 
+from model_contracts.anatomy.multimodal import text_config, text_part
 from model_contracts.artifact import Artifact
 from model_contracts.family import Default, Dimension, Family, HyperParameter
 from model_contracts.outcome import Place
@@ -93,7 +94,7 @@ def evaluated(fallback: Default, numbers: Mapping[str, Number]) -> Number | None
     if fallback.length is not None:
         values: Any = numbers.get(fallback.length)
         return len(values) if isinstance(values, str | list | tuple) else None
-    for how in ("quotient", "rounded_up", "product", "total", "difference", "times"):
+    for how in ("quotient", "rounded_up", "product", "total", "difference", "times", "ratio"):
         parts: tuple[str | int | float, ...] | None = getattr(fallback, how)
         if parts is not None:
             return _combined(how, [numbers.get(part) if isinstance(part, str) else part for part in parts])
@@ -115,6 +116,8 @@ def _combined(how: str, parts: list[Number | None]) -> Number | None:
     first, second = known
     if how == "difference":
         return first - second
+    if how == "ratio":
+        return first / second if second else None
     if not isinstance(first, int) or not isinstance(second, int) or second <= 0:
         return None
     if how == "rounded_up":
@@ -148,8 +151,16 @@ def _places(artifact: Artifact, parameter: HyperParameter) -> Iterator[tuple[str
             yield key.replace("{arch}", arch), artifact.metadata, weights
     elif artifact.config is not None:
         sidecar = artifact.sidecars.get("config")
-        for key in parameter.config:
-            yield key, artifact.config, sidecar.path.name if sidecar else "config.json"
+        file = sidecar.path.name if sidecar else "config.json"
+        whole = [(key, artifact.config, file) for key in parameter.config]
+        part = text_part(artifact.config)
+        if part is None:
+            yield from whole
+            return
+        merged = text_config(artifact.config)
+        own = [(f"{part[0]}.{key}", merged, file) for key in parameter.config]
+        # Whether the head is the embedding, the whole model says before its part does.
+        yield from (*whole, *own) if "tie_word_embeddings" in parameter.config else (*own, *whole)
 
 
 def _at(mapping: Mapping[str, Any], key: str) -> Any:

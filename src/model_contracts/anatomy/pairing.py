@@ -75,7 +75,7 @@ def match(target: View, source: View) -> Match:
     used -= set(answered_in_part(target, source))
     for tensor in source.artifact.tensors.values():
         if tensor.name not in used and (tensor.name not in counterparts.doubles):
-            reason = _may_be_dropped(source.canonical[tensor.name] or source.bare[tensor.name], target, source)
+            reason = _may_be_dropped(tensor, target, source)
             if reason is None:
                 missing.append(tensor)
             else:
@@ -211,7 +211,10 @@ def _explain(key: str, target: View, source: View) -> tuple[Tensor | None, str |
     return None, None
 
 
-def _may_be_dropped(key: str, target: View, source: View) -> str | None:
+def _may_be_dropped(tensor: Tensor, target: View, source: View) -> str | None:
+    key = source.canonical[tensor.name] or source.bare[tensor.name]
+    if target.convention != source.convention and (part := source.other_part(tensor.name)) is not None:
+        return f"of the {part}: llama.cpp keeps it in a file of its own (mmproj)"
     if key in target.refused:
         return "the target declares it with a type that nobody knows"
     if key.endswith(source.computed):

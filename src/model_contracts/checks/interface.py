@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Tensor, Tokenizer
 from model_contracts.checks.drafts import Draft, Gap, gap
 from model_contracts.checks.trial import Trial
-from model_contracts.family import Family, Recipes
+from model_contracts.family import Families, Family, Recipes
 from model_contracts.outcome import Comparison, Counterexample, Place, Record, SkipCause, Uncompared
 from model_contracts.sweep.interface import Pairing, Sweep, SweepRequest
 
@@ -97,7 +97,7 @@ class Examination:
 
     target: Artifact
     source: Artifact | None
-    families: Sequence[Family]
+    families: Families
     recipes: Recipes
     sweeper: Sweeper
     request: Claim | None = None

@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from model_contracts.cli import world
+
 #: Sub-command to the module that carries it (`configure(parser)`, `run(arguments) -> exit code`) and its help.
 #: Only the module that was asked for is imported.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -28,6 +30,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "schema": ("model_contracts.cli.schema", "print or write the JSON Schemas"),
 }
 
+#: Commands that definitions and plugins of others are opened for.
+WORLD = ("check", "qualify", "convert", "golden", "inspect", "stats", "report", "replay", "list", "explain", "runtimes")
+
 EXIT_CODES = "exit codes: 0 kept, 1 falsified, 2 usage, 3 not proven, 4 the checker itself could not work"
 
 #: Exceptions that say in one line what the caller can put right. By name: their modules may not be loaded.
@@ -40,6 +45,8 @@ _TOLD: tuple[tuple[str, str], ...] = (
     ("model_contracts.engine.golden_files", "GoldenRefused"),
     ("model_contracts.engine.plan", "UsageError"),
     ("model_contracts.formats.interface", "Unreadable"),
+    ("model_contracts.plugins", "PluginRefused"),
+    ("model_contracts.plugins", "PluginFailed"),
 )
 
 
@@ -78,6 +85,8 @@ def _run(words: list[str]) -> int:
     if command is not None:
         module = import_module(COMMANDS[command][0])
         module.configure(subparsers[command])
+        if command in WORLD:
+            world.configure(subparsers[command])
     arguments = parser.parse_args(words)
     if module is None or arguments.command != command:
         parser.print_help()
@@ -87,6 +96,8 @@ def _run(words: list[str]) -> int:
 
         log.configure("debug" if arguments.verbose else "warning", arguments.log_format)
     arguments.words = tuple(words)
+    if arguments.command in WORLD:
+        world.enter(arguments)
     return int(module.run(arguments))
 
 

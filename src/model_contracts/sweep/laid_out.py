@@ -65,10 +65,11 @@ def changed(values: Any, steps: tuple[ValueStep, ...]) -> Any:
     return values
 
 
+#: Exponentials are rounded once, from 64 bits: so the files of llama.cpp's converter hold them, bit for bit.
 _CHANGES: dict[str, Callable[[Any, Any], Any]] = {
     "add": lambda values, value: values + value,
     "scale": lambda values, value: values * value,
     "unscale": lambda values, value: values / value,
-    "neg_exp": lambda values, _: -np.exp(values),
-    "log_neg": lambda values, _: np.log(-values),
+    "neg_exp": lambda values, _: (-np.exp(values.astype(np.float64))).astype(values.dtype),
+    "log_neg": lambda values, _: np.log(-values.astype(np.float64)).astype(values.dtype),
 }

@@ -126,6 +126,20 @@ def same_bytes(first: Tensor, second: Tensor) -> bool:
         files.close()
 
 
+def pieces_of(tensor: Tensor) -> Iterator[bytes]:
+    """The bytes of a tensor in pieces of 1 MiB. Raises ReadFailed, where they are not all there."""
+    if not tensor.readable:
+        raise ReadFailed(tensor.file, tensor.offset, tensor.nbytes, 0, "its bytes are not there")
+    files = Files()
+    try:
+        for start in range(0, tensor.nbytes, _PIECE):
+            buffer = np.empty(min(_PIECE, tensor.nbytes - start), np.uint8)
+            files.get(tensor.file).read(buffer, tensor.offset + start)
+            yield buffer.tobytes()
+    finally:
+        files.close()
+
+
 def small_bytes(tensor: Tensor, most: int, files: Files) -> bytes | None:
     """The bytes of a small tensor; None where it is larger than `most`, or cannot be read whole."""
     if not tensor.readable or tensor.nbytes > most:

@@ -50,7 +50,9 @@ def compare_value(name: str, pair: Pair) -> Iterator[Comparison | Uncompared]:
     """Compare one value of the table."""
     ours, theirs = pair.target.said.get(name), pair.source.said.get(name)
     both_configs = pair.target.kind == pair.source.kind == "config"
-    if theirs is not None and ours is not None and (theirs.enabled or ours.enabled or both_configs):
+    if theirs is not None and ours is not None and not theirs.enabled and pair.source.makes(name):
+        yield from _invented(name, ours, pair)  # what the source writes does not count: another value is made of it
+    elif theirs is not None and ours is not None and (theirs.enabled or ours.enabled or both_configs):
         yield _equal(name, ours, theirs, pair)
     elif not pair.across and (unlike := _explicitly(name, ours, theirs, pair)) is not None:
         yield unlike

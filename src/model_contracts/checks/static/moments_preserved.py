@@ -39,6 +39,8 @@ def _uncompared(name: str, count: int, reason: str) -> Uncompared:
     return Uncompared(place=Place(tensor=name), count=count, reason=reason)
 
 
+#: Where values lie closer together than this share of their size, their deviation is compared with that.
+_LEAST_SPREAD = 0.1
 _MEASURES = ("mean", "std", "minimum", "maximum")
 _Row = tuple[float, float, float, float]
 
@@ -62,7 +64,8 @@ def _rows(ours: Moments, theirs: Moments, budget: Budget | None) -> tuple[_Row, 
     scale = theirs.rms or 1.0
     reach = max(abs(theirs.minimum), abs(theirs.maximum)) or 1.0
     (mean, std), (mean_owed, std_owed) = ((side.mean, side.std) for side in (ours, theirs))
-    spread = abs(std / std_owed - 1.0) if std_owed > 1e-6 * scale else abs(std - std_owed) / scale
+    # Rounding shifts a deviation by a share of the values, not of itself: it is no smaller than a tenth of them here.
+    spread = abs(std - std_owed) / max(std_owed, _LEAST_SPREAD * scale)
     extreme = budget.extreme if budget else 0.0
     if ours is theirs:
         spread = 0.0

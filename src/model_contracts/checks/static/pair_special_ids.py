@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from model_contracts.anatomy.carried import carried
 from model_contracts.anatomy.special_ids import NAMES, by_name
 from model_contracts.anatomy.tokenizer_kinds import is_byte, kind_of
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Tokenizer
-from model_contracts.converters.carried import carried
 from model_contracts.definitions import load_tokenizers
 from model_contracts.outcome import Comparison, Place, Uncompared
 from model_contracts.tokenization import Filled

@@ -56,7 +56,8 @@ class FourBit:
 
     def _magnitudes(self, first: int, last: int) -> Values:
         if not self._nested:
-            return self._largest.floats(range(1), range(first, last))[0]
+            plain: Values = self._largest.floats(range(1), range(first, last))[0]
+            return plain
         codes = self._largest.raw(range(1), range(first, last))[0]
         left, right = first // self._outer, -(-last // self._outer)
         outer = self._outer_largest.floats(range(1), range(left, right))[0]

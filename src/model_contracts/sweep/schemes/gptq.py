@@ -47,7 +47,7 @@ class Gptq:
         high = min(-(-columns.stop // 32) * self._bits, self._values.rows)
         words = np.ascontiguousarray(self._values.words(range(low, high), rows).T)
         skip = columns.start - columns.start // 32 * 32
-        values = stream(words.view(np.uint8), self._bits, skip, len(columns)).astype(np.float32)
+        values: Values = stream(words.view(np.uint8), self._bits, skip, len(columns)).astype(np.float32)
         group = self._group_of(columns)
         values -= self._zero_of(rows)[:, group]
         values *= self._scales.floats(range(self._groups), rows).T[:, group]

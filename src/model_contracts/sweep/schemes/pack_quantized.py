@@ -45,7 +45,7 @@ class PackQuantized:
             fields = padded(words, self._bits, columns.start - low * per, len(columns))
         else:
             fields = stream(np.ascontiguousarray(words).view(np.uint8), self._bits, columns.start - first, len(columns))
-        values = fields.astype(np.float32)
+        values: Values = fields.astype(np.float32)
         values -= np.float32(1 << (self._bits - 1)) if self._zero is None else self._zero_of(rows, columns, order)
         values *= self._scale.over(rows, columns, order)
         return values
