@@ -40,7 +40,7 @@ class Float4:
             raise PartsRefused("two low-rank factors are added to it")
         self._inputs = parts.matrix("inputs", 1, parts.columns) if "inputs" in parts.held else None
         self._share = np.float32(1 / parts.whole("global_per", 1))
-        self._divides = parts.settings.get("global_divides") is True
+        self._divides = (parts.settings.get("global_divides") is True) is not (parts.misread == "global-inverted")
 
     def rectangle(self, rows: range, columns: range) -> Values:
         """Values as float32 [rows, columns]."""

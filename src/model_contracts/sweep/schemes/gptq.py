@@ -30,7 +30,7 @@ class Gptq:
         method, form = parts.settings.get("method"), parts.settings.get("format")
         if form not in _ADDED or (form == "gptq" and method in ("auto-round", "intel/auto-round")):
             raise PartsRefused(f"which zero points the format {form} stores is not known")
-        self._added = _ADDED[str(form)]
+        self._added, self._shift = _ADDED[str(form)], np.float32(parts.shift)
         self._group = group if group > 0 else columns
         self.grain: Grain = (f"INT{self._bits}", self._group if self._group < columns else ROW)
         self._groups = -(-columns // self._group)
@@ -39,7 +39,7 @@ class Gptq:
         self._scales = parts.matrix("scale", self._groups, height)
         known(self._values.held, "I32")
         known(self._zeros.held, "I32")
-        self._order = group_order(parts, self._groups) if "order" in parts.held else None
+        self._order = group_order(parts, self._groups) if "order" in parts.held and parts.misread != "order" else None
 
     def rectangle(self, rows: range, columns: range) -> Values:
         """Values as float32 [rows, columns]."""
@@ -49,7 +49,7 @@ class Gptq:
         skip = columns.start - columns.start // 32 * 32
         values: Values = stream(words.view(np.uint8), self._bits, skip, len(columns)).astype(np.float32)
         group = self._group_of(columns)
-        values -= self._zero_of(rows)[:, group]
+        values -= self._zero_of(rows)[:, group] + self._shift
         values *= self._scales.floats(range(self._groups), rows).T[:, group]
         return values
 

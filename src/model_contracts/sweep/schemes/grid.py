@@ -21,6 +21,7 @@ class Grid:
         self.tall, self.wide = max(tall, 1), max(wide, 1)
         self._height, self._per = height, -(-height // self.tall)
         self._bytes_as = bytes_as
+        self._shifted = role == "scale" and parts.misread == "scale-next"
         self.stored: PartMatrix = parts.matrix(role, parts.lead * self._per, -(-self._columns // self.wide))
 
     @classmethod
@@ -71,7 +72,8 @@ class Grid:
     def _across(self, columns: range, order: Any) -> Any:
         if order is not None:
             return order[columns.start : columns.stop]
-        return np.arange(columns.start, columns.stop) // self.wide
+        at = np.arange(columns.start, columns.stop) // self.wide
+        return (at + 1) % self.stored.columns if self._shifted else at
 
 
 def _step(parts: Parts, blocks: int, size: int, names: tuple[str, ...]) -> int:

@@ -82,6 +82,16 @@ class Parts:
         return prod(self.shape[:-2])
 
     @property
+    def misread(self) -> Value:
+        """Which mistake of a writer or a reader is to be made on purpose (a hypothesis); None: none."""
+        return self.settings.get("misread")
+
+    @property
+    def shift(self) -> float:
+        """What a hypothesis adds to zero points."""
+        return {"zero+1": 1.0, "zero-1": -1.0}.get(str(self.misread), 0.0)
+
+    @property
     def columns(self) -> int:
         """Columns of the weight."""
         return self.shape[-1]
@@ -103,7 +113,11 @@ class Parts:
             raise PartsRefused(
                 f"its {role} is {list(held.shape)}, and a weight of {list(self.shape)} has {rows} x {columns}"
             )
-        return PartMatrix(held, rows, columns, self.tensors.get(role), self.files)
+        return PartMatrix(held, rows, columns, self.tensors.get(role), self.files, self._change(role))
+
+    def _change(self, role: str) -> str | None:
+        wanted = {"values": "nibbles", "scale": "scale-inverted"}.get(role)
+        return wanted if wanted is not None and wanted == self.misread else None
 
     def bytes(self, role: str, rows: int, columns: int) -> PartMatrix:
         """A part that has to hold rows x columns bytes, whatever its type. Raises PartsRefused."""
@@ -116,7 +130,8 @@ class Parts:
                 f"its {role} is {list(held.shape)} of {held.dtype}, and a weight of {list(self.shape)} has "
                 f"{rows} x {columns} bytes"
             )
-        return PartMatrix(Held("U8", (rows, columns)), rows, columns, self.tensors.get(role), self.files)
+        held = Held("U8", (rows, columns))
+        return PartMatrix(held, rows, columns, self.tensors.get(role), self.files, self._change(role))
 
 
 @dataclass(frozen=True)
@@ -128,9 +143,19 @@ class PartMatrix:
     columns: int
     tensor: Tensor | None
     files: Files | None
+    #: What a hypothesis does to it: nibbles exchanged in each byte, or each number inverted.
+    change: str | None = None
 
     def raw(self, rows: range, columns: range) -> Any:
         """Stored elements [rows, columns] in their own type (8-bit floats as bytes, BF16 as its 16 bits)."""
+        stored = self._stored(rows, columns)
+        if self.change != "nibbles":
+            return stored
+        swapped = np.ascontiguousarray(stored).view(np.uint8)
+        swapped = (swapped >> 4) | (swapped << 4)
+        return swapped.view(stored.dtype)
+
+    def _stored(self, rows: range, columns: range) -> Any:
         assert self.tensor is not None and self.files is not None
         kind = np.dtype(_KINDS.get(self.held.dtype, "u1"))
         file, width = self.files.get(self.tensor.file), kind.itemsize
@@ -153,7 +178,8 @@ class PartMatrix:
     def floats(self, rows: range, columns: range, bytes_as: str | None = None) -> Values:
         """Elements as float32; plain bytes are those of the 8-bit float `bytes_as`."""
         raw = self.raw(rows, columns)
-        return floats(raw, bytes_as if self.held.dtype == "U8" and bytes_as is not None else self.held.dtype)
+        numbers = floats(raw, bytes_as if self.held.dtype == "U8" and bytes_as is not None else self.held.dtype)
+        return numbers if self.change != "scale-inverted" else 1 / numbers
 
     def everything(self) -> Values:
         """All of a small part, as float32 [rows, columns]."""

@@ -22,6 +22,7 @@ class PackQuantized:
         self._bits, self._height = parts.whole("bits"), parts.shape[-2]
         if not 1 <= self._bits <= 8:
             raise PartsRefused(f"it has {self._bits} bits a value")
+        self._shift = parts.shift
         self._padded = _is_padded(parts.held["values"].shape, parts.columns, self._bits)
         words = self._words(parts.columns)
         self._values = parts.matrix("values", parts.rows, words)
@@ -46,6 +47,7 @@ class PackQuantized:
         else:
             fields = stream(np.ascontiguousarray(words).view(np.uint8), self._bits, columns.start - first, len(columns))
         values: Values = fields.astype(np.float32)
+        values -= np.float32(self._shift)
         values -= np.float32(1 << (self._bits - 1)) if self._zero is None else self._zero_of(rows, columns, order)
         values *= self._scale.over(rows, columns, order)
         return values
