@@ -51,7 +51,7 @@ def _stale(target: Tensor, seen: Sample, declared: Matrix) -> Iterator[tuple[str
     with np.errstate(all="ignore"):
         gains = np.nan_to_num((ours * theirs).sum((1, 3)) / (theirs * theirs).sum((1, 3)), nan=1.0, posinf=1.0)
     off = np.argwhere(np.abs(gains - 1) > _OFF)
-    if not 0 < len(off) <= _MOST * gains.size:
+    if not 0 < len(off) <= max(_MOST * gains.size, 1) < gains.size:
         return
     gains[np.abs(gains - 1) <= _OFF] = 1.0
     scaled = (theirs * gains[:, None, :, None]).reshape(declared.shape).astype(np.float32)
