@@ -84,6 +84,9 @@ class HyperParameter(Record):
         default_factory=dict,
         description="A hyper-parameter with one value a layer: where that is one of these, this one is 0.",
     )
+    zero_not_at: tuple[str, str] | None = Field(
+        None, description="Of each so many layers (the second) it is 0 in all but the one at the first, from 0."
+    )
     config_words: dict[str, Scalar] = Field(
         default_factory=dict, description="A value of a GGUF, as text in lower case, to what config.json calls it."
     )
@@ -166,6 +169,10 @@ class FamilyTensor(Record):
         "expert). None: it only stands in a fused one.",
     )
     names: tuple[str, ...] = Field((), description="Other Hugging Face names that files of the family bear.")
+    named_beside: dict[str, str] = Field(
+        default_factory=dict,
+        description="Another weight to the one of those names that it bears where that weight stands beside it.",
+    )
     shape: tuple[Dimension, ...] = Field(description="Row-major; each axis is a product of hyper-parameters.")
     huggingface_steps: tuple[LayoutStep, ...] = Field((), description="From this shape to how Hugging Face stores it.")
     gguf_steps: tuple[LayoutStep, ...] = Field((), description="From this shape to how GGUF stores it.")
@@ -215,6 +222,9 @@ class Family(Definition):
     )
     only_with: tuple[str, ...] = Field(
         (), description="GGUF keys that, declared above 0, mean this architecture and no other of the same word."
+    )
+    only_with_tensors: tuple[str, ...] = Field(
+        (), description="GGUF tensors without which another architecture of the same word is meant."
     )
     not_where: dict[str, tuple[str | int | bool, ...]] = Field(
         default_factory=dict,

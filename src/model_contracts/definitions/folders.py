@@ -58,6 +58,8 @@ def open_folder(place: Path) -> OwnFolder:
     shown = str(place)
     if not place.is_dir():
         raise DefinitionError(shown, None, None, "a folder of definitions", "no folder")
+    if not (place / MANIFEST).resolve().is_relative_to(place.resolve()):
+        _refuse_link(place / MANIFEST)
     tree, digest = _tree(place / MANIFEST, f"{shown}/{MANIFEST}")
     manifest = build(DefinitionsFolder, tree)
     if manifest.prefix in _reserved():

@@ -213,7 +213,8 @@ def _kind(invariant: Invariant, at: int) -> type[Record]:
     kind = KINDS.get(name)
     if kind is None:
         known = ", ".join(sorted(KINDS))
-        raise DefinitionError(invariant.where("gates", at, "check"), None, None, f"one of {known}", repr(name))
+        where = invariant.where("gates", at, "check")
+        raise DefinitionError(where, None, None, f"one of {known}, or a kind of a plugin (--plugins)", repr(name))
     return kind.parameters
 
 
