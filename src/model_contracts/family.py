@@ -42,6 +42,10 @@ class Default(Record):
     shown_by: tuple[str, Scalar, Scalar] | None = Field(
         None, description="A tensor, the value where the file has it, and where it has none of the name."
     )
+    each_layer: dict[str, dict[str, str]] | None = Field(
+        None,
+        description="A hyper-parameter with one value a layer, and by its values (in lower case) another that this is.",
+    )
     where: dict[str, tuple[Scalar, ...]] = Field(
         default_factory=dict, description="Only where each of these hyper-parameters is one of these values."
     )
@@ -87,6 +91,9 @@ class HyperParameter(Record):
         default_factory=dict, description="A value of a GGUF, as text in lower case, to what config.json calls it."
     )
     whole: bool = Field(False, description="A whole number in config.json, whatever a GGUF makes of it.")
+    zero_but_in: str | None = Field(
+        None, description="A hyper-parameter that lists layers by number: in all others it is 0."
+    )
     owed: bool = Field(False, description="A converter that drops it has lost something (no default stands in).")
 
     def spelled(self, keys: Literal["config", "gguf", "apr"]) -> tuple[str, ...]:

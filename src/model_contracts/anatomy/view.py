@@ -125,7 +125,15 @@ class View:
         """What a wrapper or a training run left before every name, and which ("": nothing); adapters bear one."""
         if self.part.name == "adapter" or self.convention == "gguf":
             return "", ""
-        return prefix(self.artifact.tensors.keys(), self._find if self.family is not None else None)
+        return prefix(self._of_part.values(), self._find if self.family is not None else None)
+
+    @cached_property
+    def _of_part(self) -> dict[str, str]:
+        """Tensor name to what the language model alone would call it."""
+        return {name: self._alone(name) for name in self.artifact.tensors}
+
+    def _alone(self, name: str) -> str:
+        return without_part(name) if self.several_parts else name
 
     @cached_property
     def wrapped(self) -> dict[str, str]:
@@ -140,8 +148,7 @@ class View:
         """Tensor name to the name without prefix and wrappers, in the order of the artifact."""
         if self.convention == "gguf":
             return {name: name for name in self.artifact.tensors}
-        found = {name: self.without_prefix(name) for name in self.artifact.tensors}
-        return {name: without_part(bare) for name, bare in found.items()} if self.several_parts else found
+        return {name: self.without_prefix(name) for name in self.artifact.tensors}
 
     @cached_property
     def several_parts(self) -> bool:
@@ -155,7 +162,7 @@ class View:
 
     def without_prefix(self, name: str) -> str:
         """A name of this artifact's convention without the prefix and the wrappers that its tensors bear."""
-        return name if self.convention == "gguf" else unwrapped(name[len(self.prefix[0]) :])[0]
+        return name if self.convention == "gguf" else unwrapped(self._alone(name)[len(self.prefix[0]) :])[0]
 
     def find(self, bare: str) -> str | None:
         """The canonical name of a bare one (None: nothing knows it)."""
@@ -237,6 +244,12 @@ class View:
         if self.family is None:
             return None
         return self.family.tensors.get(names.template(canonical_name)[0])
+
+    @property
+    def headless(self) -> bool:
+        """Whether its class is a base model, which has no output head (`LlamaModel`)."""
+        name = self.architecture.name if self.architecture is not None else ""
+        return name.endswith("Model") and not name.endswith(("LMHeadModel", "LMModel"))
 
     def flag(self, key: str) -> bool:
         """Whether config.json sets a flag."""
