@@ -146,6 +146,26 @@ class Fused(Record):
     presence: Literal["required", "optional"] = "required"
 
 
+class Spelled(Record):
+    """A logical weight under another name than its convention's own, and what is done to it there."""
+
+    key: str = Field(description="The logical weight.")
+    steps: tuple[LayoutStep, ...] = Field((), description="From its shape to how it is stored; those, and no other.")
+
+
+class Dialect(Record):
+    """How some files of a convention name and store weights otherwise: Meta's own, MLX's, older GGUF files."""
+
+    of: Literal["huggingface", "gguf"]
+    alone: bool = Field(False, description="No other name of the convention stands beside these.")
+    names: dict[str, Spelled] = Field(
+        default_factory=dict, description="Stored names; with `{e}` a tensor for each index of axis 0."
+    )
+    fused: dict[str, Fused] = Field(
+        default_factory=dict, description="Stored tensors of several weights, to which nothing is done before."
+    )
+
+
 class Layers(Record):
     """Which layers a weight stands in; what is given all holds."""
 
@@ -242,6 +262,9 @@ class Family(Definition):
     )
     fused: dict[Literal["huggingface", "gguf"], dict[str, Fused | None]] = Field(
         default_factory=dict, description="By convention and stored name: tensors that hold several weights."
+    )
+    dialects: dict[str, Dialect | None] = Field(
+        default_factory=dict, description="Other ways to store it, by name; a file whose names are of one is read so."
     )
     converter_only: tuple[str, ...] = Field((), description="GGUF names a converter adds from the config (rope_freqs).")
     computed: tuple[str, ...] = Field(

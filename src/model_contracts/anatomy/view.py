@@ -91,7 +91,25 @@ class View:
         if self.family is None:
             return None
         numbers: dict[str, Any] = dict(self.numbers) | self.layered
-        return Conventions(self.family, self.convention, numbers | self._multipliers(self.family))
+        numbers |= self._multipliers(self.family)
+        return Conventions(self.family, self.convention, numbers, dialect=self.dialect)
+
+    @cached_property
+    def dialect(self) -> str | None:
+        """The dialect of its convention that its names are of (None: of the convention itself)."""
+        family = self.family
+        for name, said in (family.dialects if family is not None else {}).items():
+            if family is None or said is None or said.of != self.convention:
+                continue
+            plain, other = Conventions(family, said.of, {}), Conventions(family, said.of, {}, dialect=name)
+            if any(plain.entry(one) is None and other.entry(one) is not None for one in self._of_part.values()):
+                return name
+        return None
+
+    @property
+    def way(self) -> tuple[str, str | None]:
+        """The convention and the dialect of it."""
+        return self.convention, self.dialect
 
     def _multipliers(self, family: Family) -> dict[str, Any]:
         """What values are multiplied by, as the other side declares it: a GGUF holds the products and no multiplier."""
@@ -226,7 +244,9 @@ class View:
     @property
     def rows_interleaved(self) -> bool:
         """Whether Q and K rows of a rotary family stand in llama.cpp's order: files with GGUF names."""
-        return self.convention == "gguf"
+        said = self.family.dialects.get(self.dialect) if self.family is not None and self.dialect is not None else None
+        steps = (step for one in said.names.values() for step in one.steps) if said is not None else ()
+        return self.convention == "gguf" or any(step.rows_within_heads is not None for step in steps)
 
     @property
     def unknown(self) -> str | None:
