@@ -94,7 +94,7 @@ def group_order(parts: Parts, groups: int) -> Callable[[], Any]:
         order = matrix.raw(range(1), range(parts.columns))[0].astype(np.int64)
         if len(order) and (order == -1).all():
             return np.arange(parts.columns) // wide
-        if len(order) and not (0 <= order.min() and order.max() < groups):
+        if len(order) and not (order.min() >= 0 and order.max() < groups):
             tensor = parts.tensors["order"]
             reason = f"{tensor.name} names groups {order.min()} to {order.max()}, and there are {groups}"
             raise ReadFailed(tensor.file, tensor.offset, 0, 0, reason)

@@ -105,8 +105,10 @@ class Parts:
             raise Refused(f"its {role} is missing")
         width = DTYPES[held.dtype].block_bytes
         if held.values * width != rows * columns or DTYPES[held.dtype].block > 1:
-            raise Refused(f"its {role} is {list(held.shape)} of {held.dtype}, and a weight of {list(self.shape)} has "
-                          f"{rows} x {columns} bytes")
+            raise Refused(
+                f"its {role} is {list(held.shape)} of {held.dtype}, and a weight of {list(self.shape)} has "
+                f"{rows} x {columns} bytes"
+            )
         return Matrix(Held("U8", (rows, columns)), rows, columns, self.tensors.get(role), self.files)
 
 
