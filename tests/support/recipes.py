@@ -62,8 +62,10 @@ class Copy:
 
     def holds_its_laws(self, *more: str) -> None:
         """The tests of definitions and of words, and more of the architecture's, in the copy."""
-        for part in ("tests/architecture", "pyproject.toml", "README.md", "CONTRIBUTING.md", "docs"):
+        support = ("tests/support/__init__.py", "tests/support/schema_lines.py", "tests/data/acme")
+        for part in ("tests/architecture", *support, "pyproject.toml", "README.md", "CONTRIBUTING.md", "docs"):
             source, target = ROOT / part, self.root / part
+            target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copytree(source, target) if source.is_dir() else shutil.copyfile(source, target)
         folder = self.root / "tests" / "architecture"
         names = ("definitions_shipped", "readable", "containers", "passed_over", *more)
