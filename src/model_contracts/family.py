@@ -66,6 +66,10 @@ class HyperParameter(Record):
     gguf_default: tuple[Default, ...] = Field(
         (), description="What llama.cpp computes with where the GGUF is silent, or has no key: the first that holds."
     )
+    gguf_written: Default | None = Field(
+        None,
+        description="What a conversion to GGUF states where the source declares none, as llama.cpp's converter does.",
+    )
     enabled_by: str | None = Field(
         None, description="A config.json flag that must not be false for the value to count."
     )
@@ -79,6 +83,9 @@ class HyperParameter(Record):
     zero_where: dict[str, tuple[Scalar, ...]] = Field(
         default_factory=dict,
         description="A hyper-parameter with one value a layer: where that is one of these, this one is 0.",
+    )
+    zero_not_at: tuple[str, str] | None = Field(
+        None, description="Of each so many layers (the second) it is 0 in all but the one at the first, from 0."
     )
     config_words: dict[str, Scalar] = Field(
         default_factory=dict, description="A value of a GGUF, as text in lower case, to what config.json calls it."
@@ -162,6 +169,10 @@ class FamilyTensor(Record):
         "expert). None: it only stands in a fused one.",
     )
     names: tuple[str, ...] = Field((), description="Other Hugging Face names that files of the family bear.")
+    named_beside: dict[str, str] = Field(
+        default_factory=dict,
+        description="Another weight to the one of those names that it bears where that weight stands beside it.",
+    )
     shape: tuple[Dimension, ...] = Field(description="Row-major; each axis is a product of hyper-parameters.")
     huggingface_steps: tuple[LayoutStep, ...] = Field((), description="From this shape to how Hugging Face stores it.")
     gguf_steps: tuple[LayoutStep, ...] = Field((), description="From this shape to how GGUF stores it.")
@@ -212,6 +223,9 @@ class Family(Definition):
     only_with: tuple[str, ...] = Field(
         (), description="GGUF keys that, declared above 0, mean this architecture and no other of the same word."
     )
+    only_with_tensors: tuple[str, ...] = Field(
+        (), description="GGUF tensors without which another architecture of the same word is meant."
+    )
     not_where: dict[str, tuple[str | int | bool, ...]] = Field(
         default_factory=dict,
         description="config.json values that mean another architecture under the same class (none: any above 0).",
@@ -220,6 +234,7 @@ class Family(Definition):
         False,
         description="Whether its class of transformers was built from what a GGUF or .apr declares, and answers so.",
     )
+    next_token: bool = Field(True, description="Whether it gives a distribution of the next token: encoders do not.")
     base_prefix: str = Field(
         "model.", description="What Hugging Face names begin with, and a base model saved alone leaves out."
     )

@@ -49,7 +49,7 @@ def _put(config: dict[str, Any], name: str, parameter: HyperParameter, side: Dec
     if value is None and (parameter.owed or not known):
         where = ", ".join(side.spelled(side.table[name])) or "it has no key for it"
         raise NotDeclared(f"{side.view.artifact.path.name} does not say {name} ({where})")
-    if value is None and (side.kind != "gguf" or not parameter.gguf):
+    if value is None and (not side.form.prefixed_keys or not parameter.gguf):
         return
     _set(config, key, value)
     if parameter.enabled_by and value is not None:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from model_contracts.anatomy.declared_words import MOST_KEYS, Plain, alike, leaves, normal, plain
-from model_contracts.anatomy.hyperparameters import Number, default, enabled, evaluated
+from model_contracts.anatomy.hyperparameters import CARRIED, Number, carried_along, default, enabled, evaluated
 from model_contracts.anatomy.layers import by_kinds
 from model_contracts.anatomy.multimodal import TEXT_CONFIGS
 from model_contracts.anatomy.view import View
@@ -17,6 +17,9 @@ from model_contracts.containers import ContainerForm
 from model_contracts.family import Default
 from model_contracts.keys import Keys, Value
 from model_contracts.outcome import Place
+
+#: How many layers there are.
+_LAYERS = "num_hidden_layers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,8 @@ class DeclaredSide:
         """Every key and its value; those of config.json dotted, the text model's own without its part's name."""
         artifact = self.view.artifact
         if self.kind != "config":
-            return {key: plain(value) for key, value in list(artifact.metadata.items())[:MOST_KEYS]}
+            keys = {key: plain(value) for key, value in list(artifact.metadata.items())[:MOST_KEYS]}
+            return keys | dict(list(leaves(carried_along(artifact), "", 0))[:MOST_KEYS])
         document = artifact.config if self.document == "config" else artifact.generation_config
         found = dict(list(leaves(document or {}, "", 0))[:MOST_KEYS])
         for part in TEXT_CONFIGS:
@@ -85,7 +89,9 @@ class DeclaredSide:
             general = () if arch in value.differs else [key for key in value.gguf if "{arch}" in key]
             own = [key for key in value.gguf if key.startswith(f"{arch}.")]
             return (*(key.replace("{arch}", arch) for key in general), *own)
-        return value.config if self.kind == "config" else value.apr
+        if self.kind == "config":
+            return value.config
+        return value.apr or tuple(f"{CARRIED}.{key}" for key in value.config)
 
     @cached_property
     def said(self) -> dict[str, Said]:
@@ -115,11 +121,19 @@ class DeclaredSide:
                 if there is None:
                     silent.setdefault(name, Said(written, self.place(key)))
                     continue
-                found[name] = Said(there, self.place(key), enabled=enabled(value, self.all))
+                found[name] = Said(there, self.place(key), enabled=enabled(value, self._flags(key)))
         for name, value in self.table.items():
-            if (said := found.get(name)) is not None and (there := _with_zeros(said.value, value, found)) is not None:
+            said = found.get(name)
+            if said is not None and (there := _with_zeros(said.value, value, found, self.table)) is not None:
                 found[name] = replace(said, value=there)
         return found, silent
+
+    def _flags(self, key: str) -> Mapping[str, Any]:
+        """The keys beside one, by their own names, of which one may say that it does not count."""
+        before = f"{CARRIED}."
+        if not key.startswith(before):
+            return self.all
+        return {flag.removeprefix(before): value for flag, value in self.all.items() if flag.startswith(before)}
 
     @cached_property
     def numbers(self) -> dict[str, Number]:
@@ -218,12 +232,19 @@ class DeclaredSide:
         return "{arch}." + key.removeprefix(prefix) if self.form.prefixed_keys and key.startswith(prefix) else key
 
 
-def _with_zeros(value: Plain, line: Value, found: Mapping[str, Said]) -> Plain | None:
+def _with_zeros(value: Plain, line: Value, found: Mapping[str, Said], table: Mapping[str, Value]) -> Plain | None:
     """One number as a list with one a layer, where layers of a kind that is declared have none of it."""
+    if isinstance(value, tuple):
+        return None
     for kinds, none in line.zero_where.items():
         layers = found[kinds].value if kinds in found else None
-        if isinstance(layers, tuple) and not isinstance(value, tuple):
-            return tuple(0 if kind in none else value for kind in layers)
+        if isinstance(layers, tuple | str):
+            without = [*none, *(normal(kind, table[kinds]) for kind in none)]
+            return tuple(0 if kind in without else value for kind in layers)
+    if line.zero_not_at is not None:
+        at, period, count = (found[name].value if name in found else None for name in (*line.zero_not_at, _LAYERS))
+        if isinstance(at, int) and isinstance(period, int) and isinstance(count, int) and period > 0:
+            return tuple(value if layer % period == at else 0 for layer in range(min(count, MOST_KEYS)))
     return None
 
 

@@ -51,6 +51,8 @@ def _another(artifact: Artifact, family: Family, name: str) -> str | None:
         config = artifact.config or {} if artifact.form.beside else {}
         said = (key for key, values in family.not_where.items() if _said(config.get(key), values))
         return next((f"{key} = {config[key]}" for key in said), None)
+    if any(tensor not in artifact.tensors for tensor in family.only_with_tensors):
+        return ""
     for key in (pattern.replace("{arch}", name) for pattern in family.not_with):
         if (value := _positive(artifact, key)) is not None:
             return f"{key} = {value}"

@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from model_contracts.anatomy.pretokenizers import named
+from model_contracts.anatomy.pretokenizers import named, patterns_of
 from model_contracts.anatomy.scored_merges import Merge, NoOrder, merges_of
 from model_contracts.anatomy.tokenizer_kinds import SPACE, kind_of, known, published_tokens
 from model_contracts.artifact import AddedToken, Tokenizer
@@ -46,15 +46,15 @@ def _added(token: AddedToken) -> Section:
 
 
 def _byte_level(tokenizer: Tokenizer) -> Section:
-    name = tokenizer.pre or "gpt-2"
-    cut = named("gpt-2" if name == "default" else name)
-    if cut is None:
+    name = tokenizer.pre or "default"
+    cut = named(name)
+    if cut is None or not cut.byte_level:
         raise NotRebuilt(f"how the pre-tokenizer {name!r} splits is not known here")
     if tokenizer.merges is None:
         raise NotRebuilt("a byte-level tokenizer without merges")
     splits = [
         {"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": False}
-        for regex in cut.patterns
+        for regex in patterns_of(cut)
     ]
     return {
         "normalizer": {"type": "NFC"} if cut.nfc else None,

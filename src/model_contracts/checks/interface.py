@@ -218,7 +218,9 @@ def uncompared(pairing: Pairing, sweep: Sweep) -> Gap:
     """The values of a pair that stay uncompared: why the pass left it out, or that no budget is given."""
     reason = sweep.uncompared.get(pairing.target.name)
     if reason is None:
-        reason = f"no budget is given for {pairing.target.dtype} made from {pairing.source.dtype}"
+        packed, source = pairing.target.packed, pairing.source
+        kept = packed.layout if packed is not None else pairing.target.dtype
+        reason = f"no budget is given for {kept} made from {source.packed.layout if source.packed else source.dtype}"
     return gap(pairing.target, reason, max(pairing.target.elements, 1))
 
 

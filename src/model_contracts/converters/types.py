@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from model_contracts.anatomy.claims import UnknownRecipe, expected_types, requested, widened
+from model_contracts.anatomy.claims import UnknownRecipe, expected_types, kept, requested, widened
 from model_contracts.anatomy.names import role, template
 from model_contracts.artifact import Tensor
 from model_contracts.containers import FORMS, Format
@@ -164,7 +164,7 @@ def label_of(
         for canonical, tensor in tensors
         if tensor.type.kind in ("float", "quantised") and len(tensor.shape) > 1
     ]
-    counted = Counter(tensor.dtype for _, tensor in held)
+    counted = Counter(tensor.dtype for name, tensor in held if not kept(recipes, name, tensor))
     if not counted:
         return None
     common = counted.most_common(1)[0][0]

@@ -17,9 +17,8 @@ from model_contracts.converters.quantise import encoder
 from model_contracts.dtypes import DTYPES
 from model_contracts.sweep.blocks import LARGEST_BLOCK
 from model_contracts.sweep.kernels.reduce_numpy import NumpyEngine
-from model_contracts.sweep.made import MadeSide, side_of
+from model_contracts.sweep.made import AnySide, side_of
 from model_contracts.sweep.reads import Files, ReadFailed
-from model_contracts.sweep.sides import Side
 from model_contracts.system.cores import cores
 from model_contracts.system.files import write_at
 
@@ -62,7 +61,7 @@ class Stream:
         self._tensors, self._layout, self._descriptor = tensors, layout, descriptor
         self._allow_overflow = allow_overflow
         self._files, self._engine = Files(), NumpyEngine()
-        self._sides: dict[str, Side | Moved | MadeSide] = {}
+        self._sides: dict[str, AnySide | Moved] = {}
         self._lock, self._stopped, self._done = Lock(), False, 0
         self._total = sum(tensor.nbytes for tensor in tensors)
         #: Values that became infinite, by tensor, where that was allowed.
@@ -114,7 +113,7 @@ class Stream:
                 with self._lock:
                     self._done += data.size
 
-    def _side(self, tensor: PlannedTensor) -> Side | Moved | MadeSide:
+    def _side(self, tensor: PlannedTensor) -> AnySide | Moved:
         """The source of a tensor, opened once; only the one or two that are being read are kept."""
         if tensor.name not in self._sides:
             assert tensor.source is not None
@@ -131,7 +130,7 @@ class Stream:
             return base + chunk.start // tensor.shape[-1] * tensor.row_bytes
         return base + DTYPES[tensor.dtype].nbytes(chunk.start)
 
-    def _encoded(self, chunk: _Chunk, side: Side | Moved | MadeSide, room: _Room) -> Any:
+    def _encoded(self, chunk: _Chunk, side: AnySide | Moved, room: _Room) -> Any:
         tensor, held = chunk.tensor, side.layout.tensor.dtype
         low, high = side.span(chunk.start, chunk.stop)
         raw = side.read(room.take(0, high - low), chunk.start, chunk.stop)

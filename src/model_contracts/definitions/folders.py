@@ -32,6 +32,7 @@ _REFUSED: dict[Kind, str] = {
     "runtime": "it names a program, and those come from the command line (--runtime FILE)",
     "keys": "there is one table of keys, and it is shipped",
     "tokenizers": "there is one table of tokenizers, and it is shipped",
+    "pretokenizers": "there is one table of pre-tokenizers, and it is shipped",
     "audit": "signs are shipped",
     "tier": "a playbook says itself what it asks otherwise than its tier",
 }

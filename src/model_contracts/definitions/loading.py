@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from model_contracts.converter import CommandConverter
     from model_contracts.keys import Keys
     from model_contracts.scheme import Scheme
-    from model_contracts.tokenization import Tokenizers
+    from model_contracts.tokenization import PreTokenizers, Tokenizers
 
 D = TypeVar("D", bound=Definition)
 
@@ -36,6 +36,7 @@ _TYPES: dict[shipped.Kind, tuple[str, str]] = {
     "recipes": ("model_contracts.family", "Recipes"),
     "keys": ("model_contracts.keys", "Keys"),
     "tokenizers": ("model_contracts.tokenization", "Tokenizers"),
+    "pretokenizers": ("model_contracts.tokenization", "PreTokenizers"),
     "converter": ("model_contracts.converter", "CommandConverter"),
     "runtime": ("model_contracts.runtime", "CommandRuntime"),
     "corpus": ("model_contracts.invariant", "Corpus"),
@@ -113,6 +114,13 @@ def load_tokenizers(name: str | Path = "tokenizers") -> Tokenizers:
     from model_contracts.tokenization import Tokenizers
 
     return load(Tokenizers, name)
+
+
+def load_pretokenizers(name: str | Path = "pretokenizers") -> PreTokenizers:
+    """What is known of ways of cutting text."""
+    from model_contracts.tokenization import PreTokenizers
+
+    return load(PreTokenizers, name)
 
 
 def load_converter(name: str | Path) -> CommandConverter:

@@ -12,7 +12,7 @@ from model_contracts.definitions.errors import Shadows
 from model_contracts.definitions.folders import MANIFEST, open_folder
 from model_contracts.definitions.known import OwnFile, OwnFolder, open_folders, opened
 from model_contracts.definitions.loading import hold_shadows, tree_of
-from model_contracts.definitions.shipped import USER_FILE, Kind, shipped_ids
+from model_contracts.definitions.shipped import USER_FILE, Kind, kind_below, shipped_ids
 from model_contracts.definitions.tree import Tree
 from model_contracts.definitions.typed import Text, build, faults
 from model_contracts.engine.plan import UsageError
@@ -24,8 +24,6 @@ from model_contracts.lint.flaws import Flaw, collected, flaw, of_error
 _SHOWN: tuple[tuple[str, Kind], ...] = (
     ("recipes", "recipes"),
     ("layouts", "scheme"),
-    ("kinds", "tokenizers"),
-    ("built_in", "keys"),
     ("architectures", "family"),
     ("hyperparameters", "family"),
     ("fused", "family"),
@@ -86,12 +84,17 @@ def _file(path: Path, flaws: list[Flaw]) -> list[OwnFile]:
         raise UsageError(f"{path}: no file of a definition, and no folder of them ({MANIFEST}, {USER_FILE})")
     with collected(flaws):
         tree, digest = tree_of(path, str(path))
-        file = OwnFile(str(tree.as_written(("id",))), _kind(tree), path, tree, digest)
+        file = OwnFile(str(tree.as_written(("id",))), _kind(path, tree), path, tree, digest)
         return [] if _untyped(file, flaws) else [file]
     return []
 
 
-def _kind(tree: Tree) -> Kind:
+def _kind(path: Path, tree: Tree) -> Kind:
+    """By its place among the shipped ones, else by what only one kind says."""
+    for top in ("contracts", "invariants"):
+        folder = resources.folder(top)
+        if path.resolve().is_relative_to(folder):
+            return kind_below(top, path.resolve().relative_to(folder).as_posix().removesuffix(".yaml"))
     keys = tree.value if isinstance(tree.value, dict) else {}
     return next((kind for key, kind in _SHOWN if key in keys), "contract")
 

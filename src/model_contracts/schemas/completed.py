@@ -16,6 +16,7 @@ from model_contracts.definitions.shipped import Kind
 from model_contracts.outcome import Record
 from model_contracts.qualification.gates import GATES
 from model_contracts.runtimes import our_names
+from model_contracts.schemas.plain import plain
 
 Schema = dict[str, Any]
 
@@ -90,8 +91,6 @@ def _invariant(schema: Schema) -> None:
 
 def _define(definitions: Schema, kind: str) -> None:
     """The parameters of a kind among the definitions; none is required: all gates of an invariant may share it."""
-    from model_contracts.schemas.generated import plain
-
     if kind in definitions:
         return
     parameters: type[Record] = KINDS[kind].parameters if kind in OUR_KINDS else GATES[kind].parameters

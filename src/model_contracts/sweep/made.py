@@ -125,7 +125,11 @@ class MadeSide:
         return ReadFailed(self.tensor.file, self.tensor.offset, 0, 0, reason)
 
 
-def side_of(tensor: Tensor, files: Files, engine: Decoders) -> Side | PackedSide | MadeSide:
+#: What values are read through, however they are stored.
+AnySide = Side | PackedSide | MadeSide
+
+
+def side_of(tensor: Tensor, files: Files, engine: Decoders) -> AnySide:
     """The side of a tensor, stored, packed or made. Raises ReadFailed."""
     return stored_side(tensor, files, engine) if tensor.made is None else MadeSide(tensor, files, engine)
 

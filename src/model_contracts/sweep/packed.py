@@ -13,7 +13,7 @@ from model_contracts.sweep.blocks import BlockLayout
 from model_contracts.sweep.interface import RowPermutation
 from model_contracts.sweep.kernels.totals import Bytes, Values
 from model_contracts.sweep.reads import Files, ReadFailed
-from model_contracts.sweep.schemes import Refused, opened
+from model_contracts.sweep.schemes import PartsRefused, opened
 from model_contracts.sweep.sides import source_row
 
 #: Values decoded at once where few are asked for, and where rows lie across those that are stored: a run of each is
@@ -33,7 +33,7 @@ class PackedSide:
         self.kind: type[np.float32] | type[np.float64] = np.float32
         try:
             self._decoder = opened(tensor.packed, tensor.shape, files)
-        except Refused as error:
+        except PartsRefused as error:
             raise ReadFailed(tensor.file, tensor.offset, 0, 0, f"cannot be decoded: {error}") from None
         self._order = order
         self._columns = max(tensor.columns, 1)

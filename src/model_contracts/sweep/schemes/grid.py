@@ -10,7 +10,7 @@ import numpy as np
 
 from model_contracts.sweep.kernels.totals import Values
 from model_contracts.sweep.reads import ReadFailed
-from model_contracts.sweep.schemes.interface import Matrix, Parts, Refused, known
+from model_contracts.sweep.schemes.interface import ROW, TENSOR, PartMatrix, Parts, PartsRefused, known
 
 
 class Grid:
@@ -21,14 +21,15 @@ class Grid:
         self.tall, self.wide = max(tall, 1), max(wide, 1)
         self._height, self._per = height, -(-height // self.tall)
         self._bytes_as = bytes_as
-        self.stored: Matrix = parts.matrix(role, parts.lead * self._per, -(-self._columns // self.wide))
+        self._shifted = role == "scale" and parts.misread == "scale-next"
+        self.stored: PartMatrix = parts.matrix(role, parts.lead * self._per, -(-self._columns // self.wide))
 
     @classmethod
     def found(cls, parts: Parts, role: str, bytes_as: str | None = None) -> Grid:
-        """The grid that the shape of the part shows, and where that is not enough, the settings. Raises Refused."""
+        """The grid that the shape of the part shows, or else the settings. Raises PartsRefused."""
         held = parts.held.get(role)
         if held is None:
-            raise Refused(f"its {role} is missing")
+            raise PartsRefused(f"its {role} is missing")
         if held.values == 1 and parts.lead == 1:
             return cls(parts, role, parts.shape[-2], parts.columns, bytes_as)
         sizes = [size for at, size in enumerate(held.shape) if size != 1 or len(held.shape) == len(parts.shape)]
@@ -39,6 +40,13 @@ class Grid:
         tall = _step(parts, sizes[-2], parts.shape[-2], ("rows", "block_rows"))
         wide = _step(parts, sizes[-1], parts.columns, ("columns", "block_columns", "group"))
         return cls(parts, role, tall, wide, bytes_as)
+
+    @property
+    def share(self) -> int:
+        """How many neighbours share a number, as a grain says it."""
+        if self.tall > 1:
+            return TENSOR
+        return ROW if self.wide >= self._columns else self.wide
 
     def over(self, rows: range, columns: range, order: Any = None) -> Values:
         """The numbers of a rectangle as float32 [rows or 1, columns or 1]; `order` gives each column its group."""
@@ -64,7 +72,8 @@ class Grid:
     def _across(self, columns: range, order: Any) -> Any:
         if order is not None:
             return order[columns.start : columns.stop]
-        return np.arange(columns.start, columns.stop) // self.wide
+        at = np.arange(columns.start, columns.stop) // self.wide
+        return (at + 1) % self.stored.columns if self._shifted else at
 
 
 def _step(parts: Parts, blocks: int, size: int, names: tuple[str, ...]) -> int:
@@ -77,13 +86,13 @@ def _step(parts: Parts, blocks: int, size: int, names: tuple[str, ...]) -> int:
         value = parts.settings.get(name)
         if isinstance(value, int) and value > 0 and -(-size // value) == blocks:
             return value
-    raise Refused(f"{blocks} numbers for {size}, and no declared size of blocks makes that")
+    raise PartsRefused(f"{blocks} numbers for {size}, and no declared size of blocks makes that")
 
 
 def group_order(parts: Parts, groups: int) -> Callable[[], Any]:
     """Gives each column's group as the part `order` says it, once read; a part of -1 says that they follow each other.
 
-    Raises Refused where it has another size; what it gives raises ReadFailed where it names groups that are not there.
+    Raises PartsRefused where it has another size; what it gives raises ReadFailed for groups that are not there.
     """
     matrix = parts.matrix("order", 1, parts.columns)
     known(matrix.held, "I32", "I64")

@@ -7,7 +7,7 @@ import numpy as np
 from model_contracts.sweep.kernels.totals import Values
 from model_contracts.sweep.schemes.codes import padded, stream
 from model_contracts.sweep.schemes.grid import Grid, group_order
-from model_contracts.sweep.schemes.interface import Matrix, Parts, Refused, known
+from model_contracts.sweep.schemes.interface import Grain, PartMatrix, Parts, PartsRefused, known
 
 
 class PackQuantized:
@@ -21,13 +21,15 @@ class PackQuantized:
     def __init__(self, parts: Parts) -> None:
         self._bits, self._height = parts.whole("bits"), parts.shape[-2]
         if not 1 <= self._bits <= 8:
-            raise Refused(f"it has {self._bits} bits a value")
+            raise PartsRefused(f"it has {self._bits} bits a value")
+        self._shift = parts.shift
         self._padded = _is_padded(parts.held["values"].shape, parts.columns, self._bits)
         words = self._words(parts.columns)
         self._values = parts.matrix("values", parts.rows, words)
         known(self._values.held, "I32")
         self._scale = Grid.found(parts, "scale")
         self._zero = self._zeros(parts) if parts.settings.get("symmetric") is False else None
+        self.grain: Grain = (f"{'INT' if self._zero is None else 'UINT'}{self._bits}", self._scale.share)
         groups = -(-parts.columns // self._scale.wide)
         self._order = group_order(parts, groups) if "order" in parts.held else None
 
@@ -44,7 +46,8 @@ class PackQuantized:
             fields = padded(words, self._bits, columns.start - low * per, len(columns))
         else:
             fields = stream(np.ascontiguousarray(words).view(np.uint8), self._bits, columns.start - first, len(columns))
-        values = fields.astype(np.float32)
+        values: Values = fields.astype(np.float32)
+        values -= np.float32(self._shift)
         values -= np.float32(1 << (self._bits - 1)) if self._zero is None else self._zero_of(rows, columns, order)
         values *= self._scale.over(rows, columns, order)
         return values
@@ -52,9 +55,9 @@ class PackQuantized:
     def _words(self, count: int) -> int:
         return -(-count // (32 // self._bits)) if self._padded else -(-count * self._bits // 32)
 
-    def _zeros(self, parts: Parts) -> Matrix:
+    def _zeros(self, parts: Parts) -> PartMatrix:
         if self._scale.tall != 1:
-            raise Refused("it is not symmetric, and has no scale for each row")
+            raise PartsRefused("it is not symmetric, and has no scale for each row")
         groups = -(-parts.columns // self._scale.wide)
         matrix = parts.matrix("zero", parts.lead * self._words(self._height), groups)
         known(matrix.held, "I32")
@@ -80,5 +83,5 @@ def _is_padded(shape: tuple[int, ...], columns: int, bits: int) -> bool:
     if not shape or bits in (1, 2, 4, 8):
         return False
     if dense == wide and dense > 1:
-        raise Refused(f"{columns} fields of {bits} bits are packed in as many words in both of its two ways")
+        raise PartsRefused(f"{columns} fields of {bits} bits are packed in as many words in both of its two ways")
     return shape[-1] == wide
