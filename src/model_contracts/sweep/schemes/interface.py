@@ -151,7 +151,7 @@ class PartMatrix:
         stored = self._stored(rows, columns)
         if self.change != "nibbles":
             return stored
-        swapped = np.ascontiguousarray(stored).view(np.uint8)
+        swapped: Any = np.ascontiguousarray(stored).view(np.uint8)
         swapped = (swapped >> 4) | (swapped << 4)
         return swapped.view(stored.dtype)
 
