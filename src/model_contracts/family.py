@@ -169,6 +169,10 @@ class FamilyTensor(Record):
         "expert). None: it only stands in a fused one.",
     )
     names: tuple[str, ...] = Field((), description="Other Hugging Face names that files of the family bear.")
+    named_beside: dict[str, str] = Field(
+        default_factory=dict,
+        description="Another weight to the one of those names that it bears where that weight stands beside it.",
+    )
     shape: tuple[Dimension, ...] = Field(description="Row-major; each axis is a product of hyper-parameters.")
     huggingface_steps: tuple[LayoutStep, ...] = Field((), description="From this shape to how Hugging Face stores it.")
     gguf_steps: tuple[LayoutStep, ...] = Field((), description="From this shape to how GGUF stores it.")

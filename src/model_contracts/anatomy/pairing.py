@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from model_contracts.anatomy.absent import Absent, absent
+from model_contracts.anatomy.built_rope import LISTED, listed_factors
 from model_contracts.anatomy.counterparts import Counterparts, Unmade, answered_in_part, parts_of
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.view import View
@@ -222,6 +223,8 @@ def _may_be_dropped(tensor: Tensor, target: View, source: View) -> str | None:
     scaling = target.declared.get("rope_scaling_type")
     if key == "rope_freqs.weight" and scaling is not None and scaling.value == "llama3":
         return f"{scaling.place} declares the scaling that it was made from"
+    if key in LISTED and (place := listed_factors(key, source, target)) is not None:
+        return f"{place} lists the same factors"
     role = source.role(key)
     if role is not None and role.presence == "optional" and not _owed(role.required_by, source):
         return "optional in its family"
