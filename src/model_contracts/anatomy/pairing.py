@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from model_contracts.anatomy.absent import Absent, absent
 from model_contracts.anatomy.built_rope import LISTED, listed_factors
 from model_contracts.anatomy.counterparts import Counterparts, Unmade, answered_in_part, parts_of
+from model_contracts.anatomy.layers import in_layer
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
@@ -239,13 +240,22 @@ def _owed(flag: str | None, source: View) -> bool:
     return flag is not None and source.flag(flag)
 
 
+def _heads(name: str, layer: int | None, *views: View) -> object:
+    """How many heads a layer has by the first side that says it: some have none of them, as those of a state space."""
+    for view in views:
+        numbers = in_layer(view.numbers | view.layered, layer)
+        if name in numbers:
+            return numbers[name]
+    return None
+
+
 def _row_order(key: str, target: View, source: View) -> RowPermutation | None:
     """The permutation that brings the source's rows into the target's order (None: the same order)."""
     if target.rows_interleaved == source.rows_interleaved:
         return None
     role = target.role(key) or source.role(key)
     heads = role.heads if role is not None else None
-    number = source.numbers.get(heads, target.numbers.get(heads)) if isinstance(heads, str) else heads
+    number = _heads(heads, template(key)[1], source, target) if isinstance(heads, str) else heads
     if not isinstance(number, int) or isinstance(number, bool):
         return None
     return RowPermutation(number, "interleave" if target.rows_interleaved else "split")
