@@ -89,16 +89,25 @@ class _Statement:
             return line.gguf_written is not None or rope.states(self.scaling, key)
         family = self.side.view.family
         own = not self._measured and family is not None and name in family.hyperparameters
-        return key in self._measured or own or line.carried
+        return key in self._measured or own or line.carried or line.gguf_written is not None or self._unlike(name, line)
+
+    def _unlike(self, name: str, line: Value) -> bool:
+        """Whether readers of config.json take a value unasked that llama.cpp does not: silence would change it."""
+        return bool(line.config_default) and not self.side.reads_alike(name) and self.side.assumed(name) is not None
 
     def _value(self, name: str, key: str) -> tuple[Plain | None, Place | str]:
+        line = self.side.table[name]
         if (said := self.side.said.get(name)) is not None and said.enabled:
             return said.value, said.place
         if (made := self.side.made(name)) is not None:
             return made.value, made.place
-        if (written := self.side.table[name].gguf_written) is not None:
+        if (written := line.gguf_written) is not None:
             return evaluated(written, self.side.numbers), name
-        assumed = key in self._measured or (not self._measured and name in ("num_key_value_heads", "rope_theta"))
+        assumed = (
+            key in self._measured
+            or self._unlike(name, line)
+            or (not self._measured and name in ("num_key_value_heads", "rope_theta"))
+        )
         return (self.side.assumed(name), name) if assumed and not rope.is_scaling(key) else (None, name)
 
     def _refuse_silence(self, name: str) -> None:
