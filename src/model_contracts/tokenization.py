@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
 from model_contracts.invariant import Definition
 from model_contracts.outcome import Record
@@ -63,6 +63,17 @@ class PreTokenizers(Definition):
     expressions: dict[str, str] = Field(description="Regular expressions as the tokenizers library takes them.")
     spellings: tuple[Spelling, ...] = ()
     pretokenizers: tuple[PreTokenizer, ...]
+
+    @model_validator(mode="after")
+    def _told_once(self) -> Self:
+        """Every name stands once, and what cuts is one of the expressions."""
+        names = [name for one in self.pretokenizers for name in one.names]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"pre-tokenizers named twice: {', '.join(twice)}")
+        cuts = {name for one in self.pretokenizers for names in (one.cuts, *one.also) for name in names}
+        if unknown := sorted(cuts - set(self.expressions)):
+            raise ValueError(f"no such expressions: {', '.join(unknown)}")
+        return self
 
 
 class Ignored(Record):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from support.command import check, contracts
-from support.mutations import copied, json_of, safetensors_of, stored
+from support.mutations import copied, json_of, read_safetensors_model, safetensors_of, stored
 from support.open_world import ACME, GATE_UP, WOVEN, definitions, own_contract, own_invariant, weave, woven, woven_gguf
 from support.shared_models import DATA
 
@@ -70,6 +70,21 @@ def test_a_family_of_a_made_up_architecture_is_checked_without_python(tmp_path: 
     pair = check(tmp_path / "pair", file, "--against", folder, "--definitions", ACME)
     assert (pair.code, pair.gates("Falsified")) == (0, set()), pair.stdout
     assert pair.gate("F-CONTRACT-I4-002")["uncompared"] == []
+
+
+def test_a_family_of_a_made_up_architecture_converts_there_and_back(tmp_path: Path):
+    folder = woven(tmp_path)
+    made = contracts("convert", folder, tmp_path / "made.gguf", "--definitions", ACME)
+    assert made.code == 0 and "kept" in made.stdout, made.stderr
+    back = contracts("convert", tmp_path / "made.gguf", tmp_path / "back", "--definitions", ACME)
+    assert back.code == 0, back.stderr
+    first = read_safetensors_model(folder / "model.safetensors")[0]
+    again = read_safetensors_model(tmp_path / "back" / "model.safetensors")[0]
+    assert {name: tensor.values.tobytes() for name, tensor in again.items()} == {
+        name: tensor.values.tobytes() for name, tensor in first.items()
+    }
+    refused = contracts("convert", folder, tmp_path / "unknown.gguf")
+    assert refused.code == 2 and not (tmp_path / "unknown.gguf").exists()
 
 
 @pytest.mark.parametrize("fused", [WOVEN, GATE_UP])

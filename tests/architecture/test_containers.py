@@ -20,7 +20,6 @@ REMAINING = {
     "anatomy/named_templates.py": 1,
     "checks/static/declared_rest.py": 1,
     "checks/static/pair_special_ids.py": 2,
-    "converters/configuration.py": 2,
     "converters/modelling.py": 2,
     "converters/planning.py": 1,
     "converters/types.py": 1,

@@ -17,7 +17,7 @@ REMAINING: dict[str, tuple[int, str]] = {
     "chat_templates.same_rendering": (1, "no conversation was rendered in time: what was owed was told of"),
     "claimed_types._fallbacks": (1, "no tensor fell back: there is no share to tell"),
     "claimed_types._bits_per_weight": (1, "a figure is published for large models only; types are compared one by one"),
-    "continuations.same_framing": (1, "a side says no number in that way; where none does, nothing was compared"),
+    "continuations.same_framing": (1, "no side says a number in that way; a prompt of which none does is told of"),
     "declared_parts._prediction": (1, "no layer of multi-token prediction is declared"),
     "declared_parts._per_layer": (1, "the key is no array, or no number of layers is declared to hold it to"),
     "declared_rest.compare_rest": (1, "neither side declares it"),

@@ -9,9 +9,9 @@ from functools import cached_property
 from typing import Any, Literal
 
 from model_contracts.anatomy.declared_words import MOST_KEYS, Plain, alike, leaves, normal, plain
-from model_contracts.anatomy.hyperparameters import Number, default, enabled, evaluated
+from model_contracts.anatomy.hyperparameters import CARRIED, Number, at, carried_along, default, enabled, evaluated
 from model_contracts.anatomy.layers import by_kinds
-from model_contracts.anatomy.multimodal import TEXT_CONFIGS
+from model_contracts.anatomy.multimodal import TEXT_CONFIGS, text_config
 from model_contracts.anatomy.view import View
 from model_contracts.containers import ContainerForm
 from model_contracts.family import Default
@@ -65,7 +65,8 @@ class DeclaredSide:
         """Every key and its value; those of config.json dotted, the text model's own without its part's name."""
         artifact = self.view.artifact
         if self.kind != "config":
-            return {key: plain(value) for key, value in list(artifact.metadata.items())[:MOST_KEYS]}
+            keys = {key: plain(value) for key, value in list(artifact.metadata.items())[:MOST_KEYS]}
+            return keys | dict(list(leaves(carried_along(artifact), "", 0))[:MOST_KEYS])
         document = artifact.config if self.document == "config" else artifact.generation_config
         found = dict(list(leaves(document or {}, "", 0))[:MOST_KEYS])
         for part in TEXT_CONFIGS:
@@ -88,7 +89,9 @@ class DeclaredSide:
             general = () if arch in value.differs else [key for key in value.gguf if "{arch}" in key]
             own = [key for key in value.gguf if key.startswith(f"{arch}.")]
             return (*(key.replace("{arch}", arch) for key in general), *own)
-        return value.config if self.kind == "config" else value.apr
+        if self.kind == "config":
+            return value.config
+        return value.apr or tuple(f"{CARRIED}.{key}" for key in value.config)
 
     @cached_property
     def said(self) -> dict[str, Said]:
@@ -100,13 +103,22 @@ class DeclaredSide:
         """Name of the table to what is written out and says the same as no declaration (`none`, a window of 0)."""
         return {name: said for name, said in self._read[1].items() if name not in self.said}
 
+    def _written(self, key: str) -> Plain | None:
+        """The value of a key; of one with a `*`, what all that match it agree on."""
+        if "*" not in key:
+            return self.all.get(key)
+        value = plain(at(text_config(self.view.artifact.config), key)) if self.kind == "config" else None
+        if value is not None:
+            self._claimed.add(key.partition(".*")[0])
+        return value
+
     @cached_property
     def _read(self) -> tuple[dict[str, Said], dict[str, Said]]:
         found: dict[str, Said] = {}
         silent: dict[str, Said] = {}
         for name, value in self.table.items():
             for key in self.spelled(value):
-                written = self.all.get(key)
+                written = self._written(key)
                 if written is None:
                     continue
                 there = normal(written, value)
@@ -118,12 +130,19 @@ class DeclaredSide:
                 if there is None:
                     silent.setdefault(name, Said(written, self.place(key)))
                     continue
-                found[name] = Said(there, self.place(key), enabled=enabled(value, self.all))
+                found[name] = Said(there, self.place(key), enabled=enabled(value, self._flags(key)))
         for name, value in self.table.items():
             said = found.get(name)
             if said is not None and (there := _with_zeros(said.value, value, found, self.table)) is not None:
                 found[name] = replace(said, value=there)
         return found, silent
+
+    def _flags(self, key: str) -> Mapping[str, Any]:
+        """The keys beside one, by their own names, of which one may say that it does not count."""
+        before = f"{CARRIED}."
+        if not key.startswith(before):
+            return self.all
+        return {flag.removeprefix(before): value for flag, value in self.all.items() if flag.startswith(before)}
 
     @cached_property
     def numbers(self) -> dict[str, Number]:
@@ -231,8 +250,13 @@ def _with_zeros(value: Plain, line: Value, found: Mapping[str, Said], table: Map
         if isinstance(layers, tuple | str):
             without = [*none, *(normal(kind, table[kinds]) for kind in none)]
             return tuple(0 if kind in without else value for kind in layers)
+    count = found[_LAYERS].value if _LAYERS in found else None
+    if line.zero_but_in is not None and line.zero_but_in in found and isinstance(count, int):
+        among = found[line.zero_but_in].value
+        within = among if isinstance(among, tuple) else (among,)
+        return tuple(value if layer in within else 0 for layer in range(min(count, MOST_KEYS)))
     if line.zero_not_at is not None:
-        at, period, count = (found[name].value if name in found else None for name in (*line.zero_not_at, _LAYERS))
+        at, period = (found[name].value if name in found else None for name in line.zero_not_at)
         if isinstance(at, int) and isinstance(period, int) and isinstance(count, int) and period > 0:
             return tuple(value if layer % period == at else 0 for layer in range(min(count, MOST_KEYS)))
     return None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 
 from model_contracts.anatomy.budgets import Budget
 from model_contracts.anatomy.fits import Fit, Matrix, Sample, cosines, fit, sample
 from model_contracts.anatomy.names import template
+from model_contracts.anatomy.packed_rivals import packed_fits
 from model_contracts.anatomy.storage_rivals import storage_rivals
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
@@ -42,8 +44,9 @@ def explain(pairing: Pairing, pair: PairMeasures, budget: Budget | None, source:
     if base.within(budget):  # the fault lies outside the sample
         return None
     best: tuple[bool, float, str] | None = None
-    for words, values in _rivals(pairing, seen, observed, expected, declared, heads, source):
-        found = fit(observed, values)
+    rivals = _rivals(pairing, seen, observed, expected, declared, heads, source)
+    fits = ((words, fit(observed, values)) for words, values in rivals)
+    for words, found in chain(fits, packed_fits(pairing.target, seen, declared)):
         holds = found.within(budget)
         if (holds or _most(found, base)) and (best is None or (not holds, found.error) < best[:2]):
             best = (not holds, found.error, words)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from model_contracts.anatomy.tokenizer_kinds import known
-from model_contracts.converters import rope
 from model_contracts.converters.carried import to_carry
 from model_contracts.converters.interface import TargetModel
 from model_contracts.converters.tokenizer_arrays import arrays_of
@@ -82,6 +81,7 @@ def _hyperparameters(model: TargetModel) -> dict[str, Any]:
             continue
         if name in model.declared or not name.startswith("rope_scaling"):
             values[places[0]] = value
+    values = {**model.stated, **values}
     values["rope_type"] = _ROPE_HALVES
     if model.tied:
         values["tied_embeddings"] = True
@@ -112,9 +112,8 @@ def _tokenizer(model: TargetModel) -> dict[str, Any]:
     for flag in ("add_bos", "add_eos"):
         if (value := getattr(documents, flag)) is not None:
             values[f"tokenizer.{flag}_token"] = value
-    # A scaling has more parameters than .apr has keys; a published config.json has them under the format's own key.
-    scaled = rope.scaling_of(documents.config) is not None
-    return values | to_carry(documents, arrays, config=scaled and not documents.published)
+    # A model has more hyper-parameters than .apr has keys; a published config.json stands under the format's own key.
+    return values | to_carry(documents, arrays, config=not documents.published)
 
 
 def _plain(value: Any) -> Any:

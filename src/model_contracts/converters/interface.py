@@ -133,7 +133,7 @@ class TargetModel:
     tied: bool
     #: `__metadata__` of a safetensors source.
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    #: Keys and values of the hyper-parameters, where the target is a GGUF.
+    #: Keys and values of the hyper-parameters, where the target is a GGUF; of an .apr what its families leave unsaid.
     stated: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -18,7 +18,7 @@ from model_contracts.containers import FORMS, Format
 from model_contracts.converters import rope
 from model_contracts.converters.interface import ConversionRefused, Documents, PlannedTensor, TargetModel
 from model_contracts.converters.planning import EMBEDDING, FREQUENCIES, HEAD, TensorPlan
-from model_contracts.converters.stated_keys import stated
+from model_contracts.converters.stated_keys import stated, stated_apr
 from model_contracts.converters.types import HOLDS, Types, label_of
 from model_contracts.definitions import load_keys
 from model_contracts.dtypes import DTYPES
@@ -32,18 +32,18 @@ def model_of(
     view: View, documents: Documents, format: Format, dtype: str | None, recipes: Recipes, name: str
 ) -> tuple[TargetModel, tuple[str, ...]]:
     """The model to write, and what people should know of it. Raises ConversionRefused."""
-    if view.storage.weights:
-        raise ConversionRefused(
-            f"{view.artifact.path}: values of layout {view.storage.weights[0].title} are not decoded"
-        )
+    for tensor in _all(view):
+        if tensor.packed is not None and tensor.packed.unread is not None:
+            raise ConversionRefused(f"{view.artifact.path}: values of layout {tensor.packed.layout} are not decoded")
     embedding, head = view.by_canonical.get(EMBEDDING), view.by_canonical.get(HEAD)
     if embedding is None or len(embedding.shape) != 2:
         raise ConversionRefused(f"{view.artifact.path}: it has no token embedding that is known by its name")
     tied = view.tied is not False and (head is None or head.placeholder or _copied(view, head, embedding))
     types = Types.asked(dtype, format, recipes, layer_count(view.canonical.values()), tied)
-    types.decoded = any(tensor.type.kind == "quantised" and tensor.dtype not in HOLDS[format] for tensor in _all(view))
+    types.unpacked = _unpacked(view)
+    types.decoded = any(tensor.kind == "quantised" and tensor.dtype not in HOLDS[format] for tensor in _all(view))
     to_gguf = FORMS[format].prefixed_keys
-    keys = stated(view, documents.config, _architecture(view), load_keys()) if to_gguf else {}
+    keys = _stated(view, documents.config, format)
     plan = TensorPlan(view, format, tied, _alone(documents.config), _blocks(keys))
     planned = _planned(view, documents, plan, types)
     scaling = _scaling(documents)
@@ -70,6 +70,14 @@ def model_of(
         stated=keys,
     )
     return model, (*types.conclude(), *_left_out(plan))
+
+
+def _stated(view: View, config: Mapping[str, Any], format: Format) -> dict[str, Any]:
+    """The hyper-parameters in the keys of a target that has keys of its own."""
+    form = FORMS[format]
+    if form.prefixed_keys:
+        return stated(view, config, _architecture(view), load_keys())
+    return {} if form.beside else stated_apr(view, config, load_keys())
 
 
 def _blocks(keys: Mapping[str, Any]) -> int | None:
@@ -99,6 +107,12 @@ def _left_out(plan: TensorPlan) -> Iterator[str]:
 def _all(view: View) -> Iterator[Tensor]:
     """The tensors that have bytes."""
     return (tensor for tensor in view.artifact.tensors.values() if not tensor.placeholder)
+
+
+def _unpacked(view: View) -> str:
+    """The commonest float type among weights that are not packed; F32 where all are."""
+    types = Counter(tensor.dtype for tensor in _all(view) if tensor.packed is None and tensor.dtype in _WORDS)
+    return next((dtype for dtype, _ in types.most_common(1)), "F32")
 
 
 def _scaling(documents: Documents) -> dict[str, Any]:
@@ -151,7 +165,8 @@ def _planned(view: View, documents: Documents, plan: TensorPlan, types: Types) -
         planned.append(_with_rows(found) if FORMS[plan.format].padded_rows else found)
     if FORMS[plan.format].vectors is None and types.label is None:
         planned = _restored(planned, documents)
-    if plan.format == "apr" and plan.tied:
+    headed = view.family is None or HEAD in view.family.tensors
+    if plan.format == "apr" and plan.tied and headed:
         embedding = next(tensor for tensor in planned if tensor.canonical == EMBEDDING)
         name = huggingface_name(view.base, HEAD)
         planned.append(PlannedTensor(name, HEAD, "F32", embedding.shape, placeholder=True))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import log, pi, sqrt
+from math import log, sqrt
 from typing import Any
 
 import numpy as np
 
+from model_contracts.anatomy.built_rope import llama3_factors
 from model_contracts.converters.interface import ConversionRefused
 
 #: The widest head that is computed with.
@@ -55,7 +56,7 @@ def states(kind: str | None, key: str) -> bool:
 def factors(scaling: Mapping[str, Any] | None, theta: Any, head_dim: Any) -> bytes | None:
     """`rope_freqs.weight`: head_dim/2 float32 divisors of the inverse frequencies, for llama3 scaling only.
 
-    Source: transformers `_compute_llama3_parameters`; llama.cpp PR 8676.
+    Raises ConversionRefused where one of its parameters is not there or not such as can be computed with.
     """
     if scaling is None or kind_of(scaling) != "llama3":
         return None
@@ -66,13 +67,7 @@ def factors(scaling: Mapping[str, Any] | None, theta: Any, head_dim: Any) -> byt
         )
         if not (isinstance(head_dim, int) and 0 < head_dim <= _WIDEST and float(theta) > 0 and factor and high != low):
             raise ValueError(f"head_dim {head_dim}, rope_theta {theta}, factor {factor}, from {low} to {high}")
-        # In 32 bits, step by step, as the converter of llama.cpp computes it: the file's bits are its bits.
-        share = np.arange(0, head_dim, 2).astype(np.float32) / np.float32(head_dim)
-        frequency = np.float32(1) / (float(theta) ** share.astype(np.float64)).astype(np.float32)
-        wavelength = np.float32(2 * pi) / frequency
-        smooth = (np.float32(old) / wavelength - np.float32(low)) / np.float32(high - low)
-        between = np.float32(1) / ((np.float32(1) - smooth) / np.float32(factor) + smooth)
-        values = np.where(wavelength < old / high, 1, np.where(wavelength > old / low, factor, between))
+        values = llama3_factors(float(theta), head_dim, factor, low, high, old)
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise ConversionRefused(f"the llama3 rope scaling of the source is incomplete: {error}") from None
     data: bytes = values.astype("<f4").tobytes()

@@ -26,11 +26,29 @@ def stated(view: View, config: Mapping[str, Any], architecture: str, keys: Keys)
     artifact = view.artifact
     if artifact.form.prefixed_keys:
         return {key: value for key, value in artifact.metadata.items() if key.startswith(f"{architecture}.")}
-    named = {"config": artifact.sidecars["config"]} if "config" in artifact.sidecars else {}
-    folder = replace(artifact, format="safetensors", layout="directory", config=config, sidecars=named)
-    side = View(folder, view.families)
-    found = DeclaredSide(side, keys, key_table(keys, side.family))
+    found = _side(view, config, keys)
     return dict(_Statement(found, architecture, rope.kind_of(rope.scaling_of(config) or {})).all())
+
+
+def stated_apr(view: View, config: Mapping[str, Any], keys: Keys) -> dict[str, Any]:
+    """Key of .apr to value: all that config.json declares, or that follows from it, and that .apr has a key for."""
+    side = _side(view, config, keys)
+    found: dict[str, Any] = {}
+    for name, line in side.table.items():
+        said = side.said.get(name) or side.made(name)
+        if line.apr and said is not None and said.enabled:
+            found[line.apr[0]] = list(said.value) if isinstance(said.value, tuple) else said.value
+    return found
+
+
+def _side(view: View, config: Mapping[str, Any], keys: Keys) -> DeclaredSide:
+    """A config.json read through the table of keys, whichever container the model comes from."""
+    artifact = view.artifact
+    named = {"config": artifact.sidecars["config"]} if "config" in artifact.sidecars else {}
+    folder = View(
+        replace(artifact, format="safetensors", layout="directory", config=config, sidecars=named), view.families
+    )
+    return DeclaredSide(folder, keys, key_table(keys, folder.family))
 
 
 @dataclass(frozen=True)
@@ -53,14 +71,14 @@ class _Statement:
                 continue
             value, place = self._value(name, key)
             if value is None:
-                self._refuse_silence(name, line, key)
+                self._refuse_silence(name)
             else:
                 yield f"{self.architecture}.{key}", _typed(key, value, place, line, self.side.keys)
         if (factors := rope.longrope(self.side.view.artifact.config or {}, self.architecture)) is not None:
             yield f"{self.architecture}.rope.scaling.attn_factor", factors[1]
 
     def _key(self, line: Value) -> str | None:
-        """The key of a line without its prefix: the one that was measured, if one of several was."""
+        """The key of a line without its prefix: the first that was measured, else its first."""
         prefix, general = f"{self.architecture}.", self.architecture not in line.differs
         found = [key.removeprefix("{arch}.") for key in line.gguf if general and key.startswith("{arch}.")]
         found += [key.removeprefix(prefix) for key in line.gguf if key.startswith(prefix)]
@@ -83,7 +101,7 @@ class _Statement:
         assumed = key in self._measured or (not self._measured and name in ("num_key_value_heads", "rope_theta"))
         return (self.side.assumed(name), name) if assumed and not rope.is_scaling(key) else (None, name)
 
-    def _refuse_silence(self, name: str, line: Value, key: str) -> None:
+    def _refuse_silence(self, name: str) -> None:
         family = self.side.view.family
         owed = family is not None and name in family.hyperparameters and family.hyperparameters[name].owed
         if owed and name not in self.side.silenced and name not in self.side.said:

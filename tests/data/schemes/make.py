@@ -1,7 +1,8 @@
 """Owns how schemes.safetensors was recorded: small weights packed and unpacked by the libraries that write them.
 
 Run with compressed-tensors 0.20.0, bitsandbytes 0.50.2, mlx 0.32.4, auto-round 0.16.1 and torch 2.13.0 installed, and
-with compressed-tensors 0.10.2 in a folder of its own: `python make.py deepseek compressed … padded=FOLDER`. Nothing of the tests needs them.
+with compressed-tensors 0.10.2 in a folder of its own: `python make.py deepseek compressed … padded=FOLDER`. Nothing of
+the tests needs them.
 """
 
 from __future__ import annotations
@@ -147,7 +148,7 @@ def bits_and_bytes() -> None:
 
     for name, kind, nested in (("nf4-nested", "nf4", True), ("nf4", "nf4", False), ("fp4", "fp4", False),
                                ("fp4-nested", "fp4", True)):  # fmt: skip
-        full = weight(60 + nested, 96, 192)
+        full = weight(60 + nested, 96 if nested else 32, 192)
         packed, state = bnb.quantize_4bit(full, blocksize=64, compress_statistics=nested, quant_type=kind)
         parts = {"values": packed, "scale": state.absmax, "codebook": state.code}
         settings: dict[str, Any] = {"blocksize": 64, "nested": nested}
@@ -189,22 +190,30 @@ def mlx() -> None:
 def gptq() -> None:
     from auto_round_extension.torch import qlinear_torch, qlinear_torch_zp
 
-    for version, module in (("gptq", qlinear_torch_zp), ("gptq_v2", qlinear_torch)):
-        for bits in (2, 3, 4, 8):
-            linear = torch.nn.Linear(COLUMNS, 64, bias=False)
-            full = linear.weight.data = weight(90 + bits, 64).to(torch.float16).float()
-            groups = full.reshape(64, -1, 32)
-            low, high = groups.amin(2).clamp(max=0), groups.amax(2).clamp(min=0)
-            scale = ((high - low) / (2**bits - 1)).half().float()
-            zero = torch.round(-low / scale).clamp(1, 2**bits - 1)
-            layer = module.QuantLinear(bits, 32, COLUMNS, 64, bias=False)
-            layer.device = "cpu"
-            layer.pack(linear, scale, zero, None, "cpu")
-            layer = layer.to("cpu")
+    for bits in (2, 3, 4, 8):
+        linear = torch.nn.Linear(COLUMNS, 64, bias=False)
+        full = linear.weight.data = weight(90 + bits, 64).to(torch.float16).float()
+        groups = full.reshape(64, -1, 32)
+        low, high = groups.amin(2).clamp(max=0), groups.amax(2).clamp(min=0)
+        scale = ((high - low) / (2**bits - 1)).half().float()
+        zero = torch.round(-low / scale).clamp(1, 2**bits - 1)
+        first = qlinear_torch_zp.QuantLinear(bits, 32, COLUMNS, 64, bias=False)
+        first.pack(linear, scale, zero, None, "cpu")
+        parts = {"values": first.qweight, "zero": first.qzeros, "scale": first.scales}
+        # The second version reads the same bytes without adding 1 to what stands for a zero point.
+        second = qlinear_torch.QuantLinear(bits, 32, COLUMNS, 64, bias=False)
+        second.qweight, second.qzeros, second.scales = parts["values"], parts["zero"], parts["scale"]
+        order = torch.randperm(COLUMNS, generator=torch.Generator().manual_seed(bits)).to(torch.int32) // 32
+        for name, layer, more in (
+            ("gptq", first, {}),
+            ("gptq_v2", second, {}),
+            ("gptq-order", first, {"order": order}),
+        ):
+            if more:
+                layer.g_idx = order
             back = layer(torch.eye(COLUMNS, dtype=torch.float32)).T
-            parts = {"values": layer.qweight, "zero": layer.qzeros, "scale": layer.scales}
-            settings = {"bits": bits, "group": 32, "format": version, "method": "gptq"}
-            case(f"{version}-{bits}", "gptq", settings, parts, back, "auto-round 0.16.1")
+            settings = {"bits": bits, "group": 32, "format": name.partition("-")[0], "method": "gptq"}
+            case(f"{name}-{bits}", "gptq", settings, parts | more, back.half(), "auto-round 0.16.1")
 
 
 def awq() -> None:
@@ -216,7 +225,7 @@ def awq() -> None:
     low, high = groups.amin(2), groups.amax(2)
     scale = ((high - low) / 15).half()
     zero = torch.round(-low / scale.float()).clamp(0, 15)
-    layer = WQLinear_GEMM.from_linear(linear, 4, 32, False, scale, zero, device="cpu")
+    layer = WQLinear_GEMM.from_linear(linear, 4, 32, False, scale.T.contiguous(), zero.T.contiguous(), device="cpu")
     back = dequantize_gemm(layer.qweight, layer.qzeros, layer.scales, 4, 32).T
     parts = {"values": layer.qweight, "zero": layer.qzeros, "scale": layer.scales}
     case("awq", "awq", {"bits": 4, "group": 32}, parts, back, "auto-round 0.16.1 (WQLinear_GEMM)")

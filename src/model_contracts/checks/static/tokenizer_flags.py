@@ -173,14 +173,12 @@ def _pre_tokenizer(sides: Sides) -> Comparisons:
     if any(artifact.form.bare_tokenizer for artifact in silent):
         return  # .apr has no place for it, and its readers go by the architecture
     if theirs is None or (ours is None and sides.target_artifact.form.beside):
-        what = "patterns" if source.pre is None else "name"
-        yield Uncompared(place=place, reason=f"the source's pre-tokenizer has no {what} that is known here")
+        whose = "source" if theirs is None else "target"
+        yield Uncompared(place=place, reason=f"how the pre-tokenizer of the {whose} cuts text is not known here")
         return
     holds = cut_alike(ours, theirs) if ours is not None else False
     if holds is None and (source.pre is None or target.pre is None):
-        yield Uncompared(
-            place=place, reason=f"whether the pre-tokenizers {theirs!r} and {ours!r} cut alike is not known"
-        )
+        yield Uncompared(place=place, reason=f"whether {theirs!r} and {ours!r} cut text alike is not known")
         return
     yield Comparison(
         measure="pre_tokenizer",

@@ -10,12 +10,12 @@ from model_contracts.sweep.schemes.awq import Awq
 from model_contracts.sweep.schemes.bitsandbytes import FourBit
 from model_contracts.sweep.schemes.float4 import Float4
 from model_contracts.sweep.schemes.gptq import Gptq
-from model_contracts.sweep.schemes.interface import Decoder, Grain, Held, Parts, Refused, Value
+from model_contracts.sweep.schemes.interface import Decoder, Grain, Held, Parts, PartsRefused, Value
 from model_contracts.sweep.schemes.mlx import Affine
 from model_contracts.sweep.schemes.pack_quantized import PackQuantized
 from model_contracts.sweep.schemes.scaled import Scaled
 
-__all__ = ["DECODERS", "Decoder", "Refused", "grain", "opened"]
+__all__ = ["DECODERS", "Decoder", "PartsRefused", "grain", "opened"]
 
 DECODERS: dict[str, type[Decoder]] = {
     "awq": Awq,
@@ -29,7 +29,7 @@ DECODERS: dict[str, type[Decoder]] = {
 
 
 def opened(packed: Packed, shape: tuple[int, ...], files: Files) -> Decoder:
-    """The decoder of a packed weight of that shape. Raises Refused where its parts are not those of such a weight."""
+    """The decoder of a packed weight of that shape. Raises PartsRefused where its parts are not such a weight's."""
     roles = dict(packed.roles)
     held = {role: Held(tensor.dtype, tensor.shape) for role, tensor in roles.items()}
     return DECODERS[packed.decoder or ""](Parts(shape, held, dict(packed.settings), roles, files))
@@ -44,7 +44,9 @@ def grain(
 ) -> Grain | str:
     """How finely parts (role, type, shape) tell values apart, or why they are not those of a weight of that shape."""
     parts = {role: Held(dtype, size) for role, dtype, size in held}
+    if "values" not in parts:
+        return "its values are missing"
     try:
         return DECODERS[decoder](Parts(shape, parts, dict(settings))).grain
-    except Refused as refused:
+    except PartsRefused as refused:
         return str(refused)

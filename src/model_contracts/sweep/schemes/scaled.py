@@ -6,7 +6,7 @@ import numpy as np
 
 from model_contracts.sweep.kernels.totals import Values
 from model_contracts.sweep.schemes.grid import Grid
-from model_contracts.sweep.schemes.interface import Grain, Parts, Refused, known
+from model_contracts.sweep.schemes.interface import Grain, Parts, PartsRefused, known
 
 _TYPES = ("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "I8")
 
@@ -20,7 +20,7 @@ class Scaled:
         self._values = parts.matrix("values", parts.rows, parts.columns)
         known(self._values.held, *_TYPES)
         if "order" in parts.held:
-            raise Refused("its columns are in an order of their own")
+            raise PartsRefused("its columns are in an order of their own")
         self._inputs = parts.matrix("inputs", 1, parts.columns) if "inputs" in parts.held else None
         self._scale = Grid.found(parts, "scale", "F8_E8M0")
         self._zero = Grid.found(parts, "zero") if "zero" in parts.held else None
@@ -36,7 +36,7 @@ class Scaled:
         values = self._values.floats(rows, columns)
         if self._zero is not None:
             values = values - self._zero.over(rows, columns)
-        values *= self._scale.over(rows, columns)
+        self._scale.apply(np.multiply, values, rows, columns)
         if self._factor is not None:
             values *= self._factor
         if self._inputs is not None:
