@@ -205,6 +205,7 @@ def unread(examination: Examination) -> Iterator[Gap]:
             continue
         known = tensor.dtype not in examination.sweep.undecoded
         reason = "its bytes are not there" if known else f"nothing decodes type {tensor.dtype}"
+        reason = examination.sweep.undecodable.get(name, reason)
         yield gap(tensor, reason, tensor.elements)
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cases.gates import VALUES
+from cases.gates import SIZES, STORAGE, VALUES
 from support.examining import violated, yielded
 from support.mutations import Stored
+from support.packed_parts import numbers
 from support.quantised_parts import QUANTISED, awq, gptq, held, nvfp4, quantised_folder
 from support.shared_models import DATA
 
@@ -108,6 +109,18 @@ def test_one_version_of_a_layout_taken_for_another_is_named(
 
 def reciprocal(made: Made) -> Made:
     return inverted(".weight_global_scale", made)
+
+
+def test_an_order_that_names_a_group_without_a_scale_is_falsified_as_storage(tmp_path: Path) -> None:
+    def wrong(values: Any) -> Made:
+        made = gptq(values)
+        return {**made, ".g_idx": numbers(*range(values.shape[1]), dtype="I32")}
+
+    folder = quantised_folder("gptq", tmp_path, wrong)
+    assert violated(yielded(STORAGE, folder)[0]) == {"group_order"}
+    compared, gaps = yielded(VALUES, folder, QWEN2)
+    assert not violated(compared) and len(gaps) == 7
+    assert violated(yielded(SIZES, folder)[0]) == set()
 
 
 def told(folder: Path, words: str) -> None:
