@@ -10,6 +10,7 @@ from model_contracts.sweep.schemes.awq import Awq
 from model_contracts.sweep.schemes.bitsandbytes import FourBit
 from model_contracts.sweep.schemes.float4 import Float4
 from model_contracts.sweep.schemes.gptq import Gptq
+from model_contracts.sweep.schemes.hqq import Hqq
 from model_contracts.sweep.schemes.interface import Decoder, Grain, Held, Parts, PartsRefused, Value
 from model_contracts.sweep.schemes.mlx import Affine
 from model_contracts.sweep.schemes.pack_quantized import PackQuantized
@@ -22,6 +23,7 @@ DECODERS: dict[str, type[Decoder]] = {
     "bitsandbytes": FourBit,
     "float4": Float4,
     "gptq": Gptq,
+    "hqq": Hqq,
     "mlx": Affine,
     "pack_quantized": PackQuantized,
     "scaled": Scaled,
