@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from model_contracts.anatomy.absent import Absent, absent
 from model_contracts.anatomy.built_rope import LISTED, listed_factors
 from model_contracts.anatomy.counterparts import Counterparts, Unmade, answered_in_part, parts_of
+from model_contracts.anatomy.layers import in_layer
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
@@ -70,7 +71,7 @@ def match(target: View, source: View) -> Match:
             used.update(part.name for part in parts_of(answer))
         if answer is not None and not tensor.placeholder and not answer.placeholder:
             order = None if answer.made is not None else _row_order(key, target, source)
-            same = target.convention == source.convention and target.bare[name] == source.bare.get(answer.name)
+            same = target.way == source.way and target.bare[name] == source.bare.get(answer.name)
             pairings[name] = Pairing(tensor, _squeezed(answer, tensor), order, same or unknown is None)
     missing, explained = [], []
     used -= set(answered_in_part(target, source))
@@ -133,7 +134,7 @@ def _in_doubt(found: Match, unknown: str, target: View, source: View) -> Match:
     extra = [one for one in found.extra if one.explanation is None]
     if (
         target.part.name == source.part.name
-        and target.convention == source.convention
+        and target.way == source.way
         and not _packed(target)
         and not _packed(source)
     ):
@@ -187,7 +188,7 @@ def _layers(names: Iterable[str]) -> set[int]:
 
 def _by_bare_name(source: View, target: View) -> dict[str, Tensor]:
     """The source's tensors by their own names, where both sides name tensors the same way."""
-    if target.convention != source.convention:
+    if target.way != source.way:
         return {}
     return {source.bare[name]: tensor for name, tensor in source.artifact.tensors.items()}
 
@@ -239,13 +240,22 @@ def _owed(flag: str | None, source: View) -> bool:
     return flag is not None and source.flag(flag)
 
 
+def _heads(name: str, layer: int | None, *views: View) -> object:
+    """How many heads a layer has by the first side that says it: some have none of them, as those of a state space."""
+    for view in views:
+        numbers = in_layer(view.numbers | view.layered, layer)
+        if name in numbers:
+            return numbers[name]
+    return None
+
+
 def _row_order(key: str, target: View, source: View) -> RowPermutation | None:
     """The permutation that brings the source's rows into the target's order (None: the same order)."""
-    if target.convention == source.convention:
+    if target.rows_interleaved == source.rows_interleaved:
         return None
     role = target.role(key) or source.role(key)
     heads = role.heads if role is not None else None
-    number = source.numbers.get(heads, target.numbers.get(heads)) if isinstance(heads, str) else heads
+    number = _heads(heads, template(key)[1], source, target) if isinstance(heads, str) else heads
     if not isinstance(number, int) or isinstance(number, bool):
         return None
     return RowPermutation(number, "interleave" if target.rows_interleaved else "split")
