@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from model_contracts.sweep.laid_out import changed, values
 
 from model_contracts.layout import (
     Apply,
@@ -25,7 +26,6 @@ from model_contracts.layout import (
     simplify,
     substitute,
 )
-from model_contracts.sweep.laid_out import changed, values
 from support.layouts import evaluated, expressions, numbered
 
 EXAMPLES = settings(max_examples=200, deadline=None)

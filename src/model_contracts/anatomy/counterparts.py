@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from model_contracts.anatomy.conventions import Conventions, NotKnown, StoredEntry, named
+from model_contracts.anatomy.names import template
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Made, Tensor
 from model_contracts.layout import Expr, LayoutError, Stored, simplify, stored, substitute
@@ -20,6 +21,24 @@ class Unmade:
     tensor: Tensor
     reason: str
     parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredLayout:
+    """A stored tensor of the target over logical weights, each of these over stored tensors of the source, and these.
+
+    `lacking` are names of tensors that the source has not.
+    """
+
+    whole: Expr
+    weights: Mapping[str, Expr]
+    parts: Mapping[str, Tensor]
+    lacking: tuple[str, ...] = ()
+
+    @property
+    def layout(self) -> Expr:
+        """It over the stored tensors."""
+        return substitute(self.whole, self.weights)
 
 
 @dataclass(frozen=True)
@@ -58,10 +77,11 @@ class Counterparts:
         key = target.canonical[tensor.name] or target.bare[tensor.name]
         plain = self._plain.get(key)
         ours = target.conventions
-        if known is None or ours is None or entry is None or ours.family.id != known.family.id:
+        if known is None or ours is None or entry is None or not _alike(ours, known, entry):
             return plain
         weight = ours.family.tensors.get(entry.key)
-        if (weight is not None and weight.plain and not _held(known, entry)) or ours.convention == known.convention:
+        unchanged = weight is not None and weight.plain and weight.heads is None and not _held(known, entry)
+        if unchanged or ours.convention == known.convention:
             return plain if entry.expert is None else self._stored.get(entry)
         try:
             return self._made(ours, known, entry, tensor)
@@ -71,31 +91,54 @@ class Counterparts:
     def _made(
         self, ours: Conventions, known: Conventions, entry: StoredEntry, tensor: Tensor
     ) -> Tensor | Unmade | None:
-        expression = ours.stored(entry)
-        needed = {leaf.name for leaf in stored(expression)}
+        found = self._declared(ours, known, entry)
+        if found.lacking and not found.parts:
+            return None
+        if found.lacking:
+            names = ", ".join(found.lacking[:3]) + (" …" if len(found.lacking) > 3 else "")
+            reason = f"the source lacks {len(found.lacking)} of its parts: {names}"
+            return Unmade(tensor, reason, tuple(part.name for part in found.parts.values()))
+        whole = simplify(found.layout)
+        if isinstance(whole, Stored):
+            return found.parts[whole.name]
+        return made_of(whole, found.parts, tensor.name)
+
+    def declared(self, target: View, tensor: Tensor) -> DeclaredLayout | None:
+        """How a tensor of the target is declared to be made; None where no family says it."""
+        known, ours, entry = self.source.conventions, target.conventions, target.entries.get(tensor.name)
+        if known is None or ours is None or entry is None or not _alike(ours, known, entry):
+            return None
+        try:
+            found = self._declared(ours, known, entry)
+        except (NotKnown, LayoutError, ValueError):
+            return None
+        return None if found.lacking else found
+
+    def _declared(self, ours: Conventions, known: Conventions, entry: StoredEntry) -> DeclaredLayout:
+        whole = ours.stored(entry)
         logical = {named(key, entry.layer): key for key in ours.keys(entry)}
-        made: dict[str, Expr] = {name: known.expression(logical[name], entry.layer) for name in needed}
+        weights = {leaf.name: known.expression(logical[leaf.name], entry.layer) for leaf in stored(whole)}
         parts, lacking = dict[str, Tensor](), list[str]()
-        for leaf in {leaf.name: leaf for one in made.values() for leaf in stored(one)}.values():
+        for leaf in {leaf.name: leaf for one in weights.values() for leaf in stored(one)}.values():
             there = known.entry(leaf.name)
             part = self._stored.get(there) if there is not None else None
             if part is None:
                 lacking.append(leaf.name)
-            else:
-                parts[leaf.name] = part
-                if part.packed is not None and part.shape != leaf.shape:
-                    raise NotKnown(f"not evaluated: values of layout {part.packed.layout}")
-                if part.shape != leaf.shape:
-                    raise ValueError(f"{part.name} is {list(part.shape)}, and {list(leaf.shape)} by its family")
-        if lacking and not parts:
-            return None
-        if lacking:
-            names = ", ".join(lacking[:3]) + (" …" if len(lacking) > 3 else "")
-            return Unmade(tensor, f"the source lacks {len(lacking)} of its parts: {names}", _names(parts))
-        whole = simplify(substitute(expression, made))
-        if isinstance(whole, Stored):
-            return parts[whole.name]
-        return _whole(whole, {leaf.name: parts[leaf.name] for leaf in stored(whole)}, tensor.name)
+                continue
+            parts[leaf.name] = part
+            if part.packed is not None and part.shape != leaf.shape:
+                raise NotKnown(f"not evaluated: values of layout {part.packed.layout}")
+            if part.shape != leaf.shape:
+                raise ValueError(f"{part.name} is {list(part.shape)}, and {list(leaf.shape)} by its family")
+        return DeclaredLayout(whole, weights, parts, tuple(lacking))
+
+    def beside(self, tensor: Tensor, layer: int) -> Tensor | None:
+        """What a tensor of the source is in another layer; None where there is none."""
+        entry = self.source.entries.get(tensor.name)
+        if entry is not None:
+            return self._stored.get(replace(entry, layer=layer))
+        bare, number = template(self.source.canonical.get(tensor.name) or self.source.bare.get(tensor.name, ""))
+        return self._plain.get(named(bare, layer)) if number is not None else None
 
     def _near(self, known: Conventions, ours: Conventions, entry: StoredEntry) -> tuple[str, ...]:
         """Tensors of the source that hold a part of the same weights."""
@@ -128,16 +171,21 @@ def parts_of(tensor: Tensor) -> Iterator[Tensor]:
         yield from tensor.made.parts.values()
 
 
+def _alike(ours: Conventions, known: Conventions, entry: StoredEntry) -> bool:
+    """Whether both sides say of what an entry stands for: they are of one family, or agree on one plain weight."""
+    if ours.family.id == known.family.id:
+        return True
+    weights = (known.family.tensors.get(entry.key), ours.family.tensors.get(entry.key))
+    return all(weight is not None and weight.plain for weight in weights) and not _held(known, entry)
+
+
 def _held(known: Conventions, entry: StoredEntry) -> bool:
     return known.holds(entry.key)
 
 
-def _names(parts: Mapping[str, Tensor]) -> tuple[str, ...]:
-    return tuple(part.name for part in parts.values())
-
-
-def _whole(expression: Expr, parts: dict[str, Tensor], target: str) -> Tensor:
+def made_of(expression: Expr, known: Mapping[str, Tensor], target: str) -> Tensor:
     """What several tensors, or a changed one, make: a tensor without a place of its own."""
+    parts = {leaf.name: known[leaf.name] for leaf in stored(expression)}
     first = next(iter(parts.values()))
     types = Counter(part.dtype for part in parts.values())
     others = f" and {len(parts) - 1} more" if len(parts) > 1 else ""

@@ -11,7 +11,6 @@ from model_contracts.artifact import Artifact, Tensor
 from model_contracts.containers import Format
 from model_contracts.dtypes import DTYPES
 from model_contracts.outcome import Place
-from model_contracts.sweep.interface import RowPermutation
 
 Progress = Callable[[int, int], None]
 
@@ -39,7 +38,7 @@ class ConverterFailed(ConversionRefused):
 
 @dataclass(frozen=True, slots=True)
 class PlannedTensor:
-    """One tensor of the target. `source` is read in `order`; `data` stands for what the converter makes itself."""
+    """One tensor of the target. `source` may be made of stored ones; `data` is for what the converter makes itself."""
 
     name: str
     #: The GGUF name, whatever the target calls it; None where nothing knows the tensor.
@@ -47,7 +46,6 @@ class PlannedTensor:
     dtype: str
     shape: tuple[int, ...]
     source: Tensor | None = None
-    order: RowPermutation | None = None
     #: Bytes of one row where rows are padded to whole blocks one by one (.apr).
     row_bytes: int | None = None
     data: bytes | None = None

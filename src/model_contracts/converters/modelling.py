@@ -10,7 +10,9 @@ from typing import Any
 
 from model_contracts.anatomy.claims import claims
 from model_contracts.anatomy.conventions import StoredEntry
+from model_contracts.anatomy.counterparts import made_of
 from model_contracts.anatomy.names import huggingface_name, layer_count, template
+from model_contracts.anatomy.steps import within_heads
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.containers import FORMS, Format
@@ -20,7 +22,7 @@ from model_contracts.converters.interface import ConversionRefused, Documents, P
 from model_contracts.converters.types import HOLDS, Types, label_of
 from model_contracts.dtypes import DTYPES
 from model_contracts.family import Family, Recipes
-from model_contracts.sweep.interface import RowPermutation
+from model_contracts.layout import Stored
 from model_contracts.sweep.reads import same_bytes
 
 _HEAD, _EMBEDDING, _FREQUENCIES = "output.weight", "token_embd.weight", "rope_freqs.weight"
@@ -126,8 +128,7 @@ def _planned(view: View, documents: Documents, format: Format, types: Types, tie
             canonical=canonical,
             dtype=types.of(tensor, canonical),
             shape=tensor.shape,
-            source=tensor,
-            order=_order(view, canonical, tensor, format),
+            source=_in_order(view, canonical, tensor, format),
         )
         planned.append(_with_rows(found) if FORMS[format].padded_rows else found)
     if FORMS[format].vectors is None and types.label is None:
@@ -189,16 +190,17 @@ def _plain(view: View, entry: StoredEntry) -> bool:
     return not any(entry.key in one.of for side in held.values() for one in side.values() if one is not None)
 
 
-def _order(view: View, canonical: str | None, tensor: Tensor, format: Format) -> RowPermutation | None:
-    """The row order of the target, where it differs from the source's."""
+def _in_order(view: View, canonical: str | None, tensor: Tensor, format: Format) -> Tensor:
+    """The source with its rows in the target's order, where that differs."""
     interleaved = format == "gguf"
     role = view.role(canonical) if canonical is not None else None
     if interleaved == view.rows_interleaved or role is None or role.heads is None:
-        return None
+        return tensor
     heads = view.numbers.get(role.heads) if isinstance(role.heads, str) else role.heads
     if not isinstance(heads, int) or heads <= 0 or tensor.shape[0] % (2 * heads):
         raise ConversionRefused(f"{tensor.name}: {tensor.shape[0]} rows are not {heads} heads of two halves")
-    return RowPermutation(heads, "interleave" if interleaved else "split")
+    order = within_heads(Stored(tensor.name, tensor.shape), heads, back=not interleaved)
+    return made_of(order, {tensor.name: tensor}, tensor.name)
 
 
 def _with_rows(tensor: PlannedTensor) -> PlannedTensor:

@@ -16,8 +16,9 @@ from model_contracts.converters.quantise import encoder
 from model_contracts.dtypes import DTYPES
 from model_contracts.sweep.blocks import LARGEST_BLOCK
 from model_contracts.sweep.kernels.reduce_numpy import NumpyEngine
+from model_contracts.sweep.made import side_of
 from model_contracts.sweep.reads import Files, ReadFailed
-from model_contracts.sweep.sides import Side
+from model_contracts.sweep.sides import Readable
 from model_contracts.system.cores import cores
 from model_contracts.system.files import write_at
 
@@ -58,7 +59,7 @@ class Stream:
         self._tensors, self._layout, self._descriptor = tensors, layout, descriptor
         self._allow_overflow = allow_overflow
         self._files, self._engine = Files(), NumpyEngine()
-        self._sides: dict[str, Side] = {}
+        self._sides: dict[str, Readable] = {}
         self._lock, self._stopped, self._done = Lock(), False, 0
         self._total = sum(tensor.nbytes for tensor in tensors)
         #: Values that became infinite, by tensor, where that was allowed.
@@ -110,13 +111,13 @@ class Stream:
                 with self._lock:
                     self._done += data.size
 
-    def _side(self, tensor: PlannedTensor) -> Side:
+    def _side(self, tensor: PlannedTensor) -> Readable:
         """The source of a tensor, opened once; only the one or two that are being read are kept."""
         if tensor.name not in self._sides:
             assert tensor.source is not None
             while len(self._sides) > _MOST_THREADS:
                 self._sides.pop(next(iter(self._sides)))
-            self._sides[tensor.name] = Side(tensor.source, self._files, self._engine, tensor.order)
+            self._sides[tensor.name] = side_of(tensor.source, self._files, self._engine)
         return self._sides[tensor.name]
 
     def _place(self, chunk: _Chunk) -> int:
@@ -126,15 +127,14 @@ class Stream:
             return base + chunk.start // tensor.shape[-1] * tensor.row_bytes
         return base + DTYPES[tensor.dtype].nbytes(chunk.start)
 
-    def _encoded(self, chunk: _Chunk, side: Side, room: _Room) -> Any:
+    def _encoded(self, chunk: _Chunk, side: Readable, room: _Room) -> Any:
         tensor = chunk.tensor
         assert tensor.source is not None
-        low, high = (0, 0) if side.whole else side.span(chunk.start, chunk.stop)
+        low, high = side.span(chunk.start, chunk.stop)
         raw = side.read(room.take(0, high - low), chunk.start, chunk.stop)
-        same = tensor.source.dtype == tensor.dtype and not side.whole
-        if same and tensor.row_bytes is None and not side.layout.row_bytes:
+        if side.stored == tensor.dtype and tensor.row_bytes is None and not side.layout.row_bytes:
             return raw
-        if tensor.source.dtype == "BF16" and tensor.dtype == "F16" and not side.whole:
+        if side.stored == "BF16" and tensor.dtype == "F16":
             return self._narrowed(tensor, raw.view("<u2"), room)
         decoded = room.take(1, 8 * (chunk.stop - chunk.start + 2 * LARGEST_BLOCK)).view(np.float64)
         values = side.decode(raw, chunk.start, chunk.start, chunk.stop, decoded)
@@ -167,13 +167,13 @@ class Stream:
 
 
 def _step(tensor: PlannedTensor) -> int:
-    """Values of one chunk: whole rows where rows are moved or padded, whole blocks of both sides anyway."""
+    """Values of one chunk: whole rows where rows are padded, whole blocks of both sides anyway."""
     source = tensor.source
     assert source is not None
     columns = tensor.shape[-1] if tensor.shape else 1
     if len(tensor.shape) < 2:
-        return max(tensor.elements, 1) if tensor.order is not None else CHUNK_VALUES
-    if tensor.order is not None or tensor.row_bytes is not None or source.row_bytes is not None:
+        return CHUNK_VALUES
+    if tensor.row_bytes is not None or source.row_bytes is not None:
         return max(1, CHUNK_VALUES // columns) * columns
     if tensor.dtype == source.dtype:
         return max(1, int(CHUNK_BYTES * 8 / source.type.bits) // LARGEST_BLOCK) * LARGEST_BLOCK

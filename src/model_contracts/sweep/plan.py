@@ -9,9 +9,9 @@ from model_contracts.artifact import Tensor
 from model_contracts.sweep.blocks import BlockLayout, Cut, logical_columns
 from model_contracts.sweep.few import Group, is_few
 from model_contracts.sweep.interface import Pairing, Problem, Sweep, SweepRequest
-from model_contracts.sweep.made import MadeSide
+from model_contracts.sweep.made import side_of
 from model_contracts.sweep.reads import File, Files, ReadFailed
-from model_contracts.sweep.sides import Decoders, Side
+from model_contracts.sweep.sides import Decoders, Readable
 from model_contracts.sweep.tallies import TensorTally
 from model_contracts.sweep.work import Chunk, Digest, Work, chunks_of, gap, take_turn
 
@@ -162,14 +162,14 @@ class SweepPlan:
             work.conclude()
             return work
         try:
-            target = Side(tensor, self.files, self._engine)
+            target = side_of(tensor, self.files, self._engine)
         except ReadFailed as error:
             self._sweep.problems.append(error.problem(tensor.name))
             return None
-        sides: tuple[Side | MadeSide, ...] = (target,)
+        sides: tuple[Readable, ...] = (target,)
         if pairing is not None:
             try:
-                sides = (target, self._source(tensor, pairing, columns))
+                sides = (target, side_of(pairing.source, self.files, self._engine))
             except ReadFailed as error:
                 self._sweep.problems.append(error.problem(tensor.name))
                 self._sweep.uncompared[tensor.name] = f"the source: {error.problem(None).reason}"
@@ -177,16 +177,6 @@ class SweepPlan:
         cut = Cut.of([side.layout for side in sides], columns, self._engine.sub_values)
         tally = TensorTally(tensor.elements, columns, tensor.shape, len(sides) > 1)
         return Work(tensor, sides, columns, cut, tally, pairing)
-
-    def _source(self, tensor: Tensor, pairing: Pairing, columns: int) -> Side | MadeSide:
-        if pairing.source.made is not None:
-            return MadeSide(pairing.source, self.files, self._engine)
-        cut = self._cut([tensor, pairing.source], columns)
-        longest_row = cut.sub if cut.unit <= cut.sub else -1
-        return Side(pairing.source, self.files, self._engine, pairing.transform, longest_row)
-
-    def _cut(self, tensors: list[Tensor], columns: int) -> Cut:
-        return Cut.of([BlockLayout.of(tensor) for tensor in tensors], columns, self._engine.sub_values)
 
     def fail(self, work: Work, error: ReadFailed) -> None:
         """Leave a tensor out, and say why once."""
@@ -216,10 +206,6 @@ def incomparable(pairing: Pairing, engine: Decoders) -> str | None:
             return f"nothing decodes {whose}type {tensor.dtype}"
     if pairing.target.shape != pairing.source.shape:
         return "the shapes differ"
-    order = pairing.transform
-    rows = pairing.target.rows if len(pairing.target.shape) > 1 else pairing.target.columns
-    if order is not None and (order.heads <= 0 or rows % (2 * order.heads)):
-        return f"{rows:,} rows do not divide into {order.heads} heads of two halves"
     return None
 
 
@@ -235,7 +221,7 @@ def _few_source(pairing: Pairing | None, files: Files) -> bool:
         return True
     try:
         made = pairing.source.made is not None
-        return not made and pairing.transform is None and is_few(pairing.source, files.get(pairing.source.file))
+        return not made and is_few(pairing.source, files.get(pairing.source.file))
     except ReadFailed:
         return False
 

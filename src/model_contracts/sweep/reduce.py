@@ -8,8 +8,7 @@ from model_contracts.sweep.blocks import LARGEST_BLOCK, pieces
 from model_contracts.sweep.engines import Engine
 from model_contracts.sweep.kernels import totals as at
 from model_contracts.sweep.kernels.totals import Bytes, SideScratch, Values
-from model_contracts.sweep.made import MadeSide
-from model_contracts.sweep.sides import Side
+from model_contracts.sweep.sides import Readable
 from model_contracts.sweep.tallies import FIRST, ChunkPart, Partial, SidePart
 from model_contracts.sweep.work import Work
 
@@ -89,9 +88,7 @@ class Bench:
                 self._keep_pair(work, part, into, at_value, rows, columns, complete)
         return part
 
-    def _read_source(self, source: Side | MadeSide, start: int, stop: int) -> Bytes:
-        if source.whole:
-            return self._bytes[1][:0]
+    def _read_source(self, source: Readable, start: int, stop: int) -> Bytes:
         first, last = source.span(start, stop)
         self.source_bytes = last - first
         return source.read(self.room(1, last - first), start, stop)
