@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import accumulate, islice
 from math import prod
 
-from model_contracts.anatomy.counterparts import Counterparts, made_of
+from model_contracts.anatomy.conventions import named
+from model_contracts.anatomy.counterparts import Counterparts, DeclaredLayout, made_of
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.steps import within_heads
 from model_contracts.anatomy.view import View
@@ -72,11 +73,13 @@ class Hypotheses:
         return {source.name: source} if source.made is None else source.made.parts
 
     def _layouts(self) -> Iterator[tuple[str, Expr]]:
-        yield from self._row_orders()
+        first = self.pairing.source.made is None or self._unordered() != self.layout
+        yield from self._row_orders() if first else ()
         found = Counterparts(self.source).declared(self.target, self.pairing.target)
         if found is not None and self.pairing.source.made is not None and found.parts.keys() == self.parts.keys():
             for words, other in _mutations(found.whole):
                 yield words, substitute(other, found.weights)
+            yield from self._pieces(found)
             yield from _mutations(self.layout)
             yield from _mutations(found.layout)
         elif found is not None and found.whole.shape == self.layout.shape and len(self.parts) == 1:
@@ -87,13 +90,29 @@ class Hypotheses:
                     yield words, substitute(whole, {leaf.name: self.layout for leaf in stored(whole)})
         else:
             yield from _mutations(self.layout)
+        yield from () if first else self._row_orders()
         yield from self._undeclared()
+
+    def _pieces(self, found: DeclaredLayout) -> Iterator[tuple[str, Expr]]:
+        """Of a fused tensor of the source: another piece in the place of one, pieces not grouped or in other groups."""
+        known, entry = self.source.conventions, self.target.entries[self.pairing.target.name]
+        if known is None or entry is None or self.target.conventions is None:
+            return
+        keys = {named(key, entry.layer): key for key in self.target.conventions.keys(entry)}
+        for words, other in known.otherwise([keys[name] for name in found.weights], entry.layer, self._heads()):
+            weights = {name: other(key) for name, key in keys.items() if name in found.weights}
+            if all(
+                weight is not None and weight.shape == found.weights[name].shape for name, weight in weights.items()
+            ):
+                yield words, substitute(found.whole, {name: weight for name, weight in weights.items() if weight})
+
+    def _heads(self) -> dict[str, int]:
+        numbers = self.source.numbers
+        return {name: value for name in _HEADS if isinstance(value := numbers.get(name), int) and value > 0}
 
     def _row_orders(self) -> Iterator[tuple[str, Expr]]:
         """llama.cpp's and Hugging Face's orders of rows within heads, of each head count that is declared."""
-        base = self._unordered()
-        numbers = self.source.numbers
-        heads = {name: value for name in _HEADS if isinstance(value := numbers.get(name), int) and value > 0}
+        base, heads = self._unordered(), self._heads()
         if base != self.layout:
             yield "rows not permuted (Q/K left in the source's order)", base
         for name, count in heads.items():
@@ -145,7 +164,7 @@ class Hypotheses:
 
     def _experts(self) -> Iterator[Hypothesis]:
         """Another expert in the place of one: in a stack of that of the worst row, else of the tensor itself."""
-        if isinstance(self.layout, Concat) and self.layout.axis == 0:
+        if isinstance(self.layout, Concat) and self.layout.axis == 0 and len(self.layout.shape) > 1:
             yield from self._stacked(self.layout)
             return
         entry = self.source.entries.get(next(iter(self.parts.values())).name)
@@ -162,9 +181,9 @@ class Hypotheses:
 
     def _stacked(self, layout: Concat) -> Iterator[Hypothesis]:
         heights = [prod(part.shape[:-1]) for part in layout.parts]
-        place = max(bisect_right(list(accumulate(heights)), max(self.row, 0)), 0)
+        place = min(bisect_right(list(accumulate(heights)), max(self.row, 0)), len(heights) - 1)
         for other in range(max(place - _NEIGHBOURS, 0), min(place + _NEIGHBOURS + 1, len(heights))):
-            if other == place or place >= len(heights) or heights[other] != heights[place]:
+            if other == place or layout.parts[other].shape != layout.parts[place].shape:
                 continue
             parts = list(layout.parts)
             parts[place] = layout.parts[other]
