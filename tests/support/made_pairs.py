@@ -32,15 +32,42 @@ SIZES: dict[str, int] = {
     "intermediate_size": 96, "vocab_size": 80, "max_position_embeddings": 48, "type_vocab_size": 2,
     "num_experts": 6, "n_routed_experts": 6, "moe_intermediate_size": 40, "shared_expert_intermediate_size": 32,
     "moe_shared_expert_intermediate_size": 32, "shared_intermediate_size": 32, "num_experts_per_tok": 2,
-    "conv_kernel": 4, "state_size": 8, "time_step_rank": 8, "mamba_n_heads": 8, "mamba_num_heads": 8, "groups": 2,
+    "conv_kernel": 4, "state_size": 8, "time_step_rank": 8, "mamba_n_heads": 8, "mamba_num_heads": 8,
+    "groups": 2, "mamba_head_dim": 8,
     "kv_lora_rank": 16, "q_lora_rank": 24, "qk_nope_head_dim": 8, "qk_rope_head_dim": 4, "v_head_dim": 12,
     "linear_num_key_heads": 2, "linear_num_value_heads": 6, "linear_key_head_dim": 8, "linear_value_head_dim": 8,
     "linear_conv_kernel_dim": 4, "laurel_rank": 8, "altup_num_inputs": 4, "hidden_size_per_layer_input": 8,
     "vocab_size_per_layer_input": 80, "relative_attention_num_buckets": 8, "decoder_layers": 4,
     "block_count": 4, "num_nextn_predict_layers": 0, "position_rows": 50, "pad_token_id": 1, "declared_size": 96,
 }  # fmt: skip
-#: Of a family whose sizes hang together otherwise.
-OTHERS: dict[str, dict[str, Any]] = {}
+_SOME = [0, 2, 0, 0]  # heads of keys and values: attention in the second layer alone
+_MAMBA: dict[str, dict[str, Any]] = {
+    "huggingface": {"layer_types": ["mamba", "attention", "mamba", "mamba"]}, "gguf": {"num_key_value_heads": _SOME},
+}  # fmt: skip
+_CONV: dict[str, dict[str, Any]] = {
+    "huggingface": {"layer_types": ["conv", "full_attention", "conv", "conv"]}, "gguf": {"num_key_value_heads": _SOME},
+}  # fmt: skip
+_JAMBA: dict[str, dict[str, Any]] = {
+    "huggingface": {"attn_layer_offset": 1, "attn_layer_period": 4}, "gguf": {"num_key_value_heads": _SOME},
+}  # fmt: skip
+_LETTERS: dict[str, dict[str, Any]] = {
+    "huggingface": {"layers_block_type": ["mamba", "attention", "mlp", "mamba"]},
+    "gguf": {"num_key_value_heads": _SOME, "sizes": [0, 0, 96, 0]},
+}  # fmt: skip
+#: What one side alone declares, or declares otherwise: which layers are of which kind.
+OTHERS: dict[str, dict[str, dict[str, Any]]] = {
+    "families/granite_hybrid": _MAMBA, "families/granite_hybrid_moe": _MAMBA, "families/lfm2": _CONV,
+    "families/lfm2_moe": _CONV, "families/nemotron_h": _LETTERS,
+    "families/jamba_dense": _JAMBA,
+    "families/nemotron_h_moe": _LETTERS | {
+        "huggingface": {"layers_block_type": ["mamba", "attention", "moe", "mamba"]},
+    },
+    "families/jamba": _JAMBA | {
+        "huggingface": _JAMBA["huggingface"] | {"expert_layer_offset": 1, "expert_layer_period": 2},
+    },
+}  # fmt: skip
+#: Keys of config.json that tell a family from another of its class.
+_TELLS = {"families/granite_hybrid": {"num_local_experts": 0}, "families/jamba_dense": {"num_experts": 1}}
 
 
 @dataclass(frozen=True)
@@ -49,32 +76,30 @@ class MadePair:
 
     family: Family
 
-    @cached_property
-    def said(self) -> dict[str, Any]:
-        """The hyper-parameters that both sides declare."""
-        sizes = SIZES | OTHERS.get(self.family.id, {})
-        known = {name: value for name, value in sizes.items() if name in self.family.hyperparameters}
-        return {name: value for name, value in known.items() if self._declared(name)}
+    def said(self, convention: Convention) -> dict[str, Any]:
+        """The hyper-parameters that a side declares."""
+        own = OTHERS.get(self.family.id, {}).get(convention, {})
+        known = {name: value for name, value in SIZES.items() if name in self.family.hyperparameters}
+        return {name: value for name, value in known.items() if self._declared(name)} | own
 
     def _declared(self, name: str) -> bool:
         parameter = self.family.hyperparameters[name]
         return bool(parameter.config) or parameter.default is None
 
-    @cached_property
-    def numbers(self) -> dict[str, Any]:
-        """All of them."""
-        found: dict[str, Any] = dict(self.said)
+    def numbers(self, convention: Convention) -> dict[str, Any]:
+        """All of them, as one side has them."""
+        found: dict[str, Any] = self.said(convention)
         completed(self.family, found)
         return found
 
     def side(self, convention: Convention, family: Family | None = None) -> Conventions:
         """How one side stores its tensors, by the family or by another saying of it."""
-        return Conventions(family or self.family, convention, self.numbers)
+        return Conventions(family or self.family, convention, self.numbers(convention))
 
     def tensors(self, convention: Convention, family: Family | None = None) -> dict[str, np.ndarray]:
         """Every tensor of one side."""
         conventions, found = self.side(convention), dict[str, np.ndarray]()
-        for template, _, said, layers in conventions.owed(self.numbers["num_hidden_layers"]):
+        for template, _, said, layers in conventions.owed(SIZES["num_hidden_layers"]):
             for layer in layers if "{n}" in template else (None,):
                 try:
                     for name in self._names(conventions, template, layer):
@@ -99,18 +124,23 @@ class MadePair:
         weights = {leaf.name: _weight(leaf) for leaf in leaves(whole)}
         return np.ascontiguousarray(value_of(whole, weights), np.float32)
 
+    @cached_property
+    def stored(self) -> dict[str, np.ndarray]:
+        """The tensors of the Hugging Face side."""
+        return self.tensors("huggingface")
+
     def folder(self, path: Path) -> Path:
         """The Hugging Face side on disk."""
         path.mkdir(parents=True)
-        config: dict[str, Any] = {"architectures": [self.family.architectures[0]]}
+        config: dict[str, Any] = {"architectures": [self.family.architectures[0]]} | _TELLS.get(self.family.id, {})
         if self.family.model_types:
             config["model_type"] = self.family.model_types[0]
-        for name, value in self.said.items():
+        for name, value in self.said("huggingface").items():
             for key in self.family.hyperparameters[name].config[:1]:
                 _put(config, key, value)
         (path / "config.json").write_text(json.dumps(config), "utf-8")
-        tensors = self.tensors("huggingface")
-        write_safetensors(path / "model.safetensors", {name: stored(values, "F32") for name, values in tensors.items()})
+        held = {name: stored(values, "F32") for name, values in self.stored.items()}
+        write_safetensors(path / "model.safetensors", held)
         return path
 
     def gguf(self, path: Path, instead: Mapping[str, np.ndarray] | None = None) -> Path:
@@ -118,10 +148,13 @@ class MadePair:
         model = GgufModel()
         word = self.family.gguf[0]
         model["general.architecture"] = word
+        said, numbers, keys = self.said("gguf"), self.numbers("gguf"), dict[str, Any]()
         for name, parameter in self.family.hyperparameters.items():
             follows = parameter.default is not None and parameter.default.value is None
-            for key in parameter.gguf[:1] if name in self.said or (follows and name in self.numbers) else ():
-                model[key.replace("{arch}", word)] = self.numbers[name]
+            for key in parameter.gguf[:1] if name in said or (follows and name in numbers) else ():
+                keys[key.replace("{arch}", word)] = numbers[name]
+        for key, value in keys.items():
+            model[key] = value
         tensors = self.tensors("gguf") | dict(instead or {})
         model.tensors = {name: stored(values, "F32") for name, values in tensors.items()}
         return model.write(path)
