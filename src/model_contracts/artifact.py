@@ -10,18 +10,34 @@ from pathlib import Path
 from typing import Any, Literal
 
 from model_contracts.containers import FORMS, ContainerForm, Format
-from model_contracts.dtypes import DTYPES, Dtype
+from model_contracts.dtypes import DTYPES, Dtype, Kind
 from model_contracts.layout import Expr
 from model_contracts.ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """How a weight of several stored tensors is packed: the layout in words, its parts, whether its shape is known."""
+    """How a weight of several stored tensors is packed: the layout in words, its parts, and what decodes them."""
 
     layout: str
     parts: tuple[Tensor, ...]
     shape_known: bool = True
+    #: The decoder of `sweep/schemes` (None: its values are not decoded, and `refused` may say why).
+    decoder: str | None = None
+    refused: str | None = None
+    #: Parts by what they are to the decoder (the values, the scale …), and the settings.
+    roles: tuple[tuple[str, Tensor], ...] = ()
+    settings: tuple[tuple[str, str | int | float | bool | None], ...] = ()
+    #: The kind of number that values are kept in, and how many share a scale (0: a row, -1: the tensor).
+    grain: tuple[str, int] | None = None
+
+    @property
+    def unread(self) -> str | None:
+        """Why its values are not evaluated; None where they are."""
+        if self.decoder is not None:
+            return None
+        why = f" ({self.refused})" if self.refused is not None else ""
+        return f"not evaluated: values of layout {self.layout}{why}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,6 +82,11 @@ class Tensor:
     def type(self) -> Dtype:
         """The element type."""
         return DTYPES[self.dtype]
+
+    @property
+    def kind(self) -> Kind:
+        """What its numbers are: those of a packed weight that is decoded are quantised weights, whatever holds them."""
+        return "quantised" if self.packed is not None and self.packed.unread is None else self.type.kind
 
     @property
     def rows(self) -> int:
@@ -132,8 +153,6 @@ class Tokenizer:
     add_eos: bool | None = None
     #: llama.cpp's name of the pre-tokenizer, where declared (GGUF, .apr).
     pre: str | None = None
-    #: The regular expressions of tokenizer.json's pre-tokenizer, in order.
-    pre_patterns: tuple[str, ...] = ()
     #: Ids given to more than one token, or tokens given more than one id, as stored: (token, first id, second id).
     duplicates: tuple[tuple[str, int, int], ...] = ()
     #: What the container writes at ids that no token has (`tokens[id]` is None there): [PAD151665], <unk>.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Literal, Protocol
 
 from pydantic import Field, model_validator
 
@@ -32,6 +33,15 @@ class Default(Record):
     length: str | None = Field(None, description="How many values (or letters) a hyper-parameter has.")
     difference: tuple[str | int, str | int] | None = Field(None, description="The first less the second.")
     times: tuple[float, str] | None = Field(None, description="A number times a hyper-parameter, not rounded.")
+    ratio: tuple[str, str] | None = Field(None, description="The first divided by the second, a fraction too.")
+    kinds: dict[str, Scalar] | None = Field(
+        None,
+        description="One value a layer: that of the first of these hyper-parameters that is not 0 there; the one "
+        "without a name (the last) is that of the other layers.",
+    )
+    shown_by: tuple[str, Scalar, Scalar] | None = Field(
+        None, description="A tensor, the value where the file has it, and where it has none of the name."
+    )
     where: dict[str, tuple[Scalar, ...]] = Field(
         default_factory=dict, description="Only where each of these hyper-parameters is one of these values."
     )
@@ -56,6 +66,10 @@ class HyperParameter(Record):
     gguf_default: tuple[Default, ...] = Field(
         (), description="What llama.cpp computes with where the GGUF is silent, or has no key: the first that holds."
     )
+    gguf_written: Default | None = Field(
+        None,
+        description="What a conversion to GGUF states where the source declares none, as llama.cpp's converter does.",
+    )
     enabled_by: str | None = Field(
         None, description="A config.json flag that must not be false for the value to count."
     )
@@ -70,6 +84,13 @@ class HyperParameter(Record):
         default_factory=dict,
         description="A hyper-parameter with one value a layer: where that is one of these, this one is 0.",
     )
+    zero_not_at: tuple[str, str] | None = Field(
+        None, description="Of each so many layers (the second) it is 0 in all but the one at the first, from 0."
+    )
+    config_words: dict[str, Scalar] = Field(
+        default_factory=dict, description="A value of a GGUF, as text in lower case, to what config.json calls it."
+    )
+    whole: bool = Field(False, description="A whole number in config.json, whatever a GGUF makes of it.")
     owed: bool = Field(False, description="A converter that drops it has lost something (no default stands in).")
 
     def spelled(self, keys: Literal["config", "gguf", "apr"]) -> tuple[str, ...]:
@@ -97,6 +118,10 @@ class LayoutStep(Record):
     )
     tile_columns: tuple[Size, Size] | None = Field(None, description="The same of the last axis.")
     add: float | None = Field(None, description="This number is added to every value.")
+    scale: str | float | None = Field(
+        None,
+        description="Every value is multiplied by this: a number, or a hyper-parameter (`name.1`: its second).",
+    )
     negative_exp: Literal[True] | None = Field(None, description="x becomes -exp(x).")
 
     @model_validator(mode="after")
@@ -144,6 +169,10 @@ class FamilyTensor(Record):
         "expert). None: it only stands in a fused one.",
     )
     names: tuple[str, ...] = Field((), description="Other Hugging Face names that files of the family bear.")
+    named_beside: dict[str, str] = Field(
+        default_factory=dict,
+        description="Another weight to the one of those names that it bears where that weight stands beside it.",
+    )
     shape: tuple[Dimension, ...] = Field(description="Row-major; each axis is a product of hyper-parameters.")
     huggingface_steps: tuple[LayoutStep, ...] = Field((), description="From this shape to how Hugging Face stores it.")
     gguf_steps: tuple[LayoutStep, ...] = Field((), description="From this shape to how GGUF stores it.")
@@ -166,8 +195,17 @@ class FamilyTensor(Record):
     @property
     def plain(self) -> bool:
         """Whether each convention stores it as one tensor, in this shape, its rows in one order or the other."""
-        stored = self.huggingface is not None and "{e}" not in self.huggingface and not self.huggingface_steps
-        return stored and (not self.gguf_steps or self.heads is not None)
+        return self.alike or (self._one_here and self.heads is not None)
+
+    @property
+    def alike(self) -> bool:
+        """Whether each convention stores it as one tensor with the same values in the same order."""
+        return self._one_here and not self.gguf_steps
+
+    @property
+    def _one_here(self) -> bool:
+        """Whether Hugging Face stores it as one tensor, in this shape."""
+        return self.huggingface is not None and "{e}" not in self.huggingface and not self.huggingface_steps
 
 
 class Family(Definition):
@@ -185,6 +223,9 @@ class Family(Definition):
     only_with: tuple[str, ...] = Field(
         (), description="GGUF keys that, declared above 0, mean this architecture and no other of the same word."
     )
+    only_with_tensors: tuple[str, ...] = Field(
+        (), description="GGUF tensors without which another architecture of the same word is meant."
+    )
     not_where: dict[str, tuple[str | int | bool, ...]] = Field(
         default_factory=dict,
         description="config.json values that mean another architecture under the same class (none: any above 0).",
@@ -193,6 +234,7 @@ class Family(Definition):
         False,
         description="Whether its class of transformers was built from what a GGUF or .apr declares, and answers so.",
     )
+    next_token: bool = Field(True, description="Whether it gives a distribution of the next token: encoders do not.")
     base_prefix: str = Field(
         "model.", description="What Hugging Face names begin with, and a base model saved alone leaves out."
     )
@@ -207,6 +249,16 @@ class Family(Definition):
     computed: tuple[str, ...] = Field(
         (), description="Ends of the names of buffers that readers compute: a file loses nothing without them."
     )
+
+
+class Families(Protocol):
+    """Families that can be asked for; one that nobody asks for need not be read."""
+
+    def saying(self, word: str) -> Iterable[Family]:
+        """Every family that bears a word (a class, a model type, a GGUF architecture), and maybe others."""
+
+    def called(self, name: str) -> Family:
+        """The family of an id."""
 
 
 class RoleTypes(Record):
@@ -234,6 +286,7 @@ class Kept(Record):
     """Tensors that no converter and no quantiser of llama.cpp takes below F32, whatever the label."""
 
     names: tuple[str, ...] = Field(min_length=1, description="Patterns (`*`) of GGUF or Hugging Face tensor names.")
+    converted: bool = Field(False, description="A conversion to GGUF writes them in F32, whatever was asked.")
     reason: str
 
 
@@ -252,7 +305,8 @@ class Recipes(Definition):
     kept: tuple[Kept, ...] = Field((), description="Tensors that may be F32 under every label.")
     mixes: tuple[Mix, ...] = Field((), description="Names that promise no recipe tensor by tensor.")
     fallbacks: dict[str, tuple[str, ...]] = Field(
-        description="A type to those that ggml's quantiser takes instead where a row is no whole number of blocks."
+        default_factory=dict,
+        description="A type to those that ggml's quantiser takes instead where a row is no whole number of blocks.",
     )
 
     @model_validator(mode="after")

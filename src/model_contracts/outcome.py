@@ -74,7 +74,10 @@ class Verdict(StrEnum):
 
 #: Why a clause was skipped. Only `not_owed` leaves the decision alone: artifacts of this kind owe nothing here.
 #: `incomplete`: what was compared holds, and something that was owed was not compared.
-SkipCause = Literal["not_owed", "nothing_compared", "incomplete", "missing_input", "unreadable", "unsatisfiable"]
+#: `plugin_failed`: a kind or a runtime of a third party, which a person named, failed.
+SkipCause = Literal[
+    "not_owed", "nothing_compared", "incomplete", "missing_input", "unreadable", "unsatisfiable", "plugin_failed"
+]
 Force = Literal["must", "should"]
 
 
@@ -210,6 +213,24 @@ class PlaybookRecord(Record):
     failure: str = Field(description="What a gate that fails ends: stop-on-first, stop-on-must, collect-all.")
 
 
+class FolderRecord(Record):
+    """A user's folder of definitions that was open; its definitions stand among the others, by id."""
+
+    prefix: str = Field(description="What the ids of its definitions begin with.")
+    path: str
+    files: int = Field(ge=1, description="Definitions in it.")
+
+
+class PluginRecord(Record):
+    """A package of a third party that was named, with its version and what it offers."""
+
+    name: str
+    version: str
+    kinds: tuple[str, ...] = ()
+    reporters: tuple[str, ...] = ()
+    runtimes: tuple[str, ...] = ()
+
+
 class Run(Record):
     """run.json: what was run, on what, with which definitions, and what was decided."""
 
@@ -221,6 +242,8 @@ class Run(Record):
     duration: float
     definitions: dict[str, str] = Field(description="Definition id to the digest of its file.")
     definitions_digest: str
+    folders: tuple[FolderRecord, ...] = Field((), description="Folders of definitions that were open.")
+    plugins: tuple[PluginRecord, ...] = Field((), description="Packages of third parties that were named.")
     artifacts: tuple[ArtifactRecord, ...]
     environment: dict[str, str]
     host: Host

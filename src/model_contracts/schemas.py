@@ -24,7 +24,7 @@ from model_contracts.playbook import Playbook, System, Tier
 from model_contracts.runtime import CommandRuntime
 from model_contracts.scheme import Scheme
 from model_contracts.sign import Sign
-from model_contracts.tokenization import Tokenizers
+from model_contracts.tokenization import PreTokenizers, Tokenizers
 
 Schema = dict[str, Any]
 Node = Any  # any part of a schema
@@ -40,6 +40,7 @@ _TYPES: dict[Name, tuple[Any, JsonSchemaMode, str]] = {
     "recipes": (Recipes, "validation", "What the labels of quantised files promise"),
     "keys": (Keys, "validation", "Where each container declares a value, and which keys change nothing"),
     "tokenizers": (Tokenizers, "validation", "What a conversion does to each kind of tokenizer"),
+    "pretokenizers": (PreTokenizers, "validation", "Ways of cutting text, by llama.cpp's names for them"),
     "converter": (CommandConverter, "validation", "A program that converts models, and how it is asked to"),
     "runtime": (CommandRuntime, "validation", "A program that runs models, how it is asked, and where it answers"),
     "corpus": (Corpus, "validation", "Inputs of an invariant's properties that run before anything is generated"),

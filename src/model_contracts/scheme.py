@@ -9,12 +9,28 @@ from pydantic import Field, model_validator
 from model_contracts.invariant import Definition
 from model_contracts.outcome import Record
 
-Value = str | int | bool | None
+Value = str | int | float | bool | None
 #: Conditions on settings or on keys of a configuration: each has one of the values (null: not set).
 When = dict[str, tuple[Value, ...]]
 #: One axis: a product of names and numbers, divided by others, rounded up (`I*bits/32`, `I/group`, `1`).
 #: O and I are the rows and columns of the weight, N its values; `width` is the bytes of one stored element.
 Axis = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+(\*[A-Za-z0-9_]+)*(/[A-Za-z0-9_]+)*$", max_length=60)]
+
+
+#: What a part is to the decoder; the first part of a layout is `values` without saying it.
+Role = Literal[
+    "values",
+    "scale",
+    "zero",
+    "offset",
+    "global",
+    "order",
+    "codebook",
+    "nested",
+    "nested_codebook",
+    "inputs",
+    "residual",
+]
 
 
 class PartShape(Record):
@@ -32,6 +48,7 @@ class WeightPart(Record):
     )
     types: tuple[str, ...] = Field((), description="Element types it may have (none: any).")
     shapes: tuple[PartShape, ...] = Field((), description="Shapes it may have (none: any, and nothing is said of it).")
+    role: Role | None = Field(None, description="What it is to the decoder (none: nothing).")
     optional: bool = Field(False, description="A weight is complete without it.")
     unless: When = Field(default_factory=dict, description="Settings under which a weight is complete without it.")
 
@@ -62,6 +79,9 @@ class StorageLayout(Record):
     settings: dict[str, Setting] = Field(default_factory=dict)
     shape: StoredShape | None = None
     parts: tuple[WeightPart, ...] = Field(min_length=1)
+    decoder: str | None = Field(
+        None, description="What of `sweep/schemes` decodes it (none: values are not evaluated)."
+    )
 
 
 #: How an entry of a list of modules names them: the module itself, any part of its dotted path, a shell pattern.

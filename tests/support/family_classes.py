@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from model_contracts.anatomy.multimodal import other_part, text_config, without_part
 from model_contracts.definitions import load_families
 from model_contracts.family import Family
 from support.family_files import Side, safetensors_values
@@ -62,10 +63,15 @@ OWN: dict[str, dict[str, Any]] = {
 }
 
 
+#: Sizes of a tiny vision encoder, under whatever names its configuration knows.
+VISION: dict[str, Any] = {
+    "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1, "num_attention_heads": 2, "image_size": 28,
+    "patch_size": 14, "depth": 1, "embed_dim": 32, "num_heads": 2, "out_hidden_size": 64, "head_dim": 16,
+}  # fmt: skip
 #: Classes whose published files have no biases, and that no reader of GGUF gives any.
 WITHOUT_BIASES = {
     "ModernBertModel", "ModernBertForMaskedLM", "JambaForCausalLM", "Lfm2ForCausalLM", "Lfm2MoeForCausalLM",
-    "NemotronHForCausalLM",
+    "NemotronHForCausalLM", "FalconH1ForCausalLM",
 }  # fmt: skip
 
 
@@ -81,13 +87,19 @@ def config_of(architecture: str) -> Any:
 def known_keys(architecture: str) -> frozenset[str]:
     """Names that the configuration of a class has: what it writes, and other names of the same."""
     made = config_of(architecture)()
+    if (text := getattr(made, "text_config", None)) is not None:
+        return frozenset({*made.to_dict(), *_known(text)})
+    return _known(made)
+
+
+def _known(made: Any) -> frozenset[str]:
     rope = {"rope_parameters.rope_theta", "rope_parameters.rope_type", "rope_parameters.factor"}
     return frozenset({*made.to_dict(), *type(made).attribute_map, *vars(made), *rope})
 
 
 def _turned(architecture: str) -> dict[str, bool]:
     """Flags of biases and norms that are off by default, on; and embeddings tied where they are not, and untied."""
-    made = config_of(architecture)().to_dict()
+    made = dict(text_config(config_of(architecture)().to_dict()))
     biases = {name for name in made if "bias" in name and architecture not in WITHOUT_BIASES}
     named = {name for name in made if name in biases or name in ("use_qk_norm", "tie_word_embeddings")}
     return {name: not made[name] for name in named if made[name] is False or (made[name] is True and "tie" in name)}
@@ -107,13 +119,21 @@ def saved(family_id: str, architecture: str, turned: bool = False) -> Side:
         if name in known
     }
     sizes = {name: size for name, size in sizes.items() if size is not None}
-    config = config_of(architecture)(**sizes, **(_turned(architecture) if turned else {}))
+    sizes |= _turned(architecture) if turned else {}
+    if hasattr(config_of(architecture)(), "text_config"):
+        tied = {name: sizes[name] for name in ("tie_word_embeddings",) if name in sizes}
+        sizes = {"text_config": sizes, "vision_config": VISION, **tied}
+    config = config_of(architecture)(**sizes)
     torch.manual_seed(0)
     model = getattr(transformers, architecture)(config)
     with TemporaryDirectory() as folder:
         model.save_pretrained(folder)
         declared = json.loads((Path(folder) / "config.json").read_text())
-        return Side("huggingface", family, safetensors_values(Path(folder)), declared)
+        values = safetensors_values(Path(folder))
+        if "text_config" in sizes:
+            values = {without_part(name): value for name, value in values.items() if other_part(name) is None}
+        whole = {name: declared[name] for name in ("tie_word_embeddings",) if name in declared}
+        return Side("huggingface", family, values, {**text_config(declared), **whole})
 
 
 def gguf_names(family: Family, word: str) -> set[str]:

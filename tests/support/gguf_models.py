@@ -131,7 +131,8 @@ class _Reader:
 
 def _typed(value: Any) -> Key:
     if isinstance(value, list):
-        return Key(ARRAY, value, STRING if value and isinstance(value[0], str) else I32)
+        kinds = ((str, STRING), (float, F32), (int, I32))
+        return Key(ARRAY, value, next((code for kind, code in kinds if value and isinstance(value[0], kind)), I32))
     for kind, code in ((bool, BOOL), (int, U32), (float, F32), (str, STRING)):
         if isinstance(value, kind):
             return Key(code, value)

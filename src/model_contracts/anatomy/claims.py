@@ -90,6 +90,12 @@ def kept(recipes: Recipes, canonical: str | None, tensor: Tensor) -> bool:
     return any(fnmatchcase(name, pattern) for line in recipes.kept for pattern in line.names for name in names)
 
 
+def widened(recipes: Recipes, canonical: str) -> bool:
+    """Whether a conversion to GGUF writes a tensor in F32, by its name, whatever type was asked for."""
+    lines = (line for line in recipes.kept if line.converted)
+    return any(fnmatchcase(canonical, pattern) for line in lines for pattern in line.names)
+
+
 def fell_back(recipe: Recipe, canonical: str | None, tensor: Tensor) -> bool:
     """Whether a tensor has a type only because its row is no whole number of the recipe's blocks."""
     types = _of_role(recipe, canonical or tensor.name)

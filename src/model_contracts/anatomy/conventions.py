@@ -41,6 +41,8 @@ class Conventions:
     family: Family
     convention: Convention
     numbers: Mapping[str, Number]
+    #: Whether only shapes are asked for, which no multiplier changes.
+    shapes_only: bool = False
 
     @property
     def _by_key(self) -> bool:
@@ -121,6 +123,31 @@ class Conventions:
         """Whether a logical weight stands in a fused tensor."""
         return key in self._held
 
+    def homes(self, key: str, layer: int | None) -> Iterator[StoredEntry]:
+        """The stored tensors that hold a logical weight; none where the other convention alone stores it.
+
+        Raises NotKnown where they are one for each index of axis 0, and nothing says how many.
+        """
+        if (held := self._held.get(key)) is not None:
+            yield StoredEntry(held, layer, fused=True)
+            return
+        weight = self.family.tensors.get(key)
+        if weight is None or weight.only not in (None, self.convention):
+            return
+        if self._by_key or (weight.huggingface is not None and "{e}" not in weight.huggingface):
+            yield StoredEntry(key, layer)
+        elif weight.huggingface is not None:
+            count = self.shape(key, layer)[0]
+            if count > _MOST_EXPERTS:
+                raise NotKnown(f"{count:,} tensors make one weight, more than {_MOST_EXPERTS:,}")
+            yield from (StoredEntry(key, layer, index) for index in range(count))
+
+    def name(self, entry: StoredEntry) -> str:
+        """What the convention calls a stored tensor."""
+        weight = self.family.tensors.get(entry.key)
+        said = None if entry.fused or self._by_key or weight is None else weight.huggingface
+        return named(said or entry.key, entry.layer, entry.expert)
+
     def stored(self, entry: StoredEntry) -> Expr:
         """A stored tensor over logical weights. Raises NotKnown, and ValueError where sizes do not fit."""
         if entry.fused:
@@ -200,7 +227,7 @@ class Conventions:
             joined = Reshape(joined, (*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :]))
         else:
             joined = Concat(tuple(parts), axis) if len(parts) > 1 else parts[0]
-        return stepped(joined, fused.steps, lambda size: self.size((size,), layer))
+        return stepped(joined, fused.steps, lambda size: self.size((size,), layer), self._value)
 
     def _part(self, key: str, layer: int | None) -> Expr:
         """A logical weight with its own steps done, as a fused tensor holds it."""
@@ -210,7 +237,29 @@ class Conventions:
 
     def _stepped(self, whole: Expr, weight: FamilyTensor, layer: int | None) -> Expr:
         steps = weight.gguf_steps if self._by_key else weight.huggingface_steps
-        return stepped(whole, steps, lambda size: self.size((size,), layer))
+        return stepped(whole, steps, lambda size: self.size((size,), layer), self._value)
+
+    def _value(self, said: str | float) -> float:
+        """What a step multiplies by (`name.1`: the second of a list); 1 where only shapes matter. Raises NotKnown."""
+        if self.shapes_only:
+            return 1.0
+        value: object = said
+        if isinstance(said, str):
+            name, _, at = said.partition(".")
+            value = self.numbers.get(name)
+            if at and isinstance(value, list | tuple) and int(at) < len(value):
+                value = value[int(at)]
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise NotKnown(f"{said}, by which it is multiplied, is not declared")
+        return float(value)
+
+    @cached_property
+    def _shapes(self) -> Conventions:
+        return replace(self, shapes_only=True)
+
+    def stored_shape(self, entry: StoredEntry) -> tuple[int, ...]:
+        """The shape of a stored tensor; what its values are multiplied by need not be known. Raises as `stored`."""
+        return self._shapes.stored(entry).shape
 
     def owed(self, layers: int) -> Iterator[tuple[str, str, FamilyTensor | Fused, range | tuple[int, ...]]]:
         """Stored names (templates) that the convention has, their key, what the family says, and their layers."""
@@ -222,6 +271,13 @@ class Conventions:
         for key, fused in self._fused.items():
             first = self.family.tensors.get(fused.of[0])
             yield key, key, fused, layers_of(first.layers if first is not None else None, self.numbers, layers)
+
+
+def multipliers(family: Family) -> frozenset[str]:
+    """Hyper-parameters that values of a family are multiplied by."""
+    weights = (weight for weight in family.tensors.values() if weight is not None)
+    steps = (step for weight in weights for step in (*weight.huggingface_steps, *weight.gguf_steps))
+    return frozenset(step.scale.partition(".")[0] for step in steps if isinstance(step.scale, str))
 
 
 def named(template: str, layer: int | None, expert: int | None = None) -> str:

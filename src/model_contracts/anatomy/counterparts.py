@@ -41,6 +41,14 @@ class DeclaredLayout:
         return substitute(self.whole, self.weights)
 
 
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """Why a stored tensor that a family knows is not made of the source's, and those that are part of it."""
+
+    reason: str
+    parts: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Counterparts:
     """What the tensors of a source answer to, by the logical weights they hold."""
@@ -80,28 +88,20 @@ class Counterparts:
         if known is None or ours is None or entry is None or not _alike(ours, known, entry):
             return plain
         weight = ours.family.tensors.get(entry.key)
-        unchanged = weight is not None and weight.plain and weight.heads is None and not _held(known, entry)
+        unchanged = weight is not None and weight.alike and not _held(known, entry)
         if unchanged or ours.convention == known.convention:
             return plain if entry.expert is None else self._stored.get(entry)
-        try:
-            return self._made(ours, known, entry, tensor)
-        except (NotKnown, LayoutError, ValueError) as error:
-            return Unmade(tensor, f"how it is made of the source is not known: {error}", self._near(known, ours, entry))
+        answer = self._answer(ours, known, entry, tensor.name)
+        return Unmade(tensor, answer.reason, answer.parts) if isinstance(answer, Lacking) else answer
 
-    def _made(
-        self, ours: Conventions, known: Conventions, entry: StoredEntry, tensor: Tensor
-    ) -> Tensor | Unmade | None:
-        found = self._declared(ours, known, entry)
-        if found.lacking and not found.parts:
-            return None
-        if found.lacking:
-            names = ", ".join(found.lacking[:3]) + (" …" if len(found.lacking) > 3 else "")
-            reason = f"the source lacks {len(found.lacking)} of its parts: {names}"
-            return Unmade(tensor, reason, tuple(part.name for part in found.parts.values()))
-        whole = simplify(found.layout)
-        if isinstance(whole, Stored):
-            return found.parts[whole.name]
-        return made_of(whole, found.parts, tensor.name)
+    def planned(self, ours: Conventions, entry: StoredEntry) -> Tensor | Lacking | None:
+        """What makes a tensor that a convention stores, be it there or only planned; None where no part of it is."""
+        known, weight = self.source.conventions, ours.family.tensors.get(entry.key)
+        assert known is not None  # a plan is made by a family
+        alike = not entry.fused and weight is not None and weight.alike and not known.holds(entry.key)
+        if alike or ours.convention == known.convention:
+            return self._stored.get(entry)
+        return self._answer(ours, known, entry, ours.name(entry))
 
     def declared(self, target: View, tensor: Tensor) -> DeclaredLayout | None:
         """How a tensor of the target is declared to be made; None where no family says it."""
@@ -114,6 +114,20 @@ class Counterparts:
             return None
         return None if found.lacking else found
 
+    def _answer(self, ours: Conventions, known: Conventions, entry: StoredEntry, name: str) -> Tensor | Lacking | None:
+        try:
+            found = self._declared(ours, known, entry)
+            if found.lacking and not found.parts:
+                return None
+            if found.lacking:
+                names = ", ".join(found.lacking[:3]) + (" …" if len(found.lacking) > 3 else "")
+                reason = f"the source lacks {len(found.lacking)} of its parts: {names}"
+                return Lacking(reason, tuple(part.name for part in found.parts.values()))
+            whole = simplify(found.layout)
+            return found.parts[whole.name] if isinstance(whole, Stored) else made_of(whole, found.parts, name)
+        except (NotKnown, LayoutError, ValueError) as error:
+            return Lacking(f"how it is made of the source is not known: {error}", self._near(known, ours, entry))
+
     def _declared(self, ours: Conventions, known: Conventions, entry: StoredEntry) -> DeclaredLayout:
         whole = ours.stored(entry)
         logical = {named(key, entry.layer): key for key in ours.keys(entry)}
@@ -125,11 +139,11 @@ class Counterparts:
             if part is None:
                 lacking.append(leaf.name)
                 continue
-            parts[leaf.name] = part
-            if part.packed is not None and part.shape != leaf.shape:
-                raise NotKnown(f"not evaluated: values of layout {part.packed.layout}")
+            if part.shape != leaf.shape and part.packed is not None:
+                raise NotKnown(part.packed.unread or f"its parts make {list(part.shape)}: {part.packed.layout}")
             if part.shape != leaf.shape:
                 raise ValueError(f"{part.name} is {list(part.shape)}, and {list(leaf.shape)} by its family")
+            parts[leaf.name] = part
         return DeclaredLayout(whole, weights, parts, tuple(lacking))
 
     def beside(self, tensor: Tensor, layer: int) -> Tensor | None:

@@ -9,15 +9,17 @@ from functools import cached_property
 from typing import Any, Literal
 
 from model_contracts.anatomy.declared_words import MOST_KEYS, Plain, alike, leaves, normal, plain
-from model_contracts.anatomy.hyperparameters import Number, default, enabled, evaluated
+from model_contracts.anatomy.hyperparameters import CARRIED, Number, carried_along, default, enabled, evaluated
+from model_contracts.anatomy.layers import by_kinds
+from model_contracts.anatomy.multimodal import TEXT_CONFIGS
 from model_contracts.anatomy.view import View
 from model_contracts.containers import ContainerForm
 from model_contracts.family import Default
 from model_contracts.keys import Keys, Value
 from model_contracts.outcome import Place
 
-#: Where a text model keeps its keys in the config.json of a model with more parts.
-_PARTS = ("text_config", "llm_config", "language_config")
+#: How many layers there are.
+_LAYERS = "num_hidden_layers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +65,14 @@ class DeclaredSide:
         """Every key and its value; those of config.json dotted, the text model's own without its part's name."""
         artifact = self.view.artifact
         if self.kind != "config":
-            return {key: plain(value) for key, value in list(artifact.metadata.items())[:MOST_KEYS]}
+            keys = {key: plain(value) for key, value in list(artifact.metadata.items())[:MOST_KEYS]}
+            return keys | dict(list(leaves(carried_along(artifact), "", 0))[:MOST_KEYS])
         document = artifact.config if self.document == "config" else artifact.generation_config
         found = dict(list(leaves(document or {}, "", 0))[:MOST_KEYS])
-        parts = [part for part in _PARTS if isinstance((document or {}).get(part), Mapping)]
-        for part in parts:
+        for part in TEXT_CONFIGS:
             for key in [key for key in found if key.startswith(f"{part}.")]:
-                found.setdefault(key.removeprefix(f"{part}."), found[key])
-                del found[key]
+                own = key.removeprefix(f"{part}.")
+                found[own] = value if (value := found.pop(key)) is not None else found.get(own)
         return found
 
     def place(self, key: str) -> Place:
@@ -87,7 +89,9 @@ class DeclaredSide:
             general = () if arch in value.differs else [key for key in value.gguf if "{arch}" in key]
             own = [key for key in value.gguf if key.startswith(f"{arch}.")]
             return (*(key.replace("{arch}", arch) for key in general), *own)
-        return value.config if self.kind == "config" else value.apr
+        if self.kind == "config":
+            return value.config
+        return value.apr or tuple(f"{CARRIED}.{key}" for key in value.config)
 
     @cached_property
     def said(self) -> dict[str, Said]:
@@ -117,11 +121,19 @@ class DeclaredSide:
                 if there is None:
                     silent.setdefault(name, Said(written, self.place(key)))
                     continue
-                found[name] = Said(there, self.place(key), enabled=enabled(value, self.all))
+                found[name] = Said(there, self.place(key), enabled=enabled(value, self._flags(key)))
         for name, value in self.table.items():
-            if (said := found.get(name)) is not None and (there := _with_zeros(said.value, value, found)) is not None:
+            said = found.get(name)
+            if said is not None and (there := _with_zeros(said.value, value, found, self.table)) is not None:
                 found[name] = replace(said, value=there)
         return found, silent
+
+    def _flags(self, key: str) -> Mapping[str, Any]:
+        """The keys beside one, by their own names, of which one may say that it does not count."""
+        before = f"{CARRIED}."
+        if not key.startswith(before):
+            return self.all
+        return {flag.removeprefix(before): value for flag, value in self.all.items() if flag.startswith(before)}
 
     @cached_property
     def numbers(self) -> dict[str, Number]:
@@ -140,6 +152,12 @@ class DeclaredSide:
         own = _holding(self._own(line), numbers)
         return default(line, numbers) if own is None else evaluated(own, numbers)
 
+    def taken_unasked(self, name: str) -> bool:
+        """Whether the readers of config.json take of themselves what those of this container build in."""
+        line = self.table[name]
+        held = _holding(self._own(line), self.numbers)
+        return held is not None and held == next(iter(line.config_default), None)
+
     def _own(self, line: Value) -> tuple[Default, ...]:
         """What the readers of this container alone assume."""
         return {"config": line.config_default, "gguf": line.gguf_default}.get(self.kind, ())
@@ -150,6 +168,11 @@ class DeclaredSide:
 
     def assumed(self, name: str) -> Plain | None:
         """What readers of this container take where it declares none (None: nothing, or it is not known)."""
+        value = self.unasked(name)
+        return None if value is None else normal(value, self.table[name])
+
+    def unasked(self, name: str) -> Plain | None:
+        """The same in the words that the table of its family gives it."""
         line = self.table[name]
         if name in self.silenced and name not in self.said:
             return None
@@ -160,9 +183,19 @@ class DeclaredSide:
             value = own.values
         if own is not None and own.period is not None and isinstance(layers, int):
             value = tuple(own.period[layer % len(own.period)] for layer in range(min(layers, MOST_KEYS)))
+        if own is not None and own.shown_by is not None:
+            weight, there, absent = own.shown_by
+            value = there if weight in self.view.weights else absent
+        if own is not None and own.kinds is not None and isinstance(layers, int):
+            value = by_kinds(own.kinds, self.view.layered, min(layers, MOST_KEYS))
         if value is None and self.kind == "config" and self.table[name].config:
             value = self.keys.defaults.get(name)
-        return None if value is None else normal(value, line)
+        return value
+
+    def makes(self, name: str) -> bool:
+        """Whether another value than the one that is written is made of others, where a flag says so."""
+        line = self.table[name]
+        return line.disabled_by is not None and line.default is not None and self.numbers.get(name) is not None
 
     def computes(self, name: str) -> bool:
         """Whether a value is made of others, one of which is declared."""
@@ -199,12 +232,19 @@ class DeclaredSide:
         return "{arch}." + key.removeprefix(prefix) if self.form.prefixed_keys and key.startswith(prefix) else key
 
 
-def _with_zeros(value: Plain, line: Value, found: Mapping[str, Said]) -> Plain | None:
+def _with_zeros(value: Plain, line: Value, found: Mapping[str, Said], table: Mapping[str, Value]) -> Plain | None:
     """One number as a list with one a layer, where layers of a kind that is declared have none of it."""
+    if isinstance(value, tuple):
+        return None
     for kinds, none in line.zero_where.items():
         layers = found[kinds].value if kinds in found else None
-        if isinstance(layers, tuple) and not isinstance(value, tuple):
-            return tuple(0 if kind in none else value for kind in layers)
+        if isinstance(layers, tuple | str):
+            without = [*none, *(normal(kind, table[kinds]) for kind in none)]
+            return tuple(0 if kind in without else value for kind in layers)
+    if line.zero_not_at is not None:
+        at, period, count = (found[name].value if name in found else None for name in (*line.zero_not_at, _LAYERS))
+        if isinstance(at, int) and isinstance(period, int) and isinstance(count, int) and period > 0:
+            return tuple(value if layer % period == at else 0 for layer in range(min(count, MOST_KEYS)))
     return None
 
 

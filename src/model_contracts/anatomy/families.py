@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from model_contracts.anatomy.multimodal import text_part
 from model_contracts.artifact import Artifact
-from model_contracts.family import Family
+from model_contracts.family import Families, Family
 from model_contracts.outcome import Place
 
 
@@ -26,17 +28,21 @@ class Architecture:
         return f"{self.name!r} ({self.place})" if self.but is None else f"{self.name!r} with {self.but}"
 
 
-def architecture(artifact: Artifact, families: Iterable[Family]) -> Architecture | None:
+def architecture(artifact: Artifact, families: Families) -> Architecture | None:
     """The declared architecture; None where the artifact declares none (a bare safetensors file)."""
+    first: Architecture | None = None
     for name, place, words in _declared(artifact):
-        known = [family for family in families if not family.abstract and words(family, name)]
+        known = [family for family in families.saying(name) if not family.abstract and words(family, name)]
         # Mistral's GGUF files say `llama`: the family of that very name comes first, but one that a key asks for.
         known.sort(key=lambda family: (not family.only_with, family.id != f"families/{name}"))
         others = [_another(artifact, family, name) for family in known]
         meant = next((family for family, other in zip(known, others, strict=True) if other is None), None)
         but = next((other for other in others if other), None) if meant is None else None
-        return Architecture(name, place, meant, but)
-    return None
+        found = Architecture(name, place, meant, but)
+        if meant is not None:
+            return found
+        first = first or found
+    return first
 
 
 def _another(artifact: Artifact, family: Family, name: str) -> str | None:
@@ -45,6 +51,8 @@ def _another(artifact: Artifact, family: Family, name: str) -> str | None:
         config = artifact.config or {} if artifact.form.beside else {}
         said = (key for key, values in family.not_where.items() if _said(config.get(key), values))
         return next((f"{key} = {config[key]}" for key in said), None)
+    if any(tensor not in artifact.tensors for tensor in family.only_with_tensors):
+        return ""
     for key in (pattern.replace("{arch}", name) for pattern in family.not_with):
         if (value := _positive(artifact, key)) is not None:
             return f"{key} = {value}"
@@ -76,7 +84,11 @@ def _gguf(family: Family, name: str) -> bool:
     return name in family.gguf
 
 
-def _declared(artifact: Artifact) -> Iterator[tuple[str, Place, Callable[[Family, str], bool]]]:
+#: A name, where it stands, and which families it means.
+Said = tuple[str, Place, Callable[[Family, str], bool]]
+
+
+def _declared(artifact: Artifact) -> Iterator[Said]:
     config, metadata = artifact.config, artifact.metadata
     if artifact.format == "gguf":
         if isinstance(name := metadata.get("general.architecture"), str):
@@ -86,11 +98,22 @@ def _declared(artifact: Artifact) -> Iterator[tuple[str, Place, Callable[[Family
         for key, words in (("hf_architecture", _class), ("architecture", _model_type), ("hf_model_type", _model_type)):
             if isinstance(name := metadata.get(key), str):
                 yield name, Place(key=key), words
+                return
         return
     if config is not None:
         file = artifact.sidecars["config"].path.name if "config" in artifact.sidecars else "config.json"
-        classes = config.get("architectures")
-        if isinstance(classes, list) and classes and isinstance(classes[0], str):
-            yield classes[0], Place(file=file, key="architectures"), _class
-        if isinstance(name := config.get("model_type"), str):
-            yield name, Place(file=file, key="model_type"), _model_type
+        yield from _of_config(config, file, "")
+
+
+def _of_config(config: Mapping[str, Any], file: str, under: str) -> Iterator[Said]:
+    """The class, else the type, of a configuration; where no family knows it, those of its language model."""
+    classes = config.get("architectures")
+    if isinstance(classes, list) and classes and isinstance(classes[0], str):
+        yield classes[0], Place(file=file, key=f"{under}architectures"), _class
+    elif isinstance(name := config.get("model_type"), str):
+        yield name, Place(file=file, key=f"{under}model_type"), _model_type
+    part = None if under else text_part(config)
+    if part is not None:
+        # Its type says what it is; a class beside that may be of a checkpoint it was made from.
+        own = {key: value for key, value in part[1].items() if key != "architectures" or "model_type" not in part[1]}
+        yield from _of_config(own, file, f"{part[0]}.")

@@ -14,6 +14,8 @@ Matrix = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
 #: Values looked at of one tensor: rows side by side, enough to tell a permutation from noise.
 _SAMPLE = 1_000_000
+#: Rows that may share a scale, or be one head: a sample begins and ends with them where it can.
+_TOGETHER = 128
 #: Rows and columns of a first look, which many readings are given.
 _FEW_ROWS, _FEW_COLUMNS = 32, 512
 
@@ -42,8 +44,10 @@ def sample(tensor: Tensor, worst_row: int) -> Sample:
     """All that fits, else rows side by side around the worst one."""
     rows, columns = max(tensor.rows, 1), max(tensor.columns, 1)
     width = range(columns) if columns <= _SAMPLE else _spread(columns, _SAMPLE)
-    many = min(rows, max(1, _SAMPLE // len(width)))
-    return Sample((_around(worst_row, many, rows),), width, len(tensor.shape) < 2)
+    seen = _around(worst_row, min(rows, max(1, _SAMPLE // len(width))), rows)
+    if _TOGETHER < len(seen) < rows:
+        seen = range(seen.start // _TOGETHER * _TOGETHER, seen.stop // _TOGETHER * _TOGETHER)
+    return Sample((seen,), width, len(tensor.shape) < 2)
 
 
 def few(tensor: Tensor, worst_row: int) -> Sample:

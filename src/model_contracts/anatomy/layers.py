@@ -22,6 +22,19 @@ def in_layer(numbers: Mapping[str, Any], layer: int | None) -> Mapping[str, Numb
     return found
 
 
+def by_kinds(kinds: Mapping[str, Number], numbers: Mapping[str, Any], count: int) -> tuple[Number, ...] | None:
+    """What each layer is by the first of its hyper-parameters that is not 0 there; None where none has one a layer."""
+    lists = {name: numbers[name] for name in kinds if isinstance(numbers.get(name), list | tuple)}
+    if not lists:
+        return None
+
+    def kind(layer: int) -> Number:
+        given = (name for name, values in lists.items() if layer < len(values) and values[layer])
+        return kinds[next(given, "")]
+
+    return tuple(kind(layer) for layer in range(count))
+
+
 def layers_of(chosen: Layers | None, numbers: Mapping[str, Any], count: int) -> range | tuple[int, ...]:
     """The layers that a weight stands in, of `count`. What is not declared leaves none out by itself."""
     every = range(count)

@@ -29,7 +29,7 @@ def canonical(architectures: Iterable[str], layers: int, gguf_names: bool = Fals
     if gguf_names:
         return lambda name: name
     for architecture in architectures:
-        if (arch := _gguf_architecture(architecture)) is not None:
+        if (arch := gguf_architecture(architecture)) is not None:
             return _from_gguf_package(arch, min(max(layers, 1), _MOST_LAYERS))
     return lambda name: None
 
@@ -58,7 +58,7 @@ def huggingface_name(family: Family, canonical_name: str) -> str:
 
 
 @cache
-def _gguf_architecture(name: str) -> Any:
+def gguf_architecture(name: str) -> Any:
     """The gguf package's architecture of a GGUF word or of a Hugging Face class (None: it knows none of that name)."""
     from gguf.constants import MODEL_ARCH_NAMES
 
@@ -72,14 +72,15 @@ def _plain(name: str) -> str:
 
 
 @cache
-def _gguf_map(arch: Any, layers: int) -> Any:
+def gguf_map(arch: Any, layers: int) -> Any:
+    """The gguf package's map of the names of an architecture."""
     from gguf.tensor_mapping import get_tensor_name_map
 
     return get_tensor_name_map(arch, layers)
 
 
 def _from_gguf_package(arch: Any, layers: int) -> Canonical:
-    names = _gguf_map(arch, layers)
+    names = gguf_map(arch, layers)
 
     def find(name: str) -> str | None:
         found = names.get_name(name, try_suffixes=(".weight", ".bias"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from math import ceil, prod
+from math import ceil, isfinite, prod
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from model_contracts.anatomy.quantization import ModuleSettings, Quantisation, s
 from model_contracts.artifact import Packed, Tensor
 from model_contracts.scheme import Scheme, StorageLayout, Value, WeightPart
 from model_contracts.sweep.reads import Files, small_bytes
+from model_contracts.sweep.schemes import grain
 
 #: The longest state that is read, in bytes, and the most axes and values of a weight.
 _STATE, _AXES, _LARGEST = 65_536, 8, 1 << 62
@@ -52,7 +53,23 @@ class PackedWeight:
     @property
     def packed(self) -> Packed:
         """How it is stored, for the tensor that stands for it."""
-        return Packed(self.title, tuple(self.parts.values()), self.shape is not None)
+        plain = Packed(self.title, tuple(self.parts.values()), self.shape is not None)
+        decoder = self.layout.decoder
+        if decoder is None or self.shape is None or not self.certain:
+            return plain
+        roles, settings = self._roles, tuple(sorted(self.settings.items()))
+        held = tuple((role, tensor.dtype, tensor.shape) for role, tensor in roles)
+        found = grain(decoder, self.shape, held, settings)
+        if isinstance(found, str):
+            return replace(plain, refused=found)
+        return replace(plain, decoder=decoder, roles=roles, settings=settings, grain=found)
+
+    @property
+    def _roles(self) -> tuple[tuple[str, Tensor], ...]:
+        """The parts that are there and that a decoder needs."""
+        layout = self.layout.parts
+        named = [("values", layout[0]), *((part.role, part) for part in layout[1:] if part.role is not None)]
+        return tuple((str(role), tensor) for role, part in named if (tensor := self.part(part)) is not None)
 
     def part(self, part: WeightPart) -> Tensor | None:
         """The stored tensor of a part (None: it is not there)."""
@@ -115,7 +132,10 @@ class PackedReading:
         entry = block.of(module) if block is not None else None
         mapping = entry.settings if entry is not None else block.block if block is not None else {}
         # What nothing declares is not known: defaults are those of a configuration that is there.
-        settings = settings_of(layout, mapping) if block is not None else dict.fromkeys(layout.settings)
+        if block is not None:
+            settings = settings_of(layout, mapping)
+        else:
+            settings = {name: None if one.keys else one.default for name, one in layout.settings.items()}
         return cls(scheme, layout, block, entry, settings, certain)
 
 
@@ -198,6 +218,8 @@ def _with_state(weight: PackedWeight, state: tuple[Tensor, bytes] | None) -> Pac
         if isinstance(value := document.get(key), str | int):
             known[name] = value
     settings = {**weight.settings, **known}
+    if isinstance(offset := document.get("nested_offset"), int | float) and isfinite(offset):
+        settings["nested_offset"] = float(offset)
     return replace(weight, settings=settings, state=known, shape=_shape(document.get("shape")))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from model_contracts.anatomy.absent import Absent, absent
+from model_contracts.anatomy.built_rope import LISTED, listed_factors
 from model_contracts.anatomy.counterparts import Counterparts, Unmade, answered_in_part, parts_of
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.view import View
@@ -74,7 +75,7 @@ def match(target: View, source: View) -> Match:
     used -= set(answered_in_part(target, source))
     for tensor in source.artifact.tensors.values():
         if tensor.name not in used and (tensor.name not in counterparts.doubles):
-            reason = _may_be_dropped(source.canonical[tensor.name] or source.bare[tensor.name], target, source)
+            reason = _may_be_dropped(tensor, target, source)
             if reason is None:
                 missing.append(tensor)
             else:
@@ -210,7 +211,10 @@ def _explain(key: str, target: View, source: View) -> tuple[Tensor | None, str |
     return None, None
 
 
-def _may_be_dropped(key: str, target: View, source: View) -> str | None:
+def _may_be_dropped(tensor: Tensor, target: View, source: View) -> str | None:
+    key = source.canonical[tensor.name] or source.bare[tensor.name]
+    if target.convention != source.convention and (part := source.other_part(tensor.name)) is not None:
+        return f"of the {part}: llama.cpp keeps it in a file of its own (mmproj)"
     if key in target.refused:
         return "the target declares it with a type that nobody knows"
     if key.endswith(source.computed):
@@ -218,6 +222,8 @@ def _may_be_dropped(key: str, target: View, source: View) -> str | None:
     scaling = target.declared.get("rope_scaling_type")
     if key == "rope_freqs.weight" and scaling is not None and scaling.value == "llama3":
         return f"{scaling.place} declares the scaling that it was made from"
+    if key in LISTED and (place := listed_factors(key, source, target)) is not None:
+        return f"{place} lists the same factors"
     role = source.role(key)
     if role is not None and role.presence == "optional" and not _owed(role.required_by, source):
         return "optional in its family"

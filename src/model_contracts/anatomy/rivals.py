@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 
 from model_contracts.anatomy.budgets import Budget
 from model_contracts.anatomy.fits import Fit, Matrix, Sample, cosines, few, fit, sample
 from model_contracts.anatomy.hypotheses import Hypotheses
+from model_contracts.anatomy.packed_rivals import packed_fits
 from model_contracts.anatomy.storage_rivals import storage_rivals
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
@@ -36,8 +38,8 @@ def explain(pairing: Pairing, pair: PairMeasures, budget: Budget | None, target:
         return None
     best: tuple[bool, float, str] | None = None
     hypotheses = Hypotheses(pairing, target, source, row)
-    for words, values in _rivals(seen, hypotheses, observed, declared, row):
-        found = fit(observed, values)
+    fits = ((words, fit(observed, values)) for words, values in _rivals(seen, hypotheses, observed, declared, row))
+    for words, found in chain(fits, packed_fits(pairing.target, seen, declared)):
         holds = found.within(budget)
         if (holds or _most(found, base)) and (best is None or (not holds, found.error) < best[:2]):
             best = (not holds, found.error, words)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from model_contracts.anatomy.multimodal import text_config
 from model_contracts.artifact import Artifact
 from model_contracts.outcome import Place
 
@@ -16,8 +17,10 @@ def special_ids(artifact: Artifact) -> Iterator[tuple[str, Any, Place]]:
     """Name, value and place of every declared id: config.json, generation_config.json (lists too), the tokenizer."""
     for role, mapping in (("config", artifact.config), ("generation_config", artifact.generation_config)):
         if artifact.form.beside and mapping is not None:
+            # A model of several parts may declare them for its language model alone.
+            whole = {**text_config(mapping), **mapping}
             sidecar = artifact.sidecars.get(role)
-            yield from _of(mapping, sidecar.path.name if sidecar else f"{role}.json")
+            yield from _of(whole, sidecar.path.name if sidecar else f"{role}.json")
     tokenizer = artifact.tokenizer
     if tokenizer is not None:
         for name, (value, key) in tokenizer.special_ids.items():

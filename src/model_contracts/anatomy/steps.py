@@ -9,12 +9,14 @@ from model_contracts.family import LayoutStep, Size
 from model_contracts.layout import Apply, Expr, Permute, Reshape
 
 Sized = Callable[[Size], int]
+#: The number that a step multiplies by.
+Valued = Callable[[str | float], float]
 
 
-def stepped(whole: Expr, steps: Sequence[LayoutStep], size: Sized) -> Expr:
-    """An expression after the steps. Raises ValueError where a size does not fit, and what `size` raises."""
+def stepped(whole: Expr, steps: Sequence[LayoutStep], size: Sized, value: Valued) -> Expr:
+    """An expression after the steps. Raises ValueError where a size does not fit, and what `size` and `value` raise."""
     for step in steps:
-        whole = _one(whole, step, size)
+        whole = _one(whole, step, size) if step.scale is None else Apply(whole, "scale", value(step.scale))
     return whole
 
 

@@ -8,8 +8,9 @@ from binascii import Error
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from model_contracts.anatomy.pretokenizers import named
 from model_contracts.anatomy.tokenizer_sections import canonical, option_of, prefix_of, types_in
-from model_contracts.artifact import SentencePiece, Tokenizer
+from model_contracts.artifact import Artifact, SentencePiece, Tokenizer
 from model_contracts.definitions import load_tokenizers
 from model_contracts.tokenization import TokenizerKind
 
@@ -22,7 +23,7 @@ _OPTIONS = {
     "sentencepiece": ("add_space_prefix",),
     "sentencepiece-merges": ("add_space_prefix",),
     "unigram": ("add_space_prefix", "remove_extra_whitespaces", "precompiled_charsmap"),
-    "wordpiece": ("lowercase",),
+    "wordpiece": ("lowercase", "strip_accents"),
 }
 _BY_ALGORITHM = {"SPM": "sentencepiece", "Unigram": "unigram", "WordPiece": "wordpiece"}
 
@@ -62,19 +63,41 @@ def looks_special(token: str | None) -> bool:
     return token is not None and _MARKER.fullmatch(token) is not None
 
 
-def tokens_of(tokenizer: Tokenizer, kind: TokenizerKind | None) -> Sequence[str | None]:
-    """The tokens as GGUF keeps those of the kind, from a tokenizer that is kept otherwise."""
+def tokens_of(tokenizer: Tokenizer, stored: Tokenizer, kind: TokenizerKind | None) -> Sequence[str | None]:
+    """The tokens as a GGUF keeps those of the kind, from a tokenizer that is kept otherwise.
+
+    What stands in brackets has no mark in files of older converters.
+    """
     if kind is None or kind.tokens == "as_they_are" or kind.continuing is None:
         return tokenizer.tokens
     return [
-        token if token is None or at in tokenizer.added else _marked(token, kind.continuing)
+        token
+        if token is None or at in tokenizer.added or (_in_brackets(token) and stored.stored(at) == token)
+        else marked(token, kind.continuing)
         for at, token in enumerate(tokenizer.tokens)
     ]
 
 
-def _marked(token: str, continuing: str) -> str:
-    if token.startswith("[") and token.endswith("]"):
+def _in_brackets(token: str) -> bool:
+    return token.startswith("[") and token.endswith("]")
+
+
+def published_tokens(tokenizer: Tokenizer) -> list[str | None]:
+    """The tokens of a WordPiece GGUF as Hugging Face keeps them: `▁x` is x, and x is `##x`."""
+    return [
+        token if token is None or at in tokenizer.added else _published(token)
+        for at, token in enumerate(tokenizer.tokens)
+    ]
+
+
+def _published(token: str) -> str:
+    if _in_brackets(token):
         return token
+    return token[len(SPACE) :] if token.startswith(SPACE) else f"##{token}"
+
+
+def marked(token: str, continuing: str) -> str:
+    """A piece of WordPiece as GGUF spells it: what begins a word has a mark, what continues one has none."""
     return token[len(continuing) :] if token.startswith(continuing) else SPACE + token
 
 
@@ -112,9 +135,35 @@ def options_of(tokenizer: Tokenizer, pieces: SentencePiece | None, kind: str | N
             found["remove_extra_whitespaces"] = pieces.options["remove_extra_whitespaces"]
         elif "WhitespaceSplit" in types_of(tokenizer, "pre_tokenizer"):
             found["remove_extra_whitespaces"] = True
-    if kind == "wordpiece" and (small := option_of(sections, "normalizer", "BertNormalizer", "lowercase")) is not None:
-        found["lowercase"] = small
+    for name in ("lowercase", "strip_accents") if kind == "wordpiece" else ():
+        if (value := option_of(sections, "normalizer", "BertNormalizer", name)) is not None:
+            found[name] = value
     return found
+
+
+def treatment(artifact: Artifact, tokenizer: Tokenizer) -> dict[str, Any]:
+    """How text is treated, as an artifact declares it, and as readers of GGUF assume where it declares nothing."""
+    kind = kind_of(tokenizer)
+    declared = options_of(tokenizer, artifact.sentencepiece, kind)
+    if not artifact.form.readers_assume or (about := known(kind)) is None:
+        return declared
+    assumed = about.assumed.model_dump(exclude={"add_bos", "add_eos"}, exclude_none=True)
+    return assumed | declared
+
+
+def adds(artifact: Artifact, tokenizer: Tokenizer, flag: str) -> bool | None:
+    """Whether a text gets a BOS or an EOS, with what readers of GGUF assume; None: nothing says so."""
+    said: bool | None = getattr(tokenizer, flag)
+    kind = kind_of(tokenizer)
+    about = known(kind) if said is None and artifact.form.readers_assume else None
+    if about is not None:
+        cut = named(tokenizer.pre) if kind == "byte-level" and tokenizer.pre is not None else None
+        return bool(getattr(about.assumed, flag)) or (flag == "add_bos" and cut is not None and cut.adds_bos)
+    if said is None and tokenizer.sections is None and artifact.form.beside:
+        name = str((artifact.tokenizer_config or {}).get("tokenizer_class")).removesuffix("Fast")
+        known_class = load_tokenizers().classes.get(name)
+        return bool(getattr(known_class, flag)) if known_class is not None else None
+    return said if said is not None or tokenizer.sections is None else False
 
 
 def _charsmap(sections: Mapping[str, Any]) -> bytes:

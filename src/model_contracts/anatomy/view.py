@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
 from model_contracts.anatomy import names
-from model_contracts.anatomy.conventions import Conventions, StoredEntry, named
+from model_contracts.anatomy.conventions import Conventions, StoredEntry, multipliers, named
 from model_contracts.anatomy.families import Architecture, architecture
 from model_contracts.anatomy.hyperparameters import Declared, Number, declared, layered, resolved
+from model_contracts.anatomy.multimodal import of_several_parts, other_part, text_config, without_part
 from model_contracts.anatomy.parts import Part, part
 from model_contracts.anatomy.prefixes import prefix, unwrapped
 from model_contracts.anatomy.storage import Storage, storage
 from model_contracts.artifact import Artifact, Tensor
 from model_contracts.containers import Convention
-from model_contracts.family import Family, FamilyTensor
+from model_contracts.family import Families, Family, FamilyTensor
+
+#: The family by which an artifact is read that is of none.
+_DECODER = "families/decoder"
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class View:
 
     #: The artifact as it is stored, part by part.
     stored: Artifact
-    families: Sequence[Family]
+    families: Families
     #: The other side of a pair: where this side is of no shipped family, its architecture's map of names is tried too.
     beside: Artifact | None = None
 
@@ -62,7 +66,7 @@ class View:
     @cached_property
     def declared(self) -> dict[str, Declared]:
         """Hyper-parameters as declared, with their place."""
-        return declared(self.artifact, self.family or self._base)
+        return declared(self.artifact, self.base)
 
     @cached_property
     def numbers(self) -> dict[str, Number]:
@@ -70,7 +74,7 @@ class View:
         tokenizer = self.artifact.tokenizer
         # GGUF needs no vocab_size key: llama.cpp counts the tokens. Elsewhere a tokenizer may be smaller.
         vocabulary = tokenizer.size if tokenizer is not None and self.artifact.form.counts_tokens else None
-        numbers = resolved(self.family or self._base, self.declared, vocabulary, self.layered)
+        numbers = resolved(self.base, self.declared, vocabulary, self.layered)
         if not self.artifact.form.beside and "tie_word_embeddings" not in self.declared:
             # Only config.json has a default: readers of GGUF and .apr go by the presence of the head.
             numbers.pop("tie_word_embeddings", None)
@@ -79,21 +83,37 @@ class View:
     @cached_property
     def layered(self) -> dict[str, tuple[Number, ...]]:
         """Hyper-parameters that are declared with one value a layer."""
-        return layered(self.artifact, self.family or self._base)
+        return layered(self.artifact, self.base)
 
     @cached_property
     def conventions(self) -> Conventions | None:
         """How the artifact's family stores weights under its convention (None: no family is known)."""
         if self.family is None:
             return None
-        numbers: dict[str, Any] = dict(self.numbers)
-        return Conventions(self.family, self.convention, numbers | self.layered)
+        numbers: dict[str, Any] = dict(self.numbers) | self.layered
+        return Conventions(self.family, self.convention, numbers | self._multipliers(self.family))
+
+    def _multipliers(self, family: Family) -> dict[str, Any]:
+        """What values are multiplied by, as the other side declares it: a GGUF holds the products and no multiplier."""
+        if self.beside is None or not (named := multipliers(family)):
+            return {}
+        there = declared(self.beside, family)
+        numbers: dict[str, Any] = dict(resolved(family, there)) | layered(self.beside, family)
+        own = self.declared.keys() | self.layered.keys()
+        return {name: numbers[name] for name in (named - own) & numbers.keys()}
 
     @cached_property
     def entries(self) -> dict[str, StoredEntry | None]:
         """What each tensor stands for in its family, in the order of the artifact."""
         find = self._entry
         return {name: find(bare) for name, bare in self.bare.items()}
+
+    @cached_property
+    def weights(self) -> frozenset[str]:
+        """The keys of the family's logical weights that the artifact holds, in whatever layer."""
+        known = self.conventions
+        entries = (entry for entry in self.entries.values() if entry is not None)
+        return frozenset(key for entry in entries for key in (known.keys(entry) if known is not None else ()))
 
     @cached_property
     def canonical(self) -> dict[str, str | None]:
@@ -120,7 +140,18 @@ class View:
         """Tensor name to the name without prefix and wrappers, in the order of the artifact."""
         if self.convention == "gguf":
             return {name: name for name in self.artifact.tensors}
-        return {name: self.without_prefix(name) for name in self.artifact.tensors}
+        found = {name: self.without_prefix(name) for name in self.artifact.tensors}
+        return {name: without_part(bare) for name, bare in found.items()} if self.several_parts else found
+
+    @cached_property
+    def several_parts(self) -> bool:
+        """Whether the language model is one part of it."""
+        return self.convention == "huggingface" and of_several_parts(self.artifact.config)
+
+    def other_part(self, name: str) -> str | None:
+        """What part a tensor is of that no family of language models knows (None: of the language model)."""
+        of_family = self.entries[name] is not None or not self.several_parts
+        return None if of_family else other_part(self.bare[name])
 
     def without_prefix(self, name: str) -> str:
         """A name of this artifact's convention without the prefix and the wrappers that its tensors bear."""
@@ -209,12 +240,12 @@ class View:
 
     def flag(self, key: str) -> bool:
         """Whether config.json sets a flag."""
-        return self.artifact.config is not None and self.artifact.config.get(key) is True
+        return text_config(self.artifact.config).get(key) is True
 
     @property
     def computed(self) -> tuple[str, ...]:
         """Ends of the names of buffers that readers compute."""
-        return (self.family or self._base).computed
+        return self.base.computed
 
     @property
     def tied(self) -> bool | None:
@@ -222,9 +253,10 @@ class View:
         value = self.numbers.get("tie_word_embeddings")
         return value if isinstance(value, bool) else None
 
-    @cached_property
-    def _base(self) -> Family:
-        return next(family for family in self.families if family.id == "families/decoder")
+    @property
+    def base(self) -> Family:
+        """What the artifact is read by: its family; where it is of none, what decoders share."""
+        return self.family or self.families.called(_DECODER)
 
 
 def _canonical(family: Family, find: Callable[[str], StoredEntry | None], name: str) -> str | None:

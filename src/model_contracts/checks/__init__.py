@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import import_module
 from typing import cast
 
+from model_contracts import plugins
 from model_contracts.checks.interface import Kind
 
 #: Name to the module and the constant of a kind, which is imported when it is first looked up.
@@ -22,9 +24,11 @@ _TABLE: dict[str, tuple[str, str]] = {
     "elementwise": ("static.elementwise", "ELEMENTWISE"),
     "family_shapes": ("static.family_shapes", "FAMILY_SHAPES"),
     "family_tensors": ("static.family_tensors", "FAMILY_TENSORS"),
+    "file_digest": ("static.declared_by_others", "FILE_DIGEST"),
     "golden_answers": ("running.golden_agreement", "GOLDEN_ANSWERS"),
     "hyperparameters": ("static.hyperparameters", "HYPERPARAMETERS"),
     "ids_in_range": ("running.tokenizer_texts", "IDS_IN_RANGE"),
+    "key_value": ("static.declared_by_others", "KEY_VALUE"),
     "layers_differ": ("static.layers_differ", "LAYERS_DIFFER"),
     "marked_tokens": ("static.marked_tokens", "MARKED_TOKENS"),
     "merges": ("static.merges", "MERGES"),
@@ -49,6 +53,12 @@ _TABLE: dict[str, tuple[str, str]] = {
     "source_container": ("static.container", "SOURCE_CONTAINER"),
     "special_ids": ("static.special_ids", "SPECIAL_IDS"),
     "storage": ("static.storage", "STORAGE"),
+    "tensors_counted": ("static.tensors_declared", "TENSORS_COUNTED"),
+    "tensors_digest": ("static.tensors_valued", "TENSORS_DIGEST"),
+    "tensors_equal": ("static.tensors_valued", "TENSORS_EQUAL"),
+    "tensors_measured": ("static.tensors_valued", "TENSORS_MEASURED"),
+    "tensors_shaped": ("static.tensors_declared", "TENSORS_SHAPED"),
+    "tensors_typed": ("static.tensors_declared", "TENSORS_TYPED"),
     "tied_embeddings": ("static.tied_embeddings", "TIED_EMBEDDINGS"),
     "tokenizer_present": ("static.tokenizer_present", "TOKENIZER_PRESENT"),
     "unknown_dtype_refused": ("static.headers", "UNKNOWN_DTYPE_REFUSED"),
@@ -58,18 +68,30 @@ _TABLE: dict[str, tuple[str, str]] = {
 }
 
 
+OUR_KINDS = tuple(_TABLE)
+
+
+@cache
+def _plugged(offer: plugins.Offer) -> Kind:
+    from model_contracts.checks.plugged import plugged
+
+    return plugged(offer)
+
+
 class _Kinds(Mapping[str, Kind]):
-    """The table, each kind imported when it is first looked up."""
+    """The table, and what plugins that were named give; each kind is imported when it is first looked up."""
 
     def __getitem__(self, name: str) -> Kind:
+        if name not in _TABLE and (offer := plugins.offer("kinds", name)) is not None:
+            return _plugged(offer)
         module, constant = _TABLE[name]
         return cast("Kind", getattr(import_module(f"{__name__}.{module}"), constant))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_TABLE)
+        return iter((*_TABLE, *plugins.names("kinds")))
 
     def __len__(self) -> int:
-        return len(_TABLE)
+        return len(_TABLE) + len(plugins.names("kinds"))
 
 
 KINDS: Mapping[str, Kind] = _Kinds()

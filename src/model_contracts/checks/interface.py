@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Tensor, Tokenizer
 from model_contracts.checks.drafts import Draft, Gap, gap
 from model_contracts.checks.trial import Trial
-from model_contracts.family import Family, Recipes
+from model_contracts.family import Families, Family, Recipes
 from model_contracts.outcome import Comparison, Counterexample, Place, Record, SkipCause, Uncompared
 from model_contracts.sweep.interface import Pairing, Sweep, SweepRequest
 
@@ -97,7 +97,7 @@ class Examination:
 
     target: Artifact
     source: Artifact | None
-    families: Sequence[Family]
+    families: Families
     recipes: Recipes
     sweeper: Sweeper
     request: Claim | None = None
@@ -164,12 +164,22 @@ class Examination:
         self._sweep = self._pass()
         return self._sweep
 
+    @cached_property
+    def read(self) -> dict[str, Tensor]:
+        """What the pass looks at, by name (the first of two equal names)."""
+        found: dict[str, Tensor] = {}
+        for container in self.view.artifact.containers:
+            for tensor in container.tensors:
+                for one in _read(tensor):
+                    found.setdefault(one.name, one)
+        return found
+
     def _request(self) -> SweepRequest:
-        target = self.target
+        target, logical = self.target, self.view.artifact
         files = list(target.files) + (list(self.source.files) if self.source is not None else [])
         pairings = self.match.pairings if self.source is not None else {}
         # Equal names in two shards hold different bytes: every tensor of every container is looked at.
-        tensors = [tensor for container in target.containers for tensor in container.tensors]
+        tensors = [one for held in logical.containers for tensor in held.tensors for one in _read(tensor)]
         return SweepRequest(tensors, pairings, files)
 
     @property
@@ -178,11 +188,17 @@ class Examination:
         return self._sweep
 
 
+def _read(tensor: Tensor) -> tuple[Tensor, ...]:
+    """What the pass looks at of a tensor: a packed weight that nothing decodes is its parts."""
+    packed = tensor.packed
+    return (tensor,) if packed is None or packed.unread is None else packed.parts
+
+
 def unread(examination: Examination) -> Iterator[Gap]:
     """Weights of the target without moments: nothing decodes them or their layout, or their bytes are not there."""
     moments = examination.sweep.moments
     for name, tensor in examination.view.artifact.tensors.items():
-        if tensor.packed is not None:
+        if tensor.packed is not None and tensor.packed.unread is not None:
             yield packed(tensor)
             continue
         if name in moments or tensor.placeholder or not tensor.elements:
@@ -195,14 +211,16 @@ def unread(examination: Examination) -> Iterator[Gap]:
 def packed(tensor: Tensor) -> Gap:
     """The values of a packed weight, which nothing decodes."""
     assert tensor.packed is not None
-    return gap(tensor, f"not evaluated: values of layout {tensor.packed.layout}", max(tensor.elements, 1))
+    return gap(tensor, tensor.packed.unread or "its values were not read", max(tensor.elements, 1))
 
 
 def uncompared(pairing: Pairing, sweep: Sweep) -> Gap:
     """The values of a pair that stay uncompared: why the pass left it out, or that no budget is given."""
     reason = sweep.uncompared.get(pairing.target.name)
     if reason is None:
-        reason = f"no budget is given for {pairing.target.dtype} made from {pairing.source.dtype}"
+        packed, source = pairing.target.packed, pairing.source
+        kept = packed.layout if packed is not None else pairing.target.dtype
+        reason = f"no budget is given for {kept} made from {source.packed.layout if source.packed else source.dtype}"
     return gap(pairing.target, reason, max(pairing.target.elements, 1))
 
 

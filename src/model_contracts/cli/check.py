@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model_contracts.cli.numbers import SEEDS, Between
-from model_contracts.cli.output import colour, width
 from model_contracts.cli.progress import progress
+from model_contracts.cli.reports import formats, refuse_format, tell
 from model_contracts.outcome import BROKEN, FALSIFIED, USAGE, Evidence, Run
-from model_contracts.reporters import REPORTERS, verdicts
 from model_contracts.terminal import safe
 
 if TYPE_CHECKING:  # the engine is imported once the words of the command are understood
@@ -37,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--only", metavar="GATE", action="append", default=[], help="only this gate (repeat; * matches)"
     )
     parser.add_argument("--skip", metavar="GATE", action="append", default=[], help="not this gate (repeat; * matches)")
-    parser.add_argument("--format", choices=tuple(REPORTERS), default="text", help="how the report is written")
+    formats(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict lines only")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="keep evidence.json and run.json there")
     parser.add_argument("--force", action="store_true", help="replace evidence in DIR, whoever wrote it")
@@ -81,6 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         runtime=arguments.runtime,
         command=("contracts", *arguments.words),
     )
+    refuse_format(arguments)
     if arguments.plan:
         print("\n".join(line for path in request.paths for line in _planned(request, path)))
         return 0
@@ -99,9 +99,7 @@ def _check(request: CheckRequest, arguments: argparse.Namespace) -> int:
     code = int(record.decision.exit_code)
     if arguments.output is not None:
         code = keep(arguments.output, outcomes, record, code, force=arguments.force)
-    report = verdicts if arguments.quiet and arguments.format == "text" else REPORTERS[arguments.format]
-    sys.stdout.write(report(outcomes, record, width=width(), color=colour(arguments.no_color)))
-    return code
+    return tell(arguments, outcomes, record, code)
 
 
 def refuse_output(directory: Path, *, force: bool) -> None:

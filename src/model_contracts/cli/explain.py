@@ -12,8 +12,8 @@ from model_contracts.cli.output import colour, width
 from model_contracts.cli.signs import explained
 from model_contracts.cli.words import WORDS, find
 from model_contracts.definitions.errors import DefinitionError, nearest
+from model_contracts.definitions.known import known_ids
 from model_contracts.definitions.outline import Outline, outlines
-from model_contracts.definitions.shipped import shipped_ids
 from model_contracts.terminal import Pen, wrap
 from model_contracts.terminal import columns as aligned
 
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _explained(name: str, pen: Pen, columns: int) -> Iterator[str]:
-    if name in shipped_ids("contract"):
+    if name in known_ids("contract"):
         yield from _contract(name, pen, columns)
         return
     if lines := list(explained(name, pen, columns)):
@@ -149,7 +149,7 @@ def _compact(value: object) -> str:
 
 
 def _clauses(invariant: str) -> Iterator[str]:
-    """The shipped contracts that hold an artifact to an invariant, themselves or through one that they extend."""
+    """The known contracts that hold an artifact to an invariant, themselves or through one that they extend."""
     contracts = {contract.id: contract for contract in outlines("contract")}
 
     def force(name: str) -> str | None:
@@ -191,6 +191,6 @@ def _contract(name: str, pen: Pen, columns: int) -> Iterator[str]:
 def _unknown(name: str) -> DefinitionError:
     known = [gate["id"] for invariant in outlines("invariant") for gate in invariant.get("gates")]
     known += [word.word for word in WORDS]
-    known += [*shipped_ids("invariant"), *shipped_ids("contract"), *shipped_ids("audit")]
+    known += [*known_ids("invariant"), *known_ids("contract"), *known_ids("audit")]
     expected = "a gate, an invariant, a contract, a sign (contracts list) or a word (contracts explain words)"
     return DefinitionError("explain", None, None, expected, f"{name!r}{nearest(name, known)}")

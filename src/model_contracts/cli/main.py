@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from model_contracts.cli import world
+
 #: Sub-command to the module that carries it (`configure(parser)`, `run(arguments) -> exit code`) and its help.
 #: Only the module that was asked for is imported.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -23,10 +25,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("model_contracts.cli.replay", "run the counterexamples of an earlier check again"),
     "evidence": ("model_contracts.cli.evidence", "validate evidence and run files"),
     "list": ("model_contracts.cli.list", "list invariants, contracts, families, gates and kinds of checks"),
+    "families": ("model_contracts.cli.families", "say what each family covers, or draft one that is not shipped"),
     "explain": ("model_contracts.cli.explain", "explain a gate, an invariant or a contract"),
     "runtimes": ("model_contracts.cli.runtimes", "say which runtimes are here, and how to get the others"),
     "schema": ("model_contracts.cli.schema", "print or write the JSON Schemas"),
 }
+
+#: Commands that definitions and plugins of others are opened for.
+WORLD = ("check", "qualify", "convert", "golden", "inspect", "stats", "report", "replay", "list", "explain", "runtimes")
 
 EXIT_CODES = "exit codes: 0 kept, 1 falsified, 2 usage, 3 not proven, 4 the checker itself could not work"
 
@@ -40,6 +46,8 @@ _TOLD: tuple[tuple[str, str], ...] = (
     ("model_contracts.engine.golden_files", "GoldenRefused"),
     ("model_contracts.engine.plan", "UsageError"),
     ("model_contracts.formats.interface", "Unreadable"),
+    ("model_contracts.plugins", "PluginRefused"),
+    ("model_contracts.plugins", "PluginFailed"),
 )
 
 
@@ -64,11 +72,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read the report has gone; what is still buffered must not raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _quiet()
         return 141
     except Exception as error:
         return _failed(error, words)
+
+
+def _quiet() -> None:
+    """Whoever read the report has gone: what is still buffered must not raise again at exit."""
+    from contextlib import suppress
+
+    with suppress(OSError, ValueError):  # a stream without a descriptor, or one that is closed, raises nothing later
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, sys.stdout.fileno())
+        finally:
+            os.close(nowhere)
 
 
 def _run(words: list[str]) -> int:
@@ -78,6 +97,8 @@ def _run(words: list[str]) -> int:
     if command is not None:
         module = import_module(COMMANDS[command][0])
         module.configure(subparsers[command])
+        if command in WORLD:
+            world.configure(subparsers[command])
     arguments = parser.parse_args(words)
     if module is None or arguments.command != command:
         parser.print_help()
@@ -87,6 +108,8 @@ def _run(words: list[str]) -> int:
 
         log.configure("debug" if arguments.verbose else "warning", arguments.log_format)
     arguments.words = tuple(words)
+    if arguments.command in WORLD:
+        world.enter(arguments)
     return int(module.run(arguments))
 
 

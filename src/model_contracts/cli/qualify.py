@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from model_contracts.cli.check import keep, split
 from model_contracts.cli.numbers import Between
-from model_contracts.cli.output import colour, width
-from model_contracts.reporters import REPORTERS, verdicts
+from model_contracts.cli.reports import formats, refuse_format, tell
 from model_contracts.terminal import safe
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--tier", choices=("smoke", "mvp", "full"), default="mvp", help="of the playbook of --init")
     parser.add_argument("--lock", action="store_true", help="record the playbook's digest beside it, and stop")
-    parser.add_argument("--format", choices=tuple(REPORTERS), default="text", help="how the report is written")
+    formats(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict lines only")
     parser.add_argument("--no-color", action="store_true", help="no colours")
 
@@ -71,6 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         print(safe(lock(arguments.playbook)))
         return 0
+    refuse_format(arguments)
     request = _request(arguments)
     if arguments.plan:
         print("\n".join(_planned(request)))
@@ -112,9 +112,7 @@ def _qualify(request: QualifyRequest, arguments: argparse.Namespace) -> int:
 
     outcomes, record = qualify(replace(request, tell=_teller()))
     code = keep(request.output, outcomes, record, int(record.decision.exit_code))
-    report = verdicts if arguments.quiet and arguments.format == "text" else REPORTERS[arguments.format]
-    sys.stdout.write(report(outcomes, record, width=width(), color=colour(arguments.no_color)))
-    return code
+    return tell(arguments, outcomes, record, code)
 
 
 def _teller() -> Callable[[int, int, str], None] | None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from model_contracts.cli.founding import reported
 from model_contracts.cli.output import colour, width
+from model_contracts.cli.reports import formats, refuse_format, tell
 from model_contracts.engine.evidence import read
 from model_contracts.outcome import Evidence, Run
-from model_contracts.reporters import REPORTERS, verdicts
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "directory", metavar="DIR", type=Path, help="where `-o DIR` kept evidence; or a founding system's file"
     )
-    parser.add_argument("--format", choices=tuple(REPORTERS), default="text", help="how the report is written")
+    formats(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict lines only")
     parser.add_argument("--against", metavar="OLD_DIR", type=Path, help="say what changed since the run kept there")
     parser.add_argument("--no-color", action="store_true", help="no colours")
@@ -26,15 +26,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """The exit code that the check decided."""
+    refuse_format(arguments)
     if (code := reported(arguments)) is not None:
         return code
     outcomes, record = read(arguments.directory)
     if arguments.against is not None:
         _compare(arguments, outcomes, record)
         return int(record.decision.exit_code)
-    report = verdicts if arguments.quiet and arguments.format == "text" else REPORTERS[arguments.format]
-    sys.stdout.write(report(outcomes, record, width=width(), color=colour(arguments.no_color)))
-    return int(record.decision.exit_code)
+    return tell(arguments, outcomes, record, int(record.decision.exit_code))
 
 
 def _compare(arguments: argparse.Namespace, outcomes: Evidence, record: Run) -> None:

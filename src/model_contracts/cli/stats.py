@@ -67,8 +67,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.sort in _PAIR and arguments.against is None:
         print(f"contracts: --sort {arguments.sort} needs a source (--against SOURCE)", file=sys.stderr)
         return 2
-    target = open_artifact(arguments.path)
-    found = _matched(target, open_artifact(arguments.against)) if arguments.against is not None else None
+    view = View(open_artifact(arguments.path), load_families())
+    target = view.artifact
+    found = _matched(view, open_artifact(arguments.against)) if arguments.against is not None else None
     swept = _sweep(target, found)
     rows = list(_rows(target, found, swept))
     if arguments.sort:
@@ -81,16 +82,16 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _matched(target: Artifact, source: Artifact) -> Match:
-    families = load_families()
-    return match(View(target, families), View(source, families))
+def _matched(target: View, source: Artifact) -> Match:
+    return match(target, View(source, target.families))
 
 
 def _sweep(target: Artifact, found: Match | None) -> Sweep:
     from model_contracts.sweep.sweep import sweep
 
     pairings = found.pairings if found else {}
-    tensors = [tensor for tensor in target.tensors.values() if tensor.readable and not tensor.placeholder]
+    there = [tensor for tensor in target.tensors.values() if tensor.readable and not tensor.placeholder]
+    tensors = [tensor for tensor in there if tensor.packed is None or tensor.packed.unread is None]
     with progress("reading") as callback:
         return sweep(SweepRequest(tensors, pairings), progress=callback)
 

@@ -78,6 +78,13 @@ WORDS: tuple[Word, ...] = (
         also=("unreadable",),
     ),
     Word(
+        "plugin failed",
+        "skip_cause plugin_failed",
+        "A kind of check or a runtime of a package that was named by --plugins failed: nothing is said of the file.",
+        "Tell whoever wrote the package; the reason holds its name, its version and its own words.",
+        also=("plugin",),
+    ),
+    Word(
         "no input was found",
         "skip_cause unsatisfiable",
         "A property found no input that it could be tried with.",

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_contracts.converters import rope
+from model_contracts.anatomy.tokenizer_kinds import known
 from model_contracts.converters.carried import to_carry
 from model_contracts.converters.interface import TargetModel
 from model_contracts.converters.tokenizer_arrays import arrays_of
+from model_contracts.converters.tokenizer_keys import OPTIONS
+from model_contracts.converters.tokenizer_refusals import refuse
 from model_contracts.dtypes import DTYPES
 
 #: Two halves of a head, as Hugging Face rows stand (0 would be adjacent pairs).
 _ROPE_HALVES = 2
+#: What the format's own reader calls the algorithm, for each kind.
+_WORDS = {
+    "byte-level": "BPE",
+    "sentencepiece": "SPM",
+    "sentencepiece-merges": "gemma4",
+    "unigram": "Unigram",
+    "wordpiece": "WordPiece",
+}
 _ROLES = {"bos": "bos", "eos": "eos", "unk": "unknown", "pad": "padding"}
 
 
@@ -63,7 +73,7 @@ def _quantization(model: TargetModel) -> dict[str, Any]:
 
 def _hyperparameters(model: TargetModel) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for name, (_, places) in model.keys.items():
+    for name, places in model.keys.items():
         value = model.numbers.get(name)
         if not places or value is None or name == "tie_word_embeddings":
             continue
@@ -71,6 +81,7 @@ def _hyperparameters(model: TargetModel) -> dict[str, Any]:
             continue
         if name in model.declared or not name.startswith("rope_scaling"):
             values[places[0]] = value
+    values = {**model.stated, **values}
     values["rope_type"] = _ROPE_HALVES
     if model.tied:
         values["tied_embeddings"] = True
@@ -79,15 +90,20 @@ def _hyperparameters(model: TargetModel) -> dict[str, Any]:
 
 def _tokenizer(model: TargetModel) -> dict[str, Any]:
     documents = model.documents
-    arrays = arrays_of(documents.tokenizer, int(model.numbers["vocab_size"]))
+    refuse(documents.tokenizer, documents.kind)
+    arrays = arrays_of(documents.tokenizer, int(model.numbers["vocab_size"]), documents.kind, documents.pieces)
     values: dict[str, Any] = {
-        "tokenizer.model_type": "BPE",
-        "tokenizer.model": "gpt2",
+        "tokenizer.model_type": _WORDS[arrays.kind],
+        "tokenizer.model": about.gguf[0] if (about := known(arrays.kind)) is not None else None,
         "tokenizer.vocabulary": arrays.filled("<unk>"),
         "tokenizer.vocab_size": len(arrays.tokens),
-        "tokenizer.merges": arrays.merges,
-        "tokenizer.token_type": arrays.types,
     }
+    if arrays.scores is not None:
+        values["tokenizer.scores"] = arrays.scores
+    if arrays.merges is not None:
+        values["tokenizer.merges"] = arrays.merges
+    values["tokenizer.token_type"] = arrays.types
+    values |= {f"tokenizer.{OPTIONS[name]}": _plain(value) for name, value in documents.options.items()}
     if documents.pre is not None:
         values["tokenizer.pre_type"] = documents.pre
     for role, at in documents.special_ids.items():
@@ -96,6 +112,10 @@ def _tokenizer(model: TargetModel) -> dict[str, Any]:
     for flag in ("add_bos", "add_eos"):
         if (value := getattr(documents, flag)) is not None:
             values[f"tokenizer.{flag}_token"] = value
-    # A scaling has more parameters than .apr has keys; a published config.json has them under the format's own key.
-    scaled = rope.scaling_of(documents.config) is not None
-    return values | to_carry(documents, arrays, config=scaled and not documents.published)
+    # A model has more hyper-parameters than .apr has keys; a published config.json stands under the format's own key.
+    return values | to_carry(documents, arrays, config=not documents.published)
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has it: bytes are a list of numbers."""
+    return list(value) if isinstance(value, bytes) else value

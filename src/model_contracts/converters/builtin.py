@@ -117,7 +117,8 @@ def _checksum(descriptor: int, size: int) -> int:
 
 def template_in_config(documents: Documents) -> bool:
     """Whether tokenizer_config.json holds the chat template itself."""
-    return documents.tokenizer_config.get("chat_template") == documents.chat_template
+    held = documents.tokenizer_config.get("chat_template")
+    return held == documents.chat_template or isinstance(held, list)
 
 
 def _documents(folder: Path, weights: str, documents: Documents, in_config: bool) -> list[Path]:

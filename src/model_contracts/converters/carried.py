@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from model_contracts.anatomy.carried import PREFIX, carried
 from model_contracts.converters.interface import Documents
-from model_contracts.converters.tokenizer_arrays import Arrays, pack, unpack
-
-PREFIX = "model_contracts.huggingface."
+from model_contracts.converters.tokenizer_arrays import Arrays
+from model_contracts.converters.tokenizer_packed import pack, unpack
 
 
 def to_carry(documents: Documents, arrays: Arrays, *, config: bool) -> dict[str, str]:
@@ -26,25 +26,6 @@ def to_carry(documents: Documents, arrays: Arrays, *, config: bool) -> dict[str,
         for name, value in values.items()
         if value is not None
     }
-
-
-def carried(metadata: Mapping[str, Any], name: str) -> dict[str, Any] | None:
-    """The object under one of those keys; None where there is none that can be read."""
-    text = metadata.get(PREFIX + name)
-    if not isinstance(text, str):
-        return None
-    return as_object(text)
-
-
-def as_object(text: str) -> dict[str, Any] | None:
-    """JSON text that holds an object, None for any other."""
-    from model_contracts.formats.documents import DocumentBounds, NotJson, parse
-
-    try:
-        value = parse(text.encode("utf-8", "surrogatepass"), bounds=DocumentBounds(2_400_000, 600_000))
-    except NotJson:
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def carried_tokenizer(metadata: Mapping[str, Any], arrays: Arrays) -> dict[str, Any] | None:

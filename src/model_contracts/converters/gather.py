@@ -9,18 +9,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from model_contracts import door
+from model_contracts.anatomy.carried import carried
+from model_contracts.anatomy.named_templates import named_templates
 from model_contracts.anatomy.pretokenizers import name_of
 from model_contracts.anatomy.special_ids import by_name
+from model_contracts.anatomy.tokenizer_kinds import adds, kind_of, treatment
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Sidecar, Tokenizer
-from model_contracts.converters import carried
+from model_contracts.converters.carried import carried_tokenizer
 from model_contracts.converters.configuration import config_of
-from model_contracts.converters.interface import ConversionRefused, Documents
-from model_contracts.converters.tokenizer_rebuilt import arrays_of_tokenizer, rebuilt, rebuilt_config
+from model_contracts.converters.interface import ConversionRefused, Documents, Pieces
+from model_contracts.converters.tokenizer_rebuilt import arrays_of_tokenizer, rebuilt, rebuilt_config, stored_pieces
 from model_contracts.formats.chat_templates import TEMPLATE_BOUND
 from model_contracts.formats.documents import Hook, NotJson, collector_paused, parse, read_whole
 from model_contracts.formats.interface import Unreadable
 from model_contracts.formats.source import FileBytes
+from model_contracts.formats.tokenizer_folder import pieces_beside, read_pieces
 from model_contracts.formats.tokenizer_json import DOCUMENT_BOUNDS, FILE_BOUND, tokenizer_of
 from model_contracts.formats.tokenizer_members import distinct
 from model_contracts.ledger import Ledger
@@ -100,12 +104,14 @@ def _taken(artifact: Artifact, path: Path, origin: str) -> Chosen:
     config = _object(settings) if door.is_regular(settings) else None
     text = _text(template) if door.is_regular(template) else (config or {}).get("chat_template")
     document, tokenizer = _read(path, config, Ledger())
+    pieces = pieces_beside(path.parent) if not prefix else None
     taken = replace(
         artifact,
         sidecars={**artifact.sidecars, "tokenizer": Sidecar("tokenizer", path, "given or found for the conversion")},
         tokenizer_config=config if config is not None else artifact.tokenizer_config,
         chat_template=artifact.chat_template or (text if isinstance(text, str) else None),
         read_tokenizer=partial(_give, tokenizer),
+        read_sentencepiece=partial(read_pieces, pieces, Ledger()) if pieces is not None else lambda: None,
     )
     return Chosen(taken, origin, document)
 
@@ -121,17 +127,22 @@ def documents_of(view: View, chosen: Chosen, notes: list[str]) -> Documents:
     assert tokenizer is not None  # with_tokenizer has seen to it
     config, published = config_of(view, notes)
     document, settings = _tokenizer(chosen, tokenizer, config, notes)
+    template, templates = _template(artifact, settings), named_templates(artifact)
     metadata = artifact.metadata
-    generation = artifact.generation_config or carried.carried(metadata, "generation_config")
+    generation = artifact.generation_config or carried(metadata, "generation_config")
     return Documents(
         config=config,
         tokenizer=document,
-        tokenizer_config=settings,
+        tokenizer_config=_with_templates(settings, template, templates),
         generation_config=dict(generation) if generation is not None else None,
-        chat_template=_template(artifact, settings),
+        chat_template=template,
+        chat_templates=templates,
+        kind=kind_of(tokenizer),
+        pieces=_pieces(chosen, tokenizer),
+        options=treatment(artifact, tokenizer),
         pre=name_of(tokenizer),
-        add_bos=tokenizer.add_bos,
-        add_eos=tokenizer.add_eos,
+        add_bos=adds(artifact, tokenizer, "add_bos"),
+        add_eos=adds(artifact, tokenizer, "add_eos"),
         special_ids=_special_ids(artifact, tokenizer),
         types=_types(metadata),
         published=published,
@@ -147,14 +158,27 @@ def _tokenizer(
     if chosen.document is not None:
         return chosen.document, dict(artifact.tokenizer_config or {})
     arrays = arrays_of_tokenizer(tokenizer)
-    document = carried.carried_tokenizer(artifact.metadata, arrays)
-    settings = carried.carried(artifact.metadata, "tokenizer_config")
+    document = carried_tokenizer(artifact.metadata, arrays)
+    settings = carried(artifact.metadata, "tokenizer_config")
     if document is None:
-        document = rebuilt(tokenizer)
+        document = rebuilt(artifact, tokenizer)
         notes.append("tokenizer.json was put together from the arrays in the file: none was carried")
     if settings is None or not _agree(settings, tokenizer):
         settings = rebuilt_config(tokenizer, config.get("max_position_embeddings"))
     return document, settings
+
+
+def _pieces(chosen: Chosen, tokenizer: Tokenizer) -> Pieces:
+    """What scores and types the ids: the SentencePiece model beside tokenizer.json, or the container itself."""
+    if chosen.document is None:
+        return stored_pieces(tokenizer)
+    model, listed = chosen.artifact.sentencepiece, (chosen.artifact.tokenizer_config or {}).get("added_tokens_decoder")
+    ids = (
+        frozenset(int(at) for at in listed if at.isascii() and at.isdigit())
+        if isinstance(listed, dict)
+        else frozenset()
+    )
+    return Pieces(model.pieces, model.scores, model.types, ids) if model is not None else Pieces(listed=ids)
 
 
 def _template(artifact: Artifact, settings: Mapping[str, Any]) -> str | None:
@@ -162,6 +186,14 @@ def _template(artifact: Artifact, settings: Mapping[str, Any]) -> str | None:
         return artifact.chat_template
     text = settings.get("chat_template")
     return text if isinstance(text, str) else None
+
+
+def _with_templates(settings: dict[str, Any], template: str | None, named: Mapping[str, str]) -> dict[str, Any]:
+    """tokenizer_config.json with every template by its name, where it does not list them itself and some have names."""
+    if not named or isinstance(settings.get("chat_template"), list):
+        return settings
+    texts = {"default": template, **named} if template is not None else named
+    return settings | {"chat_template": [{"name": name, "template": text} for name, text in texts.items()]}
 
 
 def _agree(settings: Mapping[str, Any], tokenizer: Tokenizer) -> bool:
@@ -182,7 +214,7 @@ def _special_ids(artifact: Artifact, tokenizer: Tokenizer) -> dict[str, int]:
 
 
 def _types(metadata: Mapping[str, Any]) -> dict[str, str]:
-    found = carried.carried(metadata, "dtypes") or {}
+    found = carried(metadata, "dtypes") or {}
     return {name: dtype for name, dtype in found.items() if dtype in ("F32", "F16", "BF16")}
 
 

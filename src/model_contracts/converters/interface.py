@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ class ConverterFailed(ConversionRefused):
 
 @dataclass(frozen=True, slots=True)
 class PlannedTensor:
-    """One tensor of the target. `source` may be made of stored ones; `data` is for what the converter makes itself."""
+    """One tensor of the target. `source` may be made of several; `data` stands for what the converter makes itself."""
 
     name: str
     #: The GGUF name, whatever the target calls it; None where nothing knows the tensor.
@@ -70,6 +70,17 @@ class PlannedTensor:
         return DTYPES[self.dtype].nbytes(self.elements)
 
 
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """What a SentencePiece model, or the container that the tokenizer came from, says of each id."""
+
+    tokens: Sequence[str | None] = ()
+    scores: Sequence[float] | None = None
+    types: Sequence[int] | None = None
+    #: Ids that tokenizer_config.json lists as added: llama.cpp's converter lets it decide their type.
+    listed: frozenset[int] = frozenset()
+
+
 @dataclass(slots=True)
 class Documents:
     """What a model says of itself, as the files of a Hugging Face directory hold it."""
@@ -79,6 +90,14 @@ class Documents:
     tokenizer_config: dict[str, Any] = field(default_factory=dict)
     generation_config: dict[str, Any] | None = None
     chat_template: str | None = None
+    #: Chat templates that have names of their own.
+    chat_templates: Mapping[str, str] = field(default_factory=dict)
+    #: Which kind of tokenizer it is (contracts/tokenizers.yaml); None: one of no known kind.
+    kind: str | None = None
+    #: What a SentencePiece model beside tokenizer.json, or the container of the source, says of each id.
+    pieces: Pieces = field(default_factory=Pieces)
+    #: How text is treated before it is cut, in the words of `Tokenizer.options`; only what is owed by the kind.
+    options: Mapping[str, Any] = field(default_factory=dict)
     #: llama.cpp's name of the pre-tokenizer, where the source declares it.
     pre: str | None = None
     add_bos: bool | None = None
@@ -105,8 +124,8 @@ class TargetModel:
     numbers: Mapping[str, Any]
     #: Those that the source declares and that are in force.
     declared: Mapping[str, Place | None]
-    #: Hyper-parameter to the keys that .apr and GGUF keep it under.
-    keys: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
+    #: Hyper-parameter to the keys that .apr keeps it under.
+    keys: Mapping[str, tuple[str, ...]]
     tensors: tuple[PlannedTensor, ...]
     #: The recipe whose label the target carries, None where no label fits its types.
     label: str | None
@@ -114,6 +133,8 @@ class TargetModel:
     tied: bool
     #: `__metadata__` of a safetensors source.
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    #: Keys and values of the hyper-parameters, where the target is a GGUF; of an .apr what its families leave unsaid.
+    stated: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

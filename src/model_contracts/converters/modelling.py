@@ -1,33 +1,30 @@
-"""Owns the model in the terms of its target: names, row orders, types, the tied head, what a label may claim."""
+"""Owns the model in the terms of its target: its tensors and their types, the tied head, what a label may claim."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from model_contracts.anatomy.carried import PREFIX
 from model_contracts.anatomy.claims import claims
-from model_contracts.anatomy.conventions import StoredEntry
-from model_contracts.anatomy.counterparts import made_of
-from model_contracts.anatomy.names import huggingface_name, layer_count, template
-from model_contracts.anatomy.steps import within_heads
+from model_contracts.anatomy.counterparts import parts_of
+from model_contracts.anatomy.names import huggingface_name, layer_count
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.containers import FORMS, Format
 from model_contracts.converters import rope
-from model_contracts.converters.carried import PREFIX
 from model_contracts.converters.interface import ConversionRefused, Documents, PlannedTensor, TargetModel
+from model_contracts.converters.planning import EMBEDDING, FREQUENCIES, HEAD, TensorPlan
+from model_contracts.converters.stated_keys import stated, stated_apr
 from model_contracts.converters.types import HOLDS, Types, label_of
+from model_contracts.definitions import load_keys
 from model_contracts.dtypes import DTYPES
-from model_contracts.family import Family, Recipes
-from model_contracts.layout import Stored
+from model_contracts.family import Recipes
 from model_contracts.sweep.reads import same_bytes
 
-_HEAD, _EMBEDDING, _FREQUENCIES = "output.weight", "token_embd.weight", "rope_freqs.weight"
-#: Tensors that llama.cpp computes itself.
-_COMPUTED = ("blk.{n}.attn_rot_embd",)
 _WORDS = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "F64": "float64"}
 
 
@@ -39,23 +36,24 @@ def model_of(
         raise ConversionRefused(
             f"{view.artifact.path}: values of layout {view.storage.weights[0].title} are not decoded"
         )
-    embedding, head = view.by_canonical.get(_EMBEDDING), view.by_canonical.get(_HEAD)
+    embedding, head = view.by_canonical.get(EMBEDDING), view.by_canonical.get(HEAD)
     if embedding is None or len(embedding.shape) != 2:
         raise ConversionRefused(f"{view.artifact.path}: it has no token embedding that is known by its name")
     tied = view.tied is not False and (head is None or head.placeholder or _copied(view, head, embedding))
     types = Types.asked(dtype, format, recipes, layer_count(view.canonical.values()), tied)
     types.decoded = any(tensor.type.kind == "quantised" and tensor.dtype not in HOLDS[format] for tensor in _all(view))
-    planned = _planned(view, documents, format, types, tied)
+    to_gguf = FORMS[format].prefixed_keys
+    keys = _stated(view, documents.config, format)
+    plan = TensorPlan(view, format, tied, _alone(documents.config), _blocks(keys))
+    planned = _planned(view, documents, plan, types)
     scaling = _scaling(documents)
     numbers = {**view.numbers, "vocab_size": embedding.shape[0], **scaling}
     label = types.label or label_of(_held(planned), recipes, format, _claimed(view, recipes))
     recipe = recipes.recipes[label] if label is not None else None
     _dtype(documents, planned, format)
-    if format == "gguf":
-        documents.types = documents.types | _widened(planned, view.family)
-        if data := rope.factors(rope.scaling_of(documents.config), numbers.get("rope_theta"), numbers.get("head_dim")):
-            planned.append(PlannedTensor(_FREQUENCIES, _FREQUENCIES, "F32", (len(data) // 4,), data=data))
-    family = view.family or next(known for known in view.families if known.id == "families/decoder")
+    if to_gguf:
+        documents.types = documents.types | _widened(planned, view)
+        planned += _factors(view, documents, numbers, {tensor.name for tensor in planned})
     model = TargetModel(
         name=name,
         architecture=_architecture(view),
@@ -63,14 +61,47 @@ def model_of(
         numbers=numbers,
         declared=dict.fromkeys(scaling)
         | {found: value.place for found, value in view.declared.items() if value.enabled},
-        keys={found: (parameter.gguf, parameter.apr) for found, parameter in family.hyperparameters.items()},
+        keys={found: parameter.apr for found, parameter in view.base.hyperparameters.items()},
         tensors=tuple(planned),
         label=label,
         file_type=recipe.file_type if recipe is not None else None,
         tied=any(tensor.placeholder for tensor in planned),
         metadata=_metadata(view),
+        stated=keys,
     )
-    return model, types.conclude()
+    return model, (*types.conclude(), *_left_out(plan))
+
+
+def _stated(view: View, config: Mapping[str, Any], format: Format) -> dict[str, Any]:
+    """The hyper-parameters in the keys of a target that has keys of its own."""
+    form = FORMS[format]
+    if form.prefixed_keys:
+        return stated(view, config, _architecture(view), load_keys())
+    return {} if form.beside else stated_apr(view, config, load_keys())
+
+
+def _blocks(keys: Mapping[str, Any]) -> int | None:
+    """How many layers a GGUF states; a model of two stacks has those of the larger (None: it states none)."""
+    counts = [value for key, value in keys.items() if key.endswith("block_count") and isinstance(value, int)]
+    return max(counts, default=None)
+
+
+def _factors(view: View, documents: Documents, numbers: Mapping[str, Any], there: set[str]) -> Iterator[PlannedTensor]:
+    """Tensors of factors of scaled positions, where the source has them as numbers."""
+    scaling = rope.scaling_of(documents.config)
+    one = rope.factors(scaling, numbers.get("rope_theta"), numbers.get("head_dim"))
+    found = {FREQUENCIES: one} if one else {}
+    if (two := rope.longrope(documents.config, _architecture(view))) is not None:
+        found |= two[0]
+    for name, data in found.items():
+        if name not in there:
+            yield PlannedTensor(name, name, "F32", (len(data) // 4,), data=data)
+
+
+def _left_out(plan: TensorPlan) -> Iterator[str]:
+    if names := plan.left_out:
+        some = ", ".join(names[:3]) + (" …" if len(names) > 3 else "")
+        yield f"{len(names)} tensors have no place in the convention {plan.convention} and were left out: {some}"
 
 
 def _all(view: View) -> Iterator[Tensor]:
@@ -118,89 +149,29 @@ def _copied(view: View, head: Tensor, embedding: Tensor) -> bool:
     return head.dtype == embedding.dtype and head.shape == embedding.shape and same_bytes(head, embedding)
 
 
-def _planned(view: View, documents: Documents, format: Format, types: Types, tied: bool) -> list[PlannedTensor]:
+def _planned(view: View, documents: Documents, plan: TensorPlan, types: Types) -> list[PlannedTensor]:
     planned: list[PlannedTensor] = []
-    for canonical, tensor in _chosen(view, format, tied):
-        if not tensor.readable:
-            raise ConversionRefused(f"{tensor.name}: the file ends before the tensor does")
-        found = PlannedTensor(
-            name=_name(view, canonical, tensor, format),
-            canonical=canonical,
-            dtype=types.of(tensor, canonical),
-            shape=tensor.shape,
-            source=_in_order(view, canonical, tensor, format),
-        )
-        planned.append(_with_rows(found) if FORMS[format].padded_rows else found)
-    if FORMS[format].vectors is None and types.label is None:
+    for meant in plan.tensors():
+        if not all(part.readable for part in parts_of(meant.source)):
+            raise ConversionRefused(f"{meant.source.name}: the file ends before the tensor does")
+        dtype = types.of(meant.source, meant.canonical)
+        found = PlannedTensor(meant.name, meant.canonical, dtype, meant.source.shape, meant.source)
+        planned.append(_with_rows(found) if FORMS[plan.format].padded_rows else found)
+    if FORMS[plan.format].vectors is None and types.label is None:
         planned = _restored(planned, documents)
-    if format == "apr" and tied:
-        embedding = next(tensor for tensor in planned if tensor.canonical == _EMBEDDING)
-        base = next(known for known in view.families if known.id == "families/decoder")
-        name = huggingface_name(view.family or base, _HEAD)
-        planned.append(PlannedTensor(name, _HEAD, "F32", embedding.shape, placeholder=True))
+    headed = view.family is None or HEAD in view.family.tensors
+    if plan.format == "apr" and plan.tied and headed:
+        embedding = next(tensor for tensor in planned if tensor.canonical == EMBEDDING)
+        name = huggingface_name(view.base, HEAD)
+        planned.append(PlannedTensor(name, HEAD, "F32", embedding.shape, placeholder=True))
     return planned
 
 
-def _chosen(view: View, format: Format, tied: bool) -> Iterator[tuple[str | None, Tensor]]:
-    """The tensors that have a place in the target, in the source's order."""
-    unknown = []
-    for name, tensor in view.artifact.tensors.items():
-        canonical = view.canonical[name]
-        bare = template(canonical)[0] if canonical is not None else None
-        if (canonical == _HEAD and tied) or tensor.placeholder or canonical == _FREQUENCIES:
-            continue
-        if format == "gguf" and bare in _COMPUTED:
-            continue
-        if canonical is None and (format == "gguf" or view.artifact.format == "gguf"):
-            unknown.append(name)
-        yield canonical, tensor
-    if unknown:
-        names = ", ".join(unknown[:3]) + (" …" if len(unknown) > 3 else "")
-        raise ConversionRefused(f"{names}: no family and no map knows what {len(unknown)} tensors are called elsewhere")
-
-
-def _name(view: View, canonical: str | None, tensor: Tensor, format: Format) -> str:
-    """What the target calls a tensor. Raises ConversionRefused for one that the other convention stores otherwise."""
-    family, entry = view.family, view.entries[tensor.name]
-    if canonical is None:
-        return tensor.name
-    if family is not None and entry is not None and not _plain(view, entry):
-        other = FORMS[format].convention or "huggingface"
-        if other == view.convention:
-            return view.bare[tensor.name]
-        raise ConversionRefused(
-            f"{tensor.name}: the convention {other} stores it otherwise in {family.id} (fused, stacked or changed), "
-            "which check compares and convert does not write yet"
-        )
-    if format == "gguf":
-        return canonical
-    if family is not None:
-        return huggingface_name(family, canonical)
-    if tensor.name == canonical:
-        raise ConversionRefused(f"{canonical}: no family is shipped that says its Hugging Face name")
-    return tensor.name
-
-
-def _plain(view: View, entry: StoredEntry) -> bool:
-    """Whether both conventions store a tensor as one, its rows in one order or the other."""
-    weight = view.family.tensors.get(entry.key) if view.family is not None else None
-    if weight is None or entry.fused or not weight.plain:
-        return False
-    held = view.family.fused if view.family is not None else {}
-    return not any(entry.key in one.of for side in held.values() for one in side.values() if one is not None)
-
-
-def _in_order(view: View, canonical: str | None, tensor: Tensor, format: Format) -> Tensor:
-    """The source with its rows in the target's order, where that differs."""
-    interleaved = format == "gguf"
-    role = view.role(canonical) if canonical is not None else None
-    if interleaved == view.rows_interleaved or role is None or role.heads is None:
-        return tensor
-    heads = view.numbers.get(role.heads) if isinstance(role.heads, str) else role.heads
-    if not isinstance(heads, int) or heads <= 0 or tensor.shape[0] % (2 * heads):
-        raise ConversionRefused(f"{tensor.name}: {tensor.shape[0]} rows are not {heads} heads of two halves")
-    order = within_heads(Stored(tensor.name, tensor.shape), heads, back=not interleaved)
-    return made_of(order, {tensor.name: tensor}, tensor.name)
+def _alone(config: Mapping[str, Any]) -> bool:
+    """Whether a config.json names the base class of its architecture, which transformers saves without its prefix."""
+    classes = config.get("architectures")
+    name = classes[0] if isinstance(classes, list) and classes and isinstance(classes[0], str) else ""
+    return name.endswith("Model") and not name.endswith("LMHeadModel")
 
 
 def _with_rows(tensor: PlannedTensor) -> PlannedTensor:
@@ -212,31 +183,27 @@ def _with_rows(tensor: PlannedTensor) -> PlannedTensor:
 
 
 def _restored(planned: list[PlannedTensor], documents: Documents) -> list[PlannedTensor]:
-    """Vectors that a container widened, in the type they were published in, where the matrices have it too."""
+    """What a container widened, in the type that it was published in, where the matrices have it too."""
     common = _common(planned)
     return [
         replace(tensor, dtype=common)
-        if common is not None
-        and tensor.dtype == "F32"
-        and len(tensor.shape) < 2
-        and documents.types.get(tensor.name) == common
+        if common is not None and tensor.dtype == "F32" and documents.types.get(tensor.name) == common
         else tensor
         for tensor in planned
     ]
 
 
-def _widened(planned: list[PlannedTensor], family: Family | None) -> dict[str, str]:
+def _widened(planned: list[PlannedTensor], view: View) -> dict[str, str]:
     """What the types were of tensors that GGUF keeps in float32, by Hugging Face name."""
-    if family is None:
-        return {}
-    return {
-        huggingface_name(family, tensor.canonical): tensor.source.dtype
-        for tensor in planned
-        if tensor.source is not None
-        and tensor.canonical is not None
-        and tensor.dtype == "F32"
-        and tensor.source.dtype in ("F16", "BF16")
-    }
+    found: dict[str, str] = {}
+    for tensor in planned:
+        if tensor.source is None or tensor.canonical is None or tensor.dtype != "F32" or view.family is None:
+            continue
+        for part in parts_of(tensor.source):
+            if part.dtype in ("F16", "BF16"):
+                ours = view.convention == "huggingface"
+                found[view.bare[part.name] if ours else huggingface_name(view.family, tensor.canonical)] = part.dtype
+    return found
 
 
 def _dtype(documents: Documents, planned: list[PlannedTensor], format: Format) -> None:

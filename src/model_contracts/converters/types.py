@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from model_contracts.anatomy.claims import UnknownRecipe, expected_types, requested
+from model_contracts.anatomy.claims import UnknownRecipe, expected_types, kept, requested, widened
 from model_contracts.anatomy.names import role, template
 from model_contracts.artifact import Tensor
 from model_contracts.containers import FORMS, Format
@@ -69,6 +69,11 @@ class Types:
             if tensor.dtype not in HOLDS[self.format]:
                 raise ConversionRefused(f"{tensor.name}: {self.format} holds no {tensor.dtype}")
             return tensor.dtype
+        fixed = FORMS[self.format].vectors
+        # One that is quantised already is left to whoever took it for no exception.
+        plain = canonical is not None and tensor.type.kind == "float"
+        if fixed is not None and plain and widened(self.recipes, canonical or ""):
+            return fixed
         recipe = self.recipe
         if recipe is None:
             return self._kept(tensor)
@@ -159,7 +164,7 @@ def label_of(
         for canonical, tensor in tensors
         if tensor.type.kind in ("float", "quantised") and len(tensor.shape) > 1
     ]
-    counted = Counter(tensor.dtype for _, tensor in held)
+    counted = Counter(tensor.dtype for name, tensor in held if not kept(recipes, name, tensor))
     if not counted:
         return None
     common = counted.most_common(1)[0][0]

@@ -128,13 +128,12 @@ class Stream:
         return base + DTYPES[tensor.dtype].nbytes(chunk.start)
 
     def _encoded(self, chunk: _Chunk, side: Readable, room: _Room) -> Any:
-        tensor = chunk.tensor
-        assert tensor.source is not None
+        tensor, held = chunk.tensor, side.stored
         low, high = side.span(chunk.start, chunk.stop)
         raw = side.read(room.take(0, high - low), chunk.start, chunk.stop)
-        if side.stored == tensor.dtype and tensor.row_bytes is None and not side.layout.row_bytes:
+        if held == tensor.dtype and tensor.row_bytes is None and not side.layout.row_bytes:
             return raw
-        if side.stored == "BF16" and tensor.dtype == "F16":
+        if held == "BF16" and tensor.dtype == "F16":
             return self._narrowed(tensor, raw.view("<u2"), room)
         decoded = room.take(1, 8 * (chunk.stop - chunk.start + 2 * LARGEST_BLOCK)).view(np.float64)
         values = side.decode(raw, chunk.start, chunk.start, chunk.stop, decoded)
@@ -167,15 +166,15 @@ class Stream:
 
 
 def _step(tensor: PlannedTensor) -> int:
-    """Values of one chunk: whole rows where rows are padded, whole blocks of both sides anyway."""
+    """Values of one chunk: whole rows where values are moved or rows padded, whole blocks of both sides anyway."""
     source = tensor.source
     assert source is not None
     columns = tensor.shape[-1] if tensor.shape else 1
-    if len(tensor.shape) < 2:
-        return CHUNK_VALUES
-    if tensor.row_bytes is not None or source.row_bytes is not None:
+    if source.made is not None and len(tensor.shape) > 1:
         return max(1, CHUNK_VALUES // columns) * columns
-    if tensor.dtype == source.dtype:
+    if len(tensor.shape) > 1 and (tensor.row_bytes is not None or source.row_bytes is not None):
+        return max(1, CHUNK_VALUES // columns) * columns
+    if tensor.dtype == source.dtype and source.made is None:
         return max(1, int(CHUNK_BYTES * 8 / source.type.bits) // LARGEST_BLOCK) * LARGEST_BLOCK
     return CHUNK_VALUES
 

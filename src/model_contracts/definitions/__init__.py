@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from model_contracts.definitions.errors import DefinitionError as DefinitionError
+    from model_contracts.definitions.known import known_ids as known_ids
     from model_contracts.definitions.loading import KINDS as KINDS
     from model_contracts.definitions.loading import invariant_of as invariant_of
     from model_contracts.definitions.loading import load as load
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from model_contracts.definitions.loading import load_family as load_family
     from model_contracts.definitions.loading import load_invariant as load_invariant
     from model_contracts.definitions.loading import load_keys as load_keys
+    from model_contracts.definitions.loading import load_pretokenizers as load_pretokenizers
     from model_contracts.definitions.loading import load_recipes as load_recipes
     from model_contracts.definitions.loading import load_schemes as load_schemes
     from model_contracts.definitions.loading import load_tokenizers as load_tokenizers
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "errors": ("DefinitionError",),
+    "known": ("known_ids",),
     "loading": (
         "KINDS",
         "invariant_of",
@@ -43,6 +46,7 @@ _MODULES = {
         "load_family",
         "load_invariant",
         "load_keys",
+        "load_pretokenizers",
         "load_recipes",
         "load_tokenizers",
         "load_schemes",

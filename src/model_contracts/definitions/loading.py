@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from model_contracts import door
 from model_contracts.contract import Contract
-from model_contracts.definitions import shipped
+from model_contracts.definitions import known, shipped
 from model_contracts.definitions.errors import DefinitionError, nearest
+from model_contracts.definitions.families import FamilyFiles
 from model_contracts.definitions.merge import Layer, flatten, merge_family
+from model_contracts.definitions.shadows import merge_recipes, refuse_methods, refuse_words
 from model_contracts.definitions.tree import MAX_BYTES, Tree, parse
 from model_contracts.definitions.typed import Text, build
 from model_contracts.family import Family, Recipes
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from model_contracts.converter import CommandConverter
     from model_contracts.keys import Keys
     from model_contracts.scheme import Scheme
-    from model_contracts.tokenization import Tokenizers
+    from model_contracts.tokenization import PreTokenizers, Tokenizers
 
 D = TypeVar("D", bound=Definition)
 
@@ -34,6 +36,7 @@ _TYPES: dict[shipped.Kind, tuple[str, str]] = {
     "recipes": ("model_contracts.family", "Recipes"),
     "keys": ("model_contracts.keys", "Keys"),
     "tokenizers": ("model_contracts.tokenization", "Tokenizers"),
+    "pretokenizers": ("model_contracts.tokenization", "PreTokenizers"),
     "converter": ("model_contracts.converter", "CommandConverter"),
     "runtime": ("model_contracts.runtime", "CommandRuntime"),
     "corpus": ("model_contracts.invariant", "Corpus"),
@@ -71,7 +74,8 @@ def kind_of(cls: type[Definition]) -> shipped.Kind:
 def load(cls: type[D], name: str | Path) -> D:
     """One definition as it is written (`extends` not followed).
 
-    A `Path`, or text that ends in `.yaml` or `.yml` and is no shipped id, is a file; other text is a shipped id.
+    A `Path`, or text that ends in `.yaml` or `.yml` and is no known id, is a file; other text is an id: a shipped one,
+    or one of a folder that is open.
     Raises DefinitionError for an unknown id, a file that cannot be read and whatever is wrong inside it.
     """
     return _load(cls, name, None)
@@ -85,12 +89,17 @@ def load_invariant(name: str | Path) -> Invariant:
 def load_corpus(invariant: str) -> Corpus | None:
     """The pinned inputs of an invariant; None where it has none."""
     name = f"corpus/{invariant}"
-    return load(Corpus, name) if name in shipped.shipped_ids("corpus") else None
+    if known.own(invariant) is not None:
+        prefix, _, rest = invariant.partition("/")
+        name = f"{prefix}/corpus/{rest}"
+    return load(Corpus, name) if name in known.known_ids("corpus") else None
 
 
 def load_recipes(name: str | Path = "recipes") -> Recipes:
-    """The quantisation recipes."""
-    return load(Recipes, name)
+    """The quantisation recipes, with the labels of folders that are open."""
+    table = load(Recipes, name)
+    own = known.known_ids("recipes")[len(shipped.shipped_ids("recipes")) :]
+    return merge_recipes(table, [load(Recipes, one) for one in own]) if own else table
 
 
 def load_keys(name: str | Path = "keys") -> Keys:
@@ -105,6 +114,13 @@ def load_tokenizers(name: str | Path = "tokenizers") -> Tokenizers:
     from model_contracts.tokenization import Tokenizers
 
     return load(Tokenizers, name)
+
+
+def load_pretokenizers(name: str | Path = "pretokenizers") -> PreTokenizers:
+    """What is known of ways of cutting text."""
+    from model_contracts.tokenization import PreTokenizers
+
+    return load(PreTokenizers, name)
 
 
 def load_converter(name: str | Path) -> CommandConverter:
@@ -124,18 +140,57 @@ def load_family(name: str | Path) -> Family:
     return merge_family(load(Family, name), _family_above)
 
 
-@cache
-def load_families() -> tuple[Family, ...]:
-    """Every shipped family, merged; abstract ones too."""
-    return tuple(load_family(name) for name in shipped.shipped_ids("family"))
+def load_families() -> FamilyFiles:
+    """Every known family, merged; abstract ones too. Each is parsed when it is asked for.
+
+    Raises DefinitionError for a word that two families claim, one of which is a user's.
+    """
+    return _families(known.open_folders())
 
 
 @cache
+def _families(folders: tuple[known.OwnFolder, ...]) -> FamilyFiles:
+    if not folders:
+        return FamilyFiles(
+            {name: shipped.shipped_path("family", name) for name in shipped.shipped_ids("family")}, load_family
+        )
+    families = _families(folders[:-1])
+    own = {name: load_family(name) for name in folders[-1].by_kind.get("family", ())}
+    refuse_words(tuple(own.values()), families)
+    return families.beside(own)
+
+
 def load_schemes() -> tuple[Scheme, ...]:
-    """Every shipped scheme of storage."""
+    """Every known scheme of storage. Raises DefinitionError for a method that two folders claim."""
+    return _schemes(known.open_folders())
+
+
+@cache
+def _schemes(folders: tuple[known.OwnFolder, ...]) -> tuple[Scheme, ...]:
     from model_contracts.scheme import Scheme
 
-    return tuple(load(Scheme, name) for name in shipped.shipped_ids("scheme"))
+    if not folders:
+        return tuple(load(Scheme, name) for name in shipped.shipped_ids("scheme"))
+    schemes = list(_schemes(()))
+    for folder in folders:
+        own = [load(Scheme, name) for name in folder.by_kind.get("scheme", ())]
+        refuse_methods(own, schemes)
+        schemes += own
+    return tuple(schemes)
+
+
+def hold_own() -> None:
+    """Raises DefinitionError for the first definition of the open folders that is not well-typed, or shadows another.
+
+    Before anything is read: a definition that is loaded half-way through a run would be an error of ours.
+    """
+    own = [file for folder in known.open_folders() for file in folder.files.values()]
+    for file in own:
+        _own(KINDS[file.kind], file)
+    kinds = {file.kind for file in own}
+    for kind, all_of in (("family", load_families), ("scheme", load_schemes), ("recipes", load_recipes)):
+        if kind in kinds:
+            all_of()
 
 
 def invariant_of(contract: Contract, index: int) -> Invariant:
@@ -171,15 +226,24 @@ def _asked(definition: Definition, *pointer: str | int) -> Asked:
 
 def _load(cls: type[D], name: str | Path, asked: Asked | None) -> D:
     kind = kind_of(cls)
-    known = shipped.shipped_ids(kind)
-    if isinstance(name, str) and name in known:
-        return cast(D, _shipped(cls, name))
-    # A definition that names another names a shipped one: nothing that is loaded may point at files.
+    ids = known.known_ids(kind)
+    if isinstance(name, str) and name in ids:
+        own = known.own(name)
+        return cast(D, _shipped(cls, name) if own is None else _own(cls, own))
+    # A definition that names another names one that is known: nothing that is loaded may point at files.
     if asked is None and (isinstance(name, Path) or name.endswith((".yaml", ".yml"))):
         return _read(cls, Path(name), str(name))
     file, line, column = asked or (kind, None, None)
-    expected = f"the id of a shipped {kind} ({', '.join(known) if len(known) <= 8 else 'contracts list'})"
-    raise DefinitionError(file, line, column, expected, f"{str(name)!r}{nearest(str(name), known)}")
+    whose = "a known" if known.open_folders() else "a shipped"
+    expected = f"the id of {whose} {kind} ({', '.join(ids) if len(ids) <= 8 else 'contracts list'})"
+    raise DefinitionError(file, line, column, expected, f"{str(name)!r}{nearest(str(name), ids) or _elsewhere(name)}")
+
+
+def _elsewhere(name: str | Path) -> str:
+    """Where an id may be that no open folder has: its prefix is that of a folder which nobody opened."""
+    prefix, slash, _ = str(name).partition("/")
+    opened = any(folder.prefix == prefix for folder in known.open_folders())
+    return " (--definitions DIR opens a folder of yours)" if slash and prefix.isalnum() and not opened else ""
 
 
 @cache
@@ -191,8 +255,16 @@ def _shipped(cls: type[D], name: str) -> D:
     return definition
 
 
+@cache
+def _own(cls: type[D], file: known.OwnFile) -> D:
+    return _typed(cls, file.tree, file.digest)
+
+
 def _read(cls: type[D], path: Path, shown: str) -> D:
-    tree, digest = tree_of(path, shown)
+    return _typed(cls, *tree_of(path, shown))
+
+
+def _typed(cls: type[D], tree: Tree, digest: str) -> D:
     definition = build(cls, tree)
     definition._origin = Text(tree, digest)
     return definition

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from model_contracts import door, resources
 
@@ -16,6 +16,7 @@ Kind = Literal[
     "recipes",
     "keys",
     "tokenizers",
+    "pretokenizers",
     "converter",
     "runtime",
     "corpus",
@@ -26,6 +27,8 @@ Kind = Literal[
     "scheme",
 ]
 
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
 _FOLDERS: dict[Kind, resources.Folder] = {
     "invariant": "invariants",
     "contract": "contracts",
@@ -33,6 +36,7 @@ _FOLDERS: dict[Kind, resources.Folder] = {
     "recipes": "contracts",
     "keys": "contracts",
     "tokenizers": "contracts",
+    "pretokenizers": "contracts",
     "converter": "contracts",
     "runtime": "contracts",
     "corpus": "invariants",
@@ -54,7 +58,7 @@ _BELOW: dict[str, Kind] = {
     "qualification/": "playbook",
 }
 #: Definitions of which there is one.
-_WHOLE: dict[str, Kind] = {"recipes": "recipes", "keys": "keys", "tokenizers": "tokenizers"}
+_WHOLE: dict[str, Kind] = {name: name for name in ("recipes", "keys", "tokenizers", "pretokenizers")}
 USER_FILE = "contracts.yaml"
 
 
@@ -64,10 +68,11 @@ def shipped_ids(kind: Kind) -> tuple[str, ...]:
     folder = resources.folder(_FOLDERS[kind])
     paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.yaml") if path.is_file())
     ids = [path[: -len(".yaml")] for path in paths]
-    return tuple(name for name in ids if _kind_of(_FOLDERS[kind], name) == kind)
+    return tuple(name for name in ids if kind_below(_FOLDERS[kind], name) == kind)
 
 
-def _kind_of(folder: resources.Folder, name: str) -> Kind:
+def kind_below(folder: str, name: str) -> Kind:
+    """The kind of the definition at a path (without `.yaml`) below `contracts` or `invariants`."""
     if folder == "invariants":
         return "corpus" if name.startswith("corpus/") else "invariant"
     for start, kind in _BELOW.items():

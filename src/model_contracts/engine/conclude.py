@@ -56,7 +56,7 @@ def incomplete(title: str, tally: Tally) -> str:
 
 def _failed(gate: Gate, error: Exception) -> tuple[Verdict, SkipCause | None, str]:
     """A runtime that is not installed proves nothing, one that died or hung falsifies; anything else is our error."""
-    from model_contracts.runtimes.interface import Crashed, NotInstalled, RuntimeFailure, TimedOut
+    from model_contracts.runtimes.interface import Crashed, NotInstalled, PluginBroke, RuntimeFailure, TimedOut
 
     if isinstance(error, CannotWork):
         return Verdict.ERROR, None, str(error)[:300]
@@ -64,6 +64,8 @@ def _failed(gate: Gate, error: Exception) -> tuple[Verdict, SkipCause | None, st
         _log_error(gate, error)
         return Verdict.ERROR, None, f"{type(error).__name__}: {error}"[:300]
     tail = f" · last words: {error.tail.strip()[-160:]}" if error.tail.strip() else ""
+    if isinstance(error, PluginBroke):
+        return Verdict.SKIPPED, "plugin_failed", error.reason
     if isinstance(error, NotInstalled):
         return Verdict.SKIPPED, "missing_input", error.reason
     if isinstance(error, TimedOut):

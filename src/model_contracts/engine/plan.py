@@ -16,9 +16,9 @@ from model_contracts.definitions import (
     DefinitionError,
     find_contract,
     invariant_of,
+    known_ids,
     load_contract,
     parameters,
-    shipped_ids,
 )
 from model_contracts.definitions.errors import short
 from model_contracts.invariant import Gate, Invariant
@@ -114,11 +114,11 @@ def plan(request: CheckRequest, target: Path) -> Plan:
 
 
 def step_of(contract: str, invariant: str, gate: str) -> Step:
-    """The step of a gate as a contract has it; where no such contract is shipped, as its invariant has it.
+    """The step of a gate as a contract has it; where no such contract is known, as its invariant has it.
 
     Raises UsageError where the invariant has no such gate, DefinitionError where there is no such invariant.
     """
-    known = load_contract(contract) if contract in shipped_ids("contract") else None
+    known = load_contract(contract) if contract in known_ids("contract") else None
     alone = Contract(id="replay", title="", clauses=(Clause(invariant=invariant),))
     for held in (known, alone):
         for step in _steps(held) if held is not None else ():
@@ -213,7 +213,8 @@ def _kind(invariant: Invariant, at: int) -> type[Record]:
     kind = KINDS.get(name)
     if kind is None:
         known = ", ".join(sorted(KINDS))
-        raise DefinitionError(invariant.where("gates", at, "check"), None, None, f"one of {known}", repr(name))
+        where = invariant.where("gates", at, "check")
+        raise DefinitionError(where, None, None, f"one of {known}, or a kind of a plugin (--plugins)", repr(name))
     return kind.parameters
 
 

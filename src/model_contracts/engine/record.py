@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from model_contracts import door
+from model_contracts import door, plugins
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination
 from model_contracts.decision import decide
+from model_contracts.definitions.known import open_folders
 from model_contracts.engine.environment import environment, host
 from model_contracts.engine.plan import CheckRequest, Plan, Step
-from model_contracts.outcome import ArtifactRecord, FileRecord, Outcome, Run, Subject
+from model_contracts.outcome import (
+    ArtifactRecord,
+    FileRecord,
+    FolderRecord,
+    Outcome,
+    PluginRecord,
+    Run,
+    Subject,
+)
 
 
 def subject_of(step: Step, examination: Examination) -> Subject:
@@ -94,6 +103,34 @@ def digest_of(definitions: dict[str, str]) -> str:
     return "blake3:" + blake3(joined.encode()).hexdigest()
 
 
+def own_definitions() -> dict[str, str]:
+    """Every definition of the folders that are open, and what says their prefix, with the digests of their files."""
+    found: dict[str, str] = {}
+    for folder in open_folders():
+        found[folder.prefix] = folder.digest
+        found |= {file.id: file.digest for file in folder.files.values()}
+    return found
+
+
+def folder_records() -> tuple[FolderRecord, ...]:
+    """The folders of definitions that are open, as run.json names them."""
+    return tuple(FolderRecord(prefix=one.prefix, path=one.shown, files=len(one.files)) for one in open_folders())
+
+
+def plugin_records() -> tuple[PluginRecord, ...]:
+    """The plugins that were named, as run.json names them."""
+    return tuple(
+        PluginRecord(
+            name=one.name,
+            version=one.version,
+            kinds=one.offers("kinds"),
+            reporters=one.offers("reporters"),
+            runtimes=one.offers("runtimes"),
+        )
+        for one in plugins.named()
+    )
+
+
 def run_record(
     request: CheckRequest,
     plans: list[Plan],
@@ -105,7 +142,7 @@ def run_record(
     """run.json: what was run, on what, with which definitions, and what was decided."""
     from model_contracts import __version__
 
-    definitions = {name: digest for plan in plans for name, digest in plan.definitions.items()}
+    definitions = {name: digest for plan in plans for name, digest in plan.definitions.items()} | own_definitions()
     left_out = {gate: why for plan in plans for gate, why in plan.not_evaluated.items()}
     return Run(
         tool="model-contracts",
@@ -116,6 +153,8 @@ def run_record(
         duration=duration,
         definitions=definitions,
         definitions_digest=digest_of(definitions),
+        folders=folder_records(),
+        plugins=plugin_records(),
         artifacts=tuple(records),
         environment=environment(),
         host=host(),

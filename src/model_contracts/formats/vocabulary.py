@@ -24,6 +24,7 @@ _OPTIONS = {
     "add_space_prefix": "add_space_prefix",
     "remove_extra_whitespaces": "remove_extra_whitespaces",
     "normalizer.lowercase": "lowercase",
+    "normalizer.strip_accents": "strip_accents",
 }
 _CHARSMAP = "precompiled_charsmap"
 #: llama.cpp's words for special tokens, as the rest of the field says them.

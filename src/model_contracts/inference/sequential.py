@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import erf, log, log1p, sqrt
+from math import ceil, erf, log, log1p, sqrt
 from typing import Literal
 
 import numpy as np
@@ -38,6 +38,11 @@ class Bounds:
         with the 0.35 of Q4_K_M, 94 % would agree of a model with the gates of two layers swapped, and 77 % without.
         """
         return min(_MOST_TIE, sqrt(2.0 * self.divergence))
+
+    @property
+    def agreeing(self) -> int:
+        """The fewest positions that settle the agreement as kept, where all of them agree."""
+        return max(_FEWEST, ceil(log1p(-self.confidence) / log(self.top1)) - 1)
 
 
 @dataclass(slots=True)

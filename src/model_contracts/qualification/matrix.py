@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from model_contracts.containers import Format
-from model_contracts.definitions import DefinitionError, load, shipped_ids
+from model_contracts.definitions import DefinitionError, known_ids, load
+from model_contracts.definitions.known import own
 from model_contracts.paths import stays_in
 from model_contracts.playbook import (
     Backend,
@@ -24,7 +25,7 @@ from model_contracts.playbook import (
 )
 from model_contracts.qualification import quantisations
 from model_contracts.qualification.chains import Chain
-from model_contracts.qualification.programs import beside
+from model_contracts.qualification.programs import beside, refuse_programs
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,18 +121,26 @@ def _held(oracle: OracleChoice, folder: Path, where: str) -> OracleChoice:
 
 
 def _shipped_system(playbook: Playbook) -> System:
-    """The system that a playbook names: a shipped one. A system names programs, and only a person does that here."""
+    """The system that a playbook names: a known one. A system names programs, and only a person does that here."""
     name = _known(playbook.system)
-    if name not in (shipped := shipped_ids("system")):
-        expected = f"a shipped system ({', '.join(shipped)}); one of yours is given by --system FILE"
+    if name not in (known := known_ids("system")):
+        expected = f"a known system ({', '.join(known)}); one of yours is given by --system FILE or --definitions DIR"
         raise DefinitionError(playbook.where("system"), None, None, expected, repr(playbook.system))
-    return load(System, name)
+    return _by_id(name)
 
 
 def _system(named: str) -> System:
     if not named.endswith((".yaml", ".yml")):
-        return load(System, _known(named))
+        return _by_id(_known(named))
     return beside(load(System, Path(named)), Path(named))
+
+
+def _by_id(name: str) -> System:
+    """A system by its id; one of a folder of definitions names no file that would name a program."""
+    system = load(System, name)
+    if own(name) is not None:
+        refuse_programs(system)
+    return system
 
 
 def _known(name: str) -> str:

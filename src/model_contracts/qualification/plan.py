@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from model_contracts.checks.interface import NoParameters, Where
-from model_contracts.definitions import load_invariant, parameters, shipped_ids
+from model_contracts.definitions import known_ids, load_invariant, parameters
 from model_contracts.engine.plan import UsageError
 from model_contracts.invariant import Gate, Invariant
 from model_contracts.outcome import Record
@@ -51,7 +51,7 @@ def plan(settled: Settled, only: tuple[str, ...] = (), skip: tuple[str, ...] = (
 
 def _known() -> dict[str, tuple[Invariant, int]]:
     """Every gate by its id, with its invariant and its place there."""
-    invariants = [load_invariant(name) for name in shipped_ids("invariant")]
+    invariants = [load_invariant(name) for name in known_ids("invariant")]
     return {gate.id: (invariant, at) for invariant in invariants for at, gate in enumerate(invariant.gates)}
 
 

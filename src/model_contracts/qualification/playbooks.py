@@ -1,4 +1,4 @@
-"""Owns opening a playbook: a shipped one by id, a file, or a file of the founding system."""
+"""Owns opening a playbook: one that is known by id, a file, or a file of the founding system."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model_contracts import door
-from model_contracts.definitions import load, shipped_ids
+from model_contracts.definitions import known_ids, load
 from model_contracts.playbook import Playbook
 from model_contracts.qualification.locking import Lock, state
 from model_contracts.qualification.reading import any_playbook
@@ -23,10 +23,9 @@ class Opened:
 
 def opened(name: str) -> Opened:
     """The playbook of that id or path. Raises DefinitionError."""
-    if name in shipped_ids("playbook"):
-        return Opened(load(Playbook, name), "unlocked")
-    if f"qualification/{name}" in shipped_ids("playbook"):
-        return Opened(load(Playbook, f"qualification/{name}"), "unlocked")
+    for known in (name, f"qualification/{name}"):
+        if known in known_ids("playbook"):
+            return Opened(load(Playbook, known), "unlocked")
     if "/" not in name and not door.is_regular(name):
         return Opened(load(Playbook, name), "unlocked")
     playbook, not_evaluated = any_playbook(Path(name))

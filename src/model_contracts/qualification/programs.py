@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from model_contracts.converter import CommandConverter
-from model_contracts.definitions import load, load_converter, shipped_ids
+from model_contracts.definitions import DefinitionError, load, load_converter, shipped_ids
 from model_contracts.invariant import Definition
 from model_contracts.playbook import System
 from model_contracts.runtime import CommandRuntime
-from model_contracts.runtimes import RUNTIMES
+from model_contracts.runtimes import RUNTIMES, names
 
 _FILES = (".yaml", ".yml")
 
@@ -19,6 +19,21 @@ def beside(system: System, file: Path) -> System:
     """The system with the files that it names found from its own folder."""
     runtimes = {format: _from(file.parent, name) for format, name in system.runtimes.items()}
     return system.model_copy(update={"converter": _from(file.parent, system.converter), "runtimes": runtimes})
+
+
+def refuse_programs(system: System) -> None:
+    """Raises DefinitionError for a system that names a converter or a runtime which is not shipped, by the file of it.
+
+    Such a file names a program, and those come from the command line (--system FILE, --converter FILE).
+    """
+    converters = ("builtin", *(name.removeprefix("converters/") for name in shipped_ids("converter")))
+    if system.converter.removeprefix("converters/") not in converters:
+        expected = f"a shipped converter ({', '.join(converters)}): a program comes from the command line"
+        raise DefinitionError(system.where("converter"), None, None, expected, repr(system.converter))
+    for format, name in system.runtimes.items():
+        if name not in names():
+            expected = f"a runtime ({', '.join(names())}): a program comes from the command line"
+            raise DefinitionError(system.where("runtimes", format), None, None, expected, repr(name))
 
 
 def _from(folder: Path, name: str) -> str:

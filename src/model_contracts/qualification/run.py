@@ -12,7 +12,14 @@ from model_contracts.artifact import Artifact
 from model_contracts.decision import decide
 from model_contracts.engine.conclude import conclude
 from model_contracts.engine.environment import environment, host
-from model_contracts.engine.record import artifact_record, digest_of, named
+from model_contracts.engine.record import (
+    artifact_record,
+    digest_of,
+    folder_records,
+    named,
+    own_definitions,
+    plugin_records,
+)
 from model_contracts.engine.seen import Tally
 from model_contracts.formats.opening import open_artifact
 from model_contracts.log import logger
@@ -181,6 +188,8 @@ def _stands_on(request: QualifyRequest, settled: Settled, source: Artifact) -> d
         "system": " ".join(
             _digest(definition) for definition in (settled.system, *programs.definitions(settled.system))
         ),
+        "own": digest_of(own_definitions()),
+        "plugins": " ".join(f"{one.name} {one.version}" for one in plugin_records()),
         "source": f"{source.path.absolute()} {files}",
         "gpu": str(request.gpu),
     }
@@ -202,7 +211,7 @@ def _record(
     from model_contracts import __version__
 
     stood_on = (settled.playbook, settled.tier, settled.system, *programs.definitions(settled.system))
-    definitions = planned.definitions | {each.id: _digest(each) for each in stood_on}
+    definitions = planned.definitions | {each.id: _digest(each) for each in stood_on} | own_definitions()
     return Run(
         tool="model-contracts",
         version=__version__,
@@ -212,6 +221,8 @@ def _record(
         duration=0.0,
         definitions=definitions,
         definitions_digest=digest_of(definitions),
+        folders=folder_records(),
+        plugins=plugin_records(),
         artifacts=artifacts,
         environment=environment(),
         host=host(),

@@ -44,7 +44,8 @@ _TIMES = 4
 class Benches(Sessions):
     """Sessions that are few: a runtime holds one artifact, and its process is used again for the next.
 
-    Loading an artifact where another was costs a tenth of a new process. A pair on one runtime takes two.
+    Loading an artifact where another was costs a tenth of a new process. A pair on one runtime takes two, and where
+    there is room both stay until another artifact is asked for: the source is held against the next format too.
     """
 
     def get(self, path: Path, name: str) -> WholeRows:
@@ -56,7 +57,7 @@ class Benches(Sessions):
             for other in [other for other in self._open if other[1] != name and not _room_for(path)]:
                 self._open.pop(other).close()
         held = [other for other in self._open if other[1] == name and other != key]
-        for other in held if key in self._open else held[1:]:
+        for other in held[1:] if key not in self._open else [] if _room_for(path) else held:
             self._open.pop(other).close()
         if key in self._open or not held:
             return super().get(path, name)
@@ -75,6 +76,8 @@ class Benches(Sessions):
             return self.get(*first), self.get(*second)
         if first[1] != second[1]:
             source = self.get(*first)
+            for other in [other for other in self._open if other[1] == first[1] and other != first]:
+                self._open.pop(other).close()
             return source, self._open.get(second) or Sessions.get(self, *second)
         found = [self._open.get(key) or Sessions.get(self, *key) for key in (first, second)]
         return found[0], found[1]

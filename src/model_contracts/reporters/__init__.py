@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from model_contracts import plugins
 from model_contracts.outcome import Evidence, Run
 from model_contracts.reporters import issue, json, qualification, text
 from model_contracts.reporters.interface import Reporter
@@ -25,3 +26,28 @@ REPORTERS: dict[str, Reporter] = {
     "json": json.report,
     "issue": issue.report,
 }
+
+
+def names() -> tuple[str, ...]:
+    """Every reporter by name: our own, then those of plugins that were named."""
+    return (*REPORTERS, *plugins.names("reporters"))
+
+
+def reporter(name: str) -> Reporter:
+    """A reporter by its name; one of a plugin raises PluginFailed for whatever goes wrong in it."""
+    offer = plugins.offer("reporters", name)
+    return REPORTERS[name] if offer is None else _guarded(offer)
+
+
+def _guarded(offer: plugins.Offer) -> Reporter:
+    def report(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
+        write = offer.load()
+        try:
+            text = write(outcomes, run, width=width, color=color)
+        except (Exception, SystemExit) as error:
+            raise plugins.PluginFailed(offer.plugin, f"the reporter {offer.name}", error) from error
+        if not isinstance(text, str):
+            raise plugins.PluginFailed(offer.plugin, f"the reporter {offer.name}", f"gives no text: {type(text)}")
+        return text
+
+    return report

@@ -105,11 +105,15 @@ def numbers(comparison: Comparison) -> str:
 
 
 def notes(run: Run, pen: Pen, width: int) -> Iterator[str]:
-    """Facts about the artifacts that are said and are no failures."""
+    """Facts about the artifacts that are said and are no failures; whose definitions and plugins were used."""
     said = [(record.name, note) for record in run.artifacts for note in record.notes]
-    if not said:
+    others = [f"definitions {one.prefix}/ from {one.path} ({plural(one.files, 'file')})" for one in run.folders]
+    others += [f"plugin {one.name} {one.version}" for one in run.plugins]
+    if not said and not others:
         return
     yield pen("bold", "Notes")
+    for one in others:
+        yield from wrap(safe(one), width, "  · ")
     for name, note in dict.fromkeys(said):
         yield from wrap(f"{safe(name)}: {safe(note)}" if len(run.artifacts) > 1 else safe(note), width, "  · ")
     yield ""

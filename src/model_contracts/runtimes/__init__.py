@@ -10,6 +10,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import cast
 
+from model_contracts import plugins
 from model_contracts.runtimes.interface import NotInstalled, Runtime
 
 #: Name to the module and the class of a runtime; a name that is not here is looked for among `contracts/runtimes`.
@@ -19,11 +20,16 @@ RUNTIMES: dict[str, tuple[str, str]] = {
 }
 
 
-def names() -> tuple[str, ...]:
-    """Every runtime by name: our own, then those declared in YAML."""
+def our_names() -> tuple[str, ...]:
+    """Every runtime that is shipped, by name: our own, then those declared in YAML."""
     from model_contracts.definitions.shipped import shipped_ids
 
     return (*RUNTIMES, *(name.removeprefix("runtimes/") for name in shipped_ids("runtime")))
+
+
+def names() -> tuple[str, ...]:
+    """Every runtime by name: those that are shipped, then those of plugins that were named."""
+    return (*our_names(), *plugins.names("runtimes"))
 
 
 def runtime(name: str) -> Runtime:
@@ -31,6 +37,10 @@ def runtime(name: str) -> Runtime:
     if name in RUNTIMES:
         module, kind = RUNTIMES[name]
         return cast("Callable[[], Runtime]", getattr(import_module(module), kind))()
+    if (offer := plugins.offer("runtimes", name)) is not None:
+        from model_contracts.runtimes.plugged import Plugged
+
+        return Plugged(offer)
     from model_contracts.definitions.loading import load
     from model_contracts.runtime import CommandRuntime
     from model_contracts.runtimes.command.runtime import Command

@@ -87,6 +87,10 @@ class WrongAnswer(RuntimeFailure):
     """It answered with something that cannot be an answer: NaN logits, another number of positions, no tokens."""
 
 
+class PluginBroke(RuntimeFailure):
+    """A runtime of a third party failed in a way that is none of these: its own fault, and no word on the artifact."""
+
+
 class Session(Protocol):
     """One artifact loaded by one runtime in one child process. Every method may raise RuntimeFailure."""
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from model_contracts.artifact import Tensor
 from model_contracts.sweep.interface import SweepRequest
 from model_contracts.sweep.kernels.decode_numpy import Decoder
 from model_contracts.sweep.kernels.totals import Floats, SideScratch, Values
@@ -62,8 +63,8 @@ def choose(request: SweepRequest, engine: Literal["auto", "numba", "numpy"], thr
         from model_contracts.sweep.kernels.engine_numba import NumbaEngine, are_compiled, kernels_of
 
         paired = list(request.pairings.values())
-        decoded = [tensor.dtype for pairing in paired for tensor in (pairing.target, pairing.source)]
-        stored = [tensor.dtype for tensor in request.tensors if tensor.name not in request.pairings]
+        decoded = [_type(tensor) for pairing in paired for tensor in (pairing.target, pairing.source)]
+        stored = [_type(tensor) for tensor in request.tensors if tensor.name not in request.pairings]
         kernels = kernels_of(stored, decoded, bool(paired))
         if engine == "auto" and _gain(request, threads) < _WORTH_COMPILING and not are_compiled(kernels):
             return NumpyEngine()
@@ -81,10 +82,15 @@ def _gain(request: SweepRequest, threads: int) -> float:
         if tensor.readable and not tensor.placeholder:
             pairing = request.pairings.get(tensor.name)
             numba += tensor.elements * (_NUMBA if pairing is None else _NUMBA_PAIR)
-            numpy += tensor.elements * (_cost(tensor.dtype, pairing is None) + (0 if pairing is None else _PAIR))
+            numpy += tensor.elements * (_cost(_type(tensor), pairing is None) + (0 if pairing is None else _PAIR))
             if pairing is not None:
-                numpy += tensor.elements * _cost(pairing.source.dtype, False)
+                numpy += tensor.elements * _cost(_type(pairing.source), False)
     return 1e-9 * (numpy - numba / threads)
+
+
+def _type(tensor: Tensor) -> str:
+    """The type in which the engine sees a tensor: what is decoded before it is float32."""
+    return tensor.dtype if tensor.packed is None else "F32"
 
 
 def _cost(dtype: str, alone: bool) -> float:

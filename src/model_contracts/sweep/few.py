@@ -106,6 +106,8 @@ def _tell(
 def is_few(tensor: Tensor, file: File) -> bool:
     """Whether a tensor may be one of a group: few values in whole blocks that are there, in one row or in none."""
     kind, elements = tensor.type, tensor.elements
+    if tensor.packed is not None:
+        return False
     if not 0 < elements <= _FEW or elements % kind.block or tensor.row_bytes is not None or tensor.dtype == "APR_Q8":
         return False
     columns, nbytes = logical_columns(tensor), _nbytes(tensor)

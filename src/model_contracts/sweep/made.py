@@ -16,6 +16,7 @@ from model_contracts.sweep.blocks import BlockLayout
 from model_contracts.sweep.gather import Batch, Read, batches
 from model_contracts.sweep.kernels.decode_numpy import value_type
 from model_contracts.sweep.kernels.totals import CHUNK_VALUES, Bytes, Values
+from model_contracts.sweep.packed import PackedSide
 from model_contracts.sweep.reads import Files, ReadFailed
 from model_contracts.sweep.sides import Decoded, Decoders, Readable, Side, read_all
 
@@ -27,8 +28,20 @@ _READ, _DEARER = 10 * 1024, 4
 
 
 def side_of(tensor: Tensor, files: Files, engine: Decoders) -> Readable:
-    """The side of a tensor, stored or made. Raises ReadFailed."""
-    return Side(tensor, files, engine) if tensor.made is None else MadeSide(tensor, files, engine)
+    """What the values of a tensor are read through: stored, packed in several parts, or made. Raises ReadFailed."""
+    if tensor.made is not None:
+        return MadeSide(tensor, files, engine)
+    return Side(tensor, files, engine) if tensor.packed is None else PackedSide(tensor, files)
+
+
+def values_of(side: Readable, start: int, stop: int) -> Values:
+    """Values start..stop-1, decoded, as an array of its own or a part of one. Raises ReadFailed."""
+    layout = side.layout
+    if layout.row_bytes:
+        return read_all(side, start, stop)
+    first, last = side.span(start, stop)
+    raw = side.read(np.empty(last - first, np.uint8), start, stop)
+    return side.decode(raw, start, start, stop, np.empty(stop - start + 2 * layout.block, np.float64))
 
 
 class MadeSide(Decoded):
@@ -99,10 +112,10 @@ class MadeSide(Decoded):
     def _stored(self, layout: Compiled) -> Compiled | None:
         """The layout in whole blocks of stored bytes; None where values have to be gathered."""
         parts = self._parts.values()
-        types = {side.tensor.dtype for side in parts}
+        types = {side.layout.tensor.dtype for side in parts}
         for side in parts:
             if len(types) > 1 and side.kind is not np.float32:
-                raise self._refused(f"is made of {side.tensor.dtype}, which float32 does not hold")
+                raise self._refused(f"is made of {side.layout.tensor.dtype}, which float32 does not hold")
         alike = len(types) == 1 and len({piece.steps for piece in layout.pieces}) == 1
         if alike and all(type(side) is Side and not (side.layout.row_bytes or side.layout.lead) for side in parts):
             bare = Compiled(layout.shape, tuple(replace(piece, steps=()) for piece in layout.pieces))
@@ -178,7 +191,7 @@ class MadeSide(Decoded):
             assert isinstance(side, Side)
             side.file.read(out.view(np.uint8), side.tensor.offset + first * self._item.itemsize)
         else:
-            out[...] = _values(side, first, first + len(out))
+            out[...] = values_of(side, first, first + len(out))
 
     def _refused(self, reason: str) -> ReadFailed:
         return ReadFailed(self.tensor.file, self.tensor.offset, 0, 0, reason)
@@ -228,12 +241,13 @@ def changed(values: Any, steps: tuple[ValueStep, ...]) -> Any:
     return values
 
 
+#: Exponentials are rounded once, from 64 bits: so the files of llama.cpp's converter hold them, bit for bit.
 _CHANGES: dict[str, Callable[[Any, Any], Any]] = {
     "add": lambda values, value: values + value,
     "scale": lambda values, value: values * value,
     "unscale": lambda values, value: values / value,
-    "neg_exp": lambda values, _: -np.exp(values),
-    "log_neg": lambda values, _: np.log(-values),
+    "neg_exp": lambda values, _: (-np.exp(values.astype(np.float64))).astype(values.dtype),
+    "log_neg": lambda values, _: np.log(-values.astype(np.float64)).astype(values.dtype),
 }
 
 
@@ -262,13 +276,3 @@ def _piece_in_blocks(piece: LayoutPiece, block: int) -> LayoutPiece | None:
 
 def _item(size: int) -> np.dtype[Any]:
     return np.dtype(f"<u{size}" if size in (1, 2, 4, 8) else f"V{size}")
-
-
-def _values(side: Readable, start: int, stop: int) -> Values:
-    """Values start..stop-1 of a part, decoded."""
-    layout = side.layout
-    if isinstance(side, Side) and layout.row_bytes:
-        return read_all(side, start, stop)
-    first, last = side.span(start, stop)
-    raw = side.read(np.empty(last - first, np.uint8), start, stop)
-    return side.decode(raw, start, start, stop, np.empty(stop - start + 2 * layout.block, np.float32))

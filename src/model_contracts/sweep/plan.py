@@ -13,7 +13,7 @@ from model_contracts.sweep.made import side_of
 from model_contracts.sweep.reads import File, Files, ReadFailed
 from model_contracts.sweep.sides import Decoders, Readable
 from model_contracts.sweep.tallies import TensorTally
-from model_contracts.sweep.work import Chunk, Digest, Work, chunks_of, gap, take_turn
+from model_contracts.sweep.work import Chunk, Digest, Work, chunks_of, gap, gathered, take_turn
 
 #: Bytes of tensors that share them are read again for each, but a file's bytes at most this often in all.
 MOST_OFTEN = 8
@@ -74,6 +74,9 @@ class SweepPlan:
     def _file(self, file: File, digest: Digest | None) -> Iterator[Chunk]:
         position, budget = 0, [MOST_OFTEN * file.size]
         for work in self._together(file, budget):
+            if isinstance(work, Work) and work.gathers:
+                yield from gathered(file, work)
+                continue
             first = work.start if isinstance(work, Group) else work.sides[0].span(0, 1)[0]
             if digest is not None and first > position:
                 yield from gap(file, digest, position, first)
@@ -119,7 +122,8 @@ class SweepPlan:
             return None
         self._last[_bytes_of(tensor, pairing)] = work
         self.works.append(work)
-        if not tensor.elements or not self._affordable(tensor, work.sides[0].layout.nbytes, budget, work):
+        nbytes = tensor.nbytes if work.gathers else work.sides[0].layout.nbytes if work.sides else 0
+        if not tensor.elements or not self._affordable(tensor, nbytes, budget, work):
             return None
         return work
 
@@ -137,7 +141,7 @@ class SweepPlan:
         for tensor in sorted(self._targets.get(path, ()), key=lambda tensor: tensor.offset):
             if tensor.placeholder or not tensor.readable:
                 continue
-            if self._engine.decoder(tensor.dtype) is None:
+            if tensor.packed is None and self._engine.decoder(tensor.dtype) is None:
                 self._sweep.undecoded[tensor.dtype] = self._sweep.undecoded.get(tensor.dtype, 0) + 1
                 continue
             if tensor.offset != offset:
@@ -196,13 +200,13 @@ def incomparable(pairing: Pairing, engine: Decoders) -> str | None:
     """
     parts = pairing.source.made.parts.values() if pairing.source.made is not None else (pairing.source,)
     for whose, tensor in (("", pairing.target), *(("the source's ", part) for part in parts)):
-        if tensor.packed is not None:
-            return f"not evaluated: {whose}values of layout {tensor.packed.layout}"
+        if tensor.packed is not None and (reason := tensor.packed.unread) is not None:
+            return reason.replace("values of", f"{whose}values of", 1)
         if tensor.placeholder:
             return f"{whose}entry has no bytes" if whose else "the entry has no bytes"
         if not tensor.readable:
             return f"{whose}bytes are not there" if whose else "its bytes are not there"
-        if engine.decoder(tensor.dtype) is None:
+        if tensor.packed is None and engine.decoder(tensor.dtype) is None:
             return f"nothing decodes {whose}type {tensor.dtype}"
     if pairing.target.shape != pairing.source.shape:
         return "the shapes differ"
@@ -212,7 +216,7 @@ def incomparable(pairing: Pairing, engine: Decoders) -> str | None:
 def _bytes_of(tensor: Tensor, pairing: Pairing | None) -> object:
     """Which bytes are read, and how: two tensors of which this is equal have equal moments."""
     source = pairing.source if pairing is not None else None
-    return tensor.offset, tensor.nbytes, tensor.dtype, tensor.shape, tensor.row_bytes, source
+    return tensor.offset, tensor.nbytes, tensor.dtype, tensor.shape, tensor.row_bytes, tensor.packed, source
 
 
 def _few_source(pairing: Pairing | None, files: Files) -> bool:

@@ -104,7 +104,15 @@ class Files:
 
 
 def same_bytes(first: Tensor, second: Tensor) -> bool:
-    """Whether two tensors hold the same bytes, read in pieces of 1 MiB; False where either cannot be read whole."""
+    """Whether two tensors hold the same bytes, read in pieces of 1 MiB; False where either cannot be read whole.
+
+    Of packed weights: part by part.
+    """
+    if first.packed is not None and second.packed is not None:
+        parts, others = first.packed.parts, second.packed.parts
+        return len(parts) == len(others) and all(map(same_bytes, parts, others))
+    if first.packed is not None or second.packed is not None:
+        return False
     if first.nbytes != second.nbytes or not (first.readable and second.readable):
         return False
     if (first.file, first.offset) == (second.file, second.offset):
@@ -114,6 +122,20 @@ def same_bytes(first: Tensor, second: Tensor) -> bool:
         return all(np.array_equal(a, b) for a, b in _side_by_side(files, first, second))
     except ReadFailed:
         return False
+    finally:
+        files.close()
+
+
+def pieces_of(tensor: Tensor) -> Iterator[bytes]:
+    """The bytes of a tensor in pieces of 1 MiB. Raises ReadFailed, where they are not all there."""
+    if not tensor.readable:
+        raise ReadFailed(tensor.file, tensor.offset, tensor.nbytes, 0, "its bytes are not there")
+    files = Files()
+    try:
+        for start in range(0, tensor.nbytes, _PIECE):
+            buffer = np.empty(min(_PIECE, tensor.nbytes - start), np.uint8)
+            files.get(tensor.file).read(buffer, tensor.offset + start)
+            yield buffer.tobytes()
     finally:
         files.close()
 

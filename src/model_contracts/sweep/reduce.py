@@ -34,13 +34,19 @@ class Bench:
             self._bytes[side] = np.empty(size, np.uint8)
         return self._bytes[side][:size]
 
+    def gather(self, side: Readable, start: int, stop: int) -> Bytes:
+        """The values start..stop-1 of a target that is read by its side. Raises ReadFailed."""
+        first, last = side.span(start, stop)
+        with self._engine.turn:
+            return side.read(self.room(0, last - first), start, stop)
+
     def reduce(self, work: Work, raw: Bytes, start: int, stop: int) -> ChunkPart:
         """What values start..stop-1 give; `raw` are the target's bytes. Raises ReadFailed for the source's."""
         self.source_bytes = 0
         if len(work.sides) == 2:
             return self._pair(work, raw, start, stop)
         part = ChunkPart()
-        if self._engine.stored(work.tensor.dtype):
+        if self._engine.stored(work.sides[0].layout.tensor.dtype):
             self._stored(work, raw, start, stop, part.target)
         else:
             self._decoded(work, raw, start, stop, part.target)
@@ -55,7 +61,8 @@ class Bench:
                 low = (at_value - start) * width
                 stored = raw[low : low + rows * columns * width]
                 scratch = self._scratch(0, part, complete)
-                flagged = self._engine.moments_stored(work.tensor.dtype, stored, (rows, columns), scratch)
+                kind = work.sides[0].layout.tensor.dtype
+                flagged = self._engine.moments_stored(kind, stored, (rows, columns), scratch)
                 _keep(part, scratch, flagged, work.columns, at_value, rows, columns, complete)
 
     def _decoded(self, work: Work, raw: Bytes, start: int, stop: int, part: SidePart) -> None:

@@ -10,11 +10,11 @@ import numpy as np
 
 from model_contracts.artifact import Made, Tensor
 from model_contracts.layout import Stored
-from model_contracts.sweep.made import MadeSide
+from model_contracts.sweep.made import MadeSide, side_of, values_of
 from model_contracts.sweep.reads import Files, ReadFailed
-from model_contracts.sweep.sides import Decoders, Side, permute_rows, read_all
+from model_contracts.sweep.sides import Decoders
 
-__all__ = ["MOST_VALUES", "permute_rows", "read_part", "read_rows"]
+__all__ = ["MOST_VALUES", "read_part", "read_rows"]
 
 Rectangle = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
@@ -34,7 +34,7 @@ def read_rows(tensor: Tensor, start: int, stop: int) -> Rectangle:
     def read(files: Files, engine: Decoders) -> Any:
         if tensor.made is not None:
             return MadeSide(tensor, files, engine).rectangle(range(start, stop), range(columns))
-        return read_all(Side(tensor, files, engine), start * columns, stop * columns)
+        return values_of(side_of(tensor, files, engine), start * columns, stop * columns)
 
     return _read(tensor, (max(stop - start, 0), columns), read)
 
@@ -59,7 +59,8 @@ def _read(tensor: Tensor, shape: tuple[int, int], read: Callable[[Files, Decoder
         raise ValueError(f"{tensor.name}: {shape[0] * shape[1]:,} values are more than {MOST_VALUES:,} at once")
     engine, files = NumpyEngine(), Files()
     found: Any = None
-    if all(shape) and tensor.readable and not tensor.placeholder and engine.decoder(tensor.dtype) is not None:
+    decoded = engine.decoder(tensor.dtype) is not None if tensor.packed is None else tensor.packed.unread is None
+    if all(shape) and tensor.readable and not tensor.placeholder and decoded:
         try:
             with np.errstate(all="ignore"):
                 found = read(files, engine)

@@ -139,15 +139,3 @@ def read_all(side: Readable, start: int, stop: int, step: int = 64 * 1024) -> Va
             out[position - start : end - start] = side.decode(raw, position, position, end, room)
             position = end
     return out
-
-
-def permute_rows(rows: Any, heads: int, direction: str) -> Any:
-    """Rows [n, columns] within each of `heads` heads: halves to pairs ("interleave") or pairs to halves ("split").
-
-    Raises ValueError where n does not divide into that many halves.
-    """
-    half = len(rows) // heads // 2
-    shape = (heads, 2, half, -1) if direction == "interleave" else (heads, half, 2, -1)
-    if half * 2 * heads != len(rows):
-        raise ValueError(f"{len(rows)} rows are not {heads} heads of two halves")
-    return rows.reshape(shape).swapaxes(1, 2).reshape(rows.shape)

@@ -105,6 +105,9 @@ class _Crew:
             if chunk.digest is not None or wanted or chunk.group is not None:
                 chunk.file.read(raw, chunk.offset)
                 read = chunk.size
+            if work is not None and wanted and work.gathers:
+                raw = bench.gather(work.sides[0], chunk.start, chunk.stop)
+                read = len(raw)
         except ReadFailed as error:
             failed = error
         finally:

@@ -45,6 +45,11 @@ class Work:
     found: FewSeen | None = None
 
     @property
+    def gathers(self) -> bool:
+        """Whether the target lies in several places, so that its side reads it and not the pass."""
+        return self.tensor.packed is not None
+
+    @property
     def threshold(self) -> float:
         """The cosine from which a row need not be named (a work that is given up needs none)."""
         tally = self.tally
@@ -93,6 +98,13 @@ def chunks_of(file: File, work: Work | Group) -> Iterator[Chunk]:
     for place, (start, stop) in enumerate(work.cut.chunks()):
         first, last = side.span(start, stop)
         yield Chunk(file, first, last - first, work, start=start, stop=stop, place=place)
+
+
+def gathered(file: File, work: Work) -> Iterator[Chunk]:
+    """Chunks of a target that its side reads: no bytes of the file are theirs."""
+    if work.cut is not None:
+        for place, (start, stop) in enumerate(work.cut.chunks()):
+            yield Chunk(file, 0, 0, work, start=start, stop=stop, place=place)
 
 
 def gap(file: File, digest: Digest, start: int, stop: int) -> Iterator[Chunk]:

@@ -13,10 +13,9 @@ from model_contracts.anatomy import fits
 from model_contracts.anatomy.budgets import Budget
 from model_contracts.anatomy.counterparts import made_of
 from model_contracts.anatomy.rivals import explain
-from model_contracts.anatomy.steps import stepped
+from model_contracts.anatomy.steps import within_heads
 from model_contracts.anatomy.view import View
 from model_contracts.definitions import load_families
-from model_contracts.family import LayoutStep
 from model_contracts.formats.opening import open_artifact
 from model_contracts.layout import Expr, Stored
 from model_contracts.sweep.interface import Pairing, PairMeasures
@@ -66,7 +65,7 @@ def explained(folder: Path, change: Change, heads: int | None = None, row: int =
 
 def in_pairs(rows: Expr, heads: int) -> Expr:
     """llama.cpp's order of the rows of each head."""
-    return stepped(rows, [LayoutStep(rows_within_heads=heads)], lambda size: heads)
+    return within_heads(rows, heads)
 
 
 @pytest.mark.parametrize(

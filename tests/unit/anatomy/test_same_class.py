@@ -17,7 +17,12 @@ def meant(**said: Any) -> str | None:
     format = "gguf" if metadata else "safetensors"
     found = architecture(
         SimpleNamespace(  # type: ignore[arg-type]
-            format=format, form=FORMS[format], config=config, metadata=metadata, sidecars={}
+            format=format,
+            form=FORMS[format],
+            config=config,
+            metadata=metadata,
+            sidecars={},
+            tensors=dict.fromkeys(said.get("tensors", ("token_types.weight",))),
         ),
         load_families(),
     )
@@ -37,10 +42,29 @@ def meant(**said: Any) -> str | None:
         ({"architectures": ["GPTBigCodeForCausalLM"], "multi_query": False}, "multi_query = False"),
         ({"architectures": ["NomicBertModel"], "moe_every_n_layers": 2}, "moe_every_n_layers = 2"),
         ({"architectures": ["XLMRobertaModel"]}, "families/roberta"),
+        (
+            {"architectures": ["LlavaForConditionalGeneration"], "text_config": {"model_type": "mistral"}},
+            "families/mistral",
+        ),
+        (
+            {"architectures": ["Gemma3ForConditionalGeneration"], "text_config": {"model_type": "gemma3_text"}},
+            "families/gemma3",
+        ),
+        (
+            {"architectures": ["InternVLChatModel"], "llm_config": {"architectures": ["Qwen2ForCausalLM"]}},
+            "families/qwen2",
+        ),
+        ({"architectures": ["NewForConditionalGeneration"], "text_config": {"model_type": "new"}}, None),
     ],
 )
 def test_a_folder_is_of_the_family_its_config_means(config, expected) -> None:
     assert meant(config=config) == expected
+
+
+def test_a_word_of_two_architectures_means_that_of_its_tensors() -> None:
+    """DistilBERT says bert in GGUF, and has no types of tokens."""
+    said = {"general.architecture": "bert"}
+    assert meant(metadata=said, tensors=("token_embd.weight",)) == "families/distilbert"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_contracts.converters.interface import ConversionRefused
-from model_contracts.converters.tokenizer_arrays import CONTROL, NORMAL, UNUSED, USER_DEFINED, arrays_of, pack, unpack
+from model_contracts.converters.tokenizer_arrays import CONTROL, NORMAL, UNUSED, USER_DEFINED, arrays_of
+from model_contracts.converters.tokenizer_packed import pack, unpack
 
 
 def tokenizer(vocab: dict[str, int], merges: list[Any], added: list[dict[str, Any]] | None = None) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def tokenizer(vocab: dict[str, int], merges: list[Any], added: list[dict[str, An
 
 def test_ids_without_a_token_are_padding_and_added_tokens_lie_over_the_vocabulary() -> None:
     added = [{"id": 1, "content": "b", "special": True}, {"id": 3, "content": "<x>", "special": False}]
-    arrays = arrays_of(tokenizer({"a": 0, "b": 1}, [["a", "b"]], added), 5)
+    arrays = arrays_of(tokenizer({"a": 0, "b": 1}, [["a", "b"]], added), 5, "byte-level")
     assert arrays.tokens == ["a", "b", None, "<x>", None]
     assert arrays.types == [NORMAL, CONTROL, UNUSED, USER_DEFINED, UNUSED]
     assert arrays.filled("[PAD{id}]") == ["a", "b", "[PAD2]", "<x>", "[PAD4]"]
@@ -40,15 +41,17 @@ def test_what_is_packed_comes_back_from_the_arrays(tokens: list[str], shift: int
     vocab = {token: at + shift for at, token in enumerate(tokens)}
     merges = data.draw(st.lists(st.tuples(st.sampled_from(tokens), st.sampled_from(tokens)))) if tokens else []
     document = tokenizer(vocab, [list(pair) if pairs else " ".join(pair) for pair in merges])
-    arrays = arrays_of(document, len(tokens) + shift + 2)
+    arrays = arrays_of(document, len(tokens) + shift + 2, "byte-level")
     packed = pack(document, arrays)
     assert unpack(packed, arrays) == document
 
 
-def test_a_vocabulary_under_another_added_token_is_carried_whole() -> None:
+def test_a_token_under_another_added_token_is_carried_by_its_id() -> None:
     document = tokenizer({"a": 0, "b": 1}, [], [{"id": 1, "content": "other", "special": True}])
-    arrays = arrays_of(document, 2)
-    assert pack(document, arrays) == document
+    arrays = arrays_of(document, 2, "byte-level")
+    packed = pack(document, arrays)
+    assert packed["model_contracts"]["others"] == [[1, "b"]] and "vocab" not in packed["model"]
+    assert unpack(packed, arrays) == document
 
 
 @pytest.mark.parametrize(
@@ -57,10 +60,10 @@ def test_a_vocabulary_under_another_added_token_is_carried_whole() -> None:
         (tokenizer({"a": 9}, []), "'a' the id 9, and the embedding has 4 rows"),
         (tokenizer({"a": 0, "b ": 1}, [["a", "b "]]), "holds a space"),
         (tokenizer({"a": 0}, [["a"]]), "merges that are not two tokens"),
-        ({"model": {"type": "Unigram", "vocab": [["a", -1.0]]}}, "Unigram without byte-level"),
-        ({**tokenizer({"a": 0}, []), "decoder": {"type": "Metaspace"}}, "BPE without byte-level"),
+        ({"model": {"type": "Unigram", "vocab": [["a"]]}}, "pieces that are not a token and its score"),
+        ({"model": {"type": "BPE"}}, "the tokenizer is BPE of a kind that GGUF and .apr have no form for"),
     ],
 )
 def test_what_arrays_cannot_hold_is_refused(document: dict[str, Any], said: str) -> None:
     with pytest.raises(ConversionRefused, match=said):
-        arrays_of(document, 4)
+        arrays_of(document, 4, "byte-level")

@@ -16,19 +16,19 @@ def data(tmp_path, monkeypatch):
     for folder in ("contracts", "invariants"):
         (tmp_path / folder).mkdir()
     monkeypatch.setattr(resources, "folder", lambda name: tmp_path / name)
-    for cached in (shipped.shipped_ids, loading._shipped, loading.load_families):
+    for cached in (shipped.shipped_ids, loading._shipped, loading._families):
         cached.cache_clear()
 
     def write(path, text):
         file = tmp_path / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(dedent(text), encoding="utf-8")
-        for cached in (shipped.shipped_ids, loading._shipped, loading.load_families):
+        for cached in (shipped.shipped_ids, loading._shipped, loading._families):
             cached.cache_clear()
         return file
 
     yield write
-    for cached in (shipped.shipped_ids, loading._shipped, loading.load_families):
+    for cached in (shipped.shipped_ids, loading._shipped, loading._families):
         cached.cache_clear()
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from model_contracts.inference.budgets import values_kept
+from model_contracts.checks.running.distributions import Comparing
+from model_contracts.inference.budgets import DistributionBudget, DistributionBudgets, bounds, values_kept
 from model_contracts.inference.measures import Agreement, compare, compare_rows
-from model_contracts.inference.sequential import Bounds, Buckets, beta_above
+from model_contracts.inference.sequential import Bounds, Buckets, Settling, beta_above
 from model_contracts.runtimes.interface import TopLogits, WrongAnswer
 
 
@@ -88,6 +91,29 @@ def test_a_bound_is_kept_or_broken_only_where_the_positions_settle_it() -> None:
     assert buckets(0.9, 1e-6, 300).state() == "broken"
     assert buckets(1.0, 1e-2, 100).state() == "broken"
     assert buckets(1.0, 0.0, 10).state() == "open"
+
+
+@pytest.mark.parametrize(("top1", "confidence"), [(0.995, 0.99), (0.95, 0.99), (0.6, 0.95), (0.01, 0.6)])
+def test_the_fewest_agreeing_positions_settle_the_agreement_and_one_less_does_not(
+    top1: float, confidence: float
+) -> None:
+    count = Bounds(1e-4, 1e-3, top1, confidence).agreeing
+    states = []
+    for positions in (count, count - 1):
+        found = Settling(Bounds(1e-4, 1e-3, top1, confidence), [0.0] * positions, same=positions)
+        states.append(found.top1_state())
+    assert states == ["kept", "open"] and (count == 918 or top1 != 0.995)
+
+
+def test_owed_prompts_are_as_long_as_the_agreement_takes_and_no_longer() -> None:
+    budget = DistributionBudget(divergence=1e-4, divergence_99=1e-3, top1=0.995)
+    parameters = DistributionBudgets(lossless=budget, budgets={})
+    drawn = Comparing(*[SimpleNamespace(context=None)] * 2, parameters, Buckets(bounds(budget, 0.99), (64, 512)))  # type: ignore[arg-type]
+    shares = []
+    for taken in (550, 0, 0, 300, 68, 100):
+        drawn.buckets.all.divergence += [0.0] * taken
+        shares.append(drawn._share(8))
+    assert shares == [46, 46, 46, 32, 64, 64]
 
 
 def test_a_change_of_order_that_the_divergence_allows_is_a_tie_and_no_other() -> None:

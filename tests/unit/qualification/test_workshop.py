@@ -10,13 +10,14 @@ import pytest
 
 from model_contracts.definitions import load
 from model_contracts.formats.opening import open_artifact
+from model_contracts.inference import sessions
 from model_contracts.outcome import Evidence, Run
 from model_contracts.playbook import Playbook
-from model_contracts.qualification import products
+from model_contracts.qualification import products, workshop
 from model_contracts.qualification.matrix import settle
 from model_contracts.qualification.request import QualifyRequest
 from model_contracts.qualification.run import qualify
-from model_contracts.qualification.workshop import Workshop
+from model_contracts.qualification.workshop import Benches, Workshop
 from support.qualifying import QWEN2, playbook, stands
 from support.systems_fake import system
 
@@ -130,3 +131,63 @@ def test_a_program_is_named_by_its_definition_and_never_by_its_path(tmp_path: Pa
     assert converter_name(settled.system) == "q4"
     assert [runtime_name(name) for name in settled.system.runtimes.values()] == ["banner"] * 3
     assert runtime_name("llamacpp") == "llamacpp"
+
+
+class Told:
+    """A session that writes down what is done with it."""
+
+    def __init__(self, path: Path, log: list[str]) -> None:
+        self.path, self.log = path, log
+        log.append(f"open {path}")
+
+    def reopen(self, path: Path) -> None:
+        self.log.append(f"{self.path} becomes {path}")
+        self.path = path
+
+    def close(self) -> None:
+        self.log.append(f"close {self.path}")
+
+
+@pytest.fixture
+def benches(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`benches(room)`: benches of a machine with room for two or not, and what was done."""
+
+    def made(room: bool) -> tuple[Any, list[str]]:
+        log: list[str] = []
+        runtimes = type("Opens", (), {"open": staticmethod(lambda path, limits: Told(path, log))})
+        monkeypatch.setattr(sessions, "runtime", lambda name: runtimes)
+        monkeypatch.setattr(workshop, "_room_for", lambda path: room)
+        return Benches(), log
+
+    return made
+
+
+SOURCE, APR, GGUF = (Path("s"), "torch"), (Path("a"), "torch"), (Path("g"), "llama")
+
+
+def asked(bench: Any) -> None:
+    """What the gates of three formats ask for: the source alone, a pair, the second alone, the source and a GGUF."""
+    bench.get(*SOURCE)
+    bench.both(SOURCE, APR)
+    bench.get(*APR)
+    bench.both(SOURCE, GGUF)
+
+
+def test_where_there_is_room_the_source_is_opened_once(benches: Any) -> None:
+    bench, log = benches(room=True)
+    asked(bench)
+    assert log == ["open s", "open a", "close a", "open g"]
+
+
+def test_where_there_is_none_a_runtime_holds_one_artifact_again(benches: Any) -> None:
+    bench, log = benches(room=False)
+    asked(bench)
+    assert log == ["open s", "open a", "close s", "a becomes s", "open g"]
+
+
+def test_a_third_artifact_takes_the_process_of_one_of_a_pair(benches: Any) -> None:
+    bench, log = benches(room=True)
+    bench.both(SOURCE, APR)
+    bench.get(Path("t"), "torch")
+    assert sorted(log[:2]) == ["open a", "open s"] and len(log) == 4
+    assert log[2].startswith("close") and log[3].endswith("becomes t")

@@ -59,9 +59,9 @@ def test_sentence_piece_merges_follow_the_scores():
 @pytest.mark.parametrize(
     ("made", "said"),
     [
-        (tokenizer(pre="no-such-cut"), "the pre-tokenizer 'no-such-cut' is not known"),
+        (tokenizer(pre="no-such-cut"), "how the pre-tokenizer .no-such-cut. splits is not known"),
         (tokenizer(merges=(("a", "z"),), pre="gpt-2"), "'a' 'z' has a part"),
-        (tokenizer(algorithm="WordLevel"), "of the kind WordLevel is not rebuilt"),
+        (tokenizer(algorithm="WordLevel"), "from a WordLevel vocabulary alone"),
         (tokenizer(algorithm="Unigram"), "a Unigram vocabulary without scores"),
         (Tokenizer(Path("x"), "BPE", LETTERS, None, pre="gpt-2"), "without merges"),
         (Tokenizer(Path("x"), "SPM", LETTERS, None), "neither scores nor merges"),

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import ceil
 
 import numpy as np
 
@@ -25,6 +26,8 @@ from model_contracts.strategies.prompts import FRAMINGS, Framing, Prompt, joined
 
 #: Prompts of each framing that are run even where fewer would settle the verdict.
 _OWED = 3
+#: Positions that an owed prompt is given at the least.
+_SHORTEST = 32
 #: What shrinking a prompt may cost: runs of both models, and tokens that they are given in them.
 SHRINK_RUNS, SHRINK_TOKENS = 96, 16_384
 
@@ -90,11 +93,13 @@ class Comparing:
         """Each framing in turn, its longest prompts first.
 
         Of those that are owed one is made long, and the next framing's too where far positions are still open; the
-        others say of the first bucket what it takes. Whatever is open then takes prompts as they are.
+        others say of the first bucket what it takes, each its share of what settles the agreement. Whatever is open
+        then takes prompts as they are.
         """
         ends = None if trial.time_budget is None else time.monotonic() + trial.time_budget
         queues = {framing: sorted(mine, key=lambda one: -len(one.ids)) for framing, mine in drawn.items()}
         owed = sum(map(len, queues.values()))
+        left = sum(min(len(mine), _OWED) for mine in queues.values())
         for nth in range(max(map(len, queues.values()), default=0)):
             for framing, mine in queues.items():
                 enough = self.buckets.state() != "open" or self.buckets.all.count >= self.parameters.positions
@@ -108,7 +113,8 @@ class Comparing:
                     return
                 if nth >= len(mine):
                     continue
-                one, most = mine[nth], self.longest if nth >= _OWED else self.parameters.edges[0]
+                one, most = mine[nth], self.longest if nth >= _OWED else self._share(left)
+                left -= 1
                 if nth == 0 and (self.prompts == 0 or self.buckets.far_is_open()):
                     long, most = self._long(mine), self.longest
                     if long.ids == prompt_ids(self.target, long.prompt):
@@ -116,6 +122,15 @@ class Comparing:
                     elif not self._parting.explains(long.prompt, self.source, self.target):
                         yield from self._other_ids(framing, Searched(1, long.prompt), trial)
                 self._taken(framing, one.ids[:most], trial)
+
+    def _share(self, left: int) -> int:
+        """Positions of each of so many owed prompts, by how many there were so far, not by what they said.
+
+        Together they settle the agreement where all agree; where a long prompt alone does, none is cut shorter.
+        """
+        missing = self.buckets.all.bounds.agreeing - self.buckets.all.count
+        most = self.parameters.edges[0]
+        return most if missing <= 0 else min(most, max(_SHORTEST, ceil(missing / left)))
 
     def _long(self, drawn: Sequence[_Drawn]) -> _Drawn:
         """A prompt that reaches as far as any may, out of all that were drawn."""

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from model_contracts.anatomy import carried
 from model_contracts.anatomy.declared_keys import DeclaredSide
 from model_contracts.anatomy.declared_words import Plain
 from model_contracts.anatomy.same_values import same
-from model_contracts.converters.carried import carried
 
 
 def carried_config(side: DeclaredSide) -> dict[str, Any]:
     """That config.json; empty where there is none."""
-    config = carried(side.view.artifact.metadata, "config")
-    if config is None:
-        config = side.view.artifact.metadata.get("hf_config")
-    return config if isinstance(config, dict) else {}
+    return carried.carried_config(side.view.artifact) or {}
 
 
 def carries(side: DeclaredSide) -> bool:

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
+from model_contracts.anatomy.named_templates import named_templates
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination, NoParameters, Where, not_owed, static
 from model_contracts.checks.static.template_blocks import unclosed
 from model_contracts.outcome import Comparison, Place, Record, jsonable
 
 #: GGUF's key of a named template begins so.
-_NAMED = "tokenizer.chat_template."
 
 
 class TemplateParameters(Record):
@@ -32,7 +32,7 @@ def same_template(examination: Examination, parameters: TemplateParameters, wher
         raise not_owed(
             f"the source's chat template is not in the target; .{examination.target.format} need not carry it"
         )
-    ours, theirs = _named(examination.target), _named(examination.source_view.artifact)
+    ours, theirs = named_templates(examination.target), named_templates(examination.source_view.artifact)
     file = examination.target.path.name
     # Converters carry the plain one; between two folders all of them are the model's.
     folders = examination.target.form.beside and examination.source_view.artifact.form.beside
@@ -44,18 +44,6 @@ def same_template(examination: Examination, parameters: TemplateParameters, wher
     for name, text in sorted(theirs.items()):
         if name not in left:
             yield _compared("named_chat_template", file, f"chat_template.{name}"[:400], text, ours.get(name))
-
-
-def _named(artifact: Artifact) -> dict[str, str]:
-    """Templates that have names of their own: for tools, for retrieval."""
-    found: dict[str, str] = {}
-    for templates in artifact.chat_templates.values():
-        for name, text in templates.items():
-            found.setdefault(name, text)
-    for key, text in artifact.metadata.items() if artifact.format == "gguf" else ():
-        if key.startswith(_NAMED) and isinstance(text, str):
-            found[key.removeprefix(_NAMED)] = text
-    return {name: text for name, text in found.items() if name != "default"}
 
 
 def one_template(examination: Examination, parameters: NoParameters, where: Where) -> Iterator[Comparison]:

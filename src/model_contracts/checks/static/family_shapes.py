@@ -49,7 +49,9 @@ def _of_family(view: View, family: Family) -> Comparisons:
             where = partial(family.where, "tensors", template(canonical)[0])
             yield _shape(tensor, role, numbers, where, view.rows_interleaved)
         elif canonical is None or canonical not in family.converter_only:
-            yield gap(tensor, f"{family.id} has no such tensor, and so no shape for it")
+            part = view.other_part(name)
+            reason = f"of the {part}: its shapes are not known" if part else None
+            yield gap(tensor, reason or f"{family.id} has no such tensor, and so no shape for it")
 
 
 def _in_layer(view: View, canonical: str | None, every: dict[str, Number]) -> dict[str, Number]:
@@ -63,7 +65,7 @@ def _made(view: View, tensor: Tensor, entry: StoredEntry, numbers: dict[str, Num
     known = view.conventions
     assert known is not None
     try:
-        expected = known.stored(entry).shape
+        expected = known.stored_shape(entry)
     except (NotKnown, LayoutError, ValueError) as error:
         return gap(tensor, f"its shape is not known: {error}")
     if tensor.packed is not None:  # blocks run along the input, whichever way the plain tensor is turned

@@ -10,7 +10,7 @@ from model_contracts.anatomy.conventions import Conventions, NotKnown, named
 from model_contracts.anatomy.names import layer_count, template
 from model_contracts.anatomy.part_tensors import tensors_of
 from model_contracts.anatomy.view import View
-from model_contracts.checks.drafts import Draft, gap
+from model_contracts.checks.drafts import Draft, Gap, gap
 from model_contracts.checks.interface import (
     Comparisons,
     Examination,
@@ -53,7 +53,7 @@ def family_tensors(examination: Examination, parameters: NoParameters, where: Wh
         yield gap(tensor, reason)
 
 
-def _of_family(view: View, family: Family) -> Iterator[Draft]:
+def _of_family(view: View, family: Family) -> Iterator[Draft | Gap]:
     layers = view.numbers.get("num_hidden_layers")
     if not isinstance(layers, int) or isinstance(layers, bool) or not 0 < layers <= 10_000:
         layers = layer_count(view.canonical.values())
@@ -82,7 +82,8 @@ def _of_family(view: View, family: Family) -> Iterator[Draft]:
         if "{e}" in name:
             yield from _experts(known, family, name, key, experts, numbers)
     for own in strangers:
-        yield Draft(False, partial(_stranger, own, family))
+        part = view.other_part(own)
+        yield _elsewhere(view, own, part) if part else Draft(False, partial(_stranger, own, family))
 
 
 def _role(
@@ -158,6 +159,10 @@ def _stranger(name: str, family: Family) -> Comparison:
         holds=False,
         bound_from=family.where("tensors"),
     )
+
+
+def _elsewhere(view: View, name: str, part: str) -> Gap:
+    return gap(view.artifact.tensors[name], f"of the {part}: which tensors that has is not known")
 
 
 def _asked_for(tensor: FamilyTensor, view: View) -> bool:

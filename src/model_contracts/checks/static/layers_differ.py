@@ -55,9 +55,9 @@ def _layers(examination: Examination) -> tuple[dict[str, dict[str, tuple[Tensor,
     """Layer (its name up to the number) to its matrices, where one of them varies; and layers that were not read."""
     layers: dict[str, dict[str, tuple[Tensor, Moments]]] = defaultdict(dict)
     unread: set[str] = set()
-    for name, tensor in examination.target.tensors.items():
+    for name, tensor in examination.view.artifact.tensors.items():
         bare, number = template(name)
-        if number is None or len(tensor.shape) < 2 or tensor.type.kind not in ("float", "quantised"):
+        if number is None or len(tensor.shape) < 2 or tensor.kind not in ("float", "quantised"):
             continue
         start, _, rest = bare.partition("{n}")
         layer = f"{start}{number}"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from model_contracts.anatomy.carried import carried
 from model_contracts.anatomy.special_ids import NAMES, by_name
 from model_contracts.anatomy.tokenizer_kinds import is_byte, kind_of
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Tokenizer
-from model_contracts.converters.carried import carried
 from model_contracts.definitions import load_tokenizers
 from model_contracts.outcome import Comparison, Place, Uncompared
 from model_contracts.tokenization import Filled
@@ -45,13 +45,15 @@ def same_special_ids(target: View, source: View) -> Iterator[Comparison | Uncomp
             )
     for name in ("bos_token_id", _EOS):
         if name in theirs and name not in ours:
+            framed = sorted(ours.get(_FRAMED[name], {})) if source.artifact.form.prefixed_keys else []
+            holds = framed == sorted(theirs[name])
             yield Comparison(
                 measure=name,
                 place=Place(file=target.artifact.path.name),
                 expected=sorted(theirs[name]),
-                observed=None,
-                holds=False,
-                note=_whose(theirs[name]),
+                observed=framed or None,
+                holds=holds,
+                note=None if holds else _whose(theirs[name]),
             )
     yield from _every_end(target.artifact, source)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
+from model_contracts.anatomy.multimodal import text_config
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.checks.interface import Comparisons, Examination, Where, missing_input, not_owed, static
@@ -29,7 +30,7 @@ class RopeFrequenciesParameters(Record):
 def rope_frequencies(examination: Examination, parameters: RopeFrequenciesParameters, where: Where) -> Comparisons:
     """Compare tensors of factors with the closed formula of llama3, or with the lists that longrope declares."""
     source, target = examination.source_view, examination.view
-    scaling = scaling_of(source.artifact.config)
+    scaling = scaling_of(text_config(source.artifact.config))
     if scaling is None or not examination.target.form.rope_tensors:
         raise not_owed("the source declares no scaling that tensors carry, or the target keeps its config.json")
     bound = where("relative")

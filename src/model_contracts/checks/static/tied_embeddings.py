@@ -104,8 +104,8 @@ def _tied(view: View, place: Place, embedding: Tensor, head: Tensor | None) -> I
             measure="tied_head", place=place, expected="absent or equal to the embedding", observed=observed, holds=True
         )
         return
-    if head.packed is not None or embedding.packed is not None:
-        yield packed(head if head.packed is not None else embedding)
+    if unread := next((one for one in (head, embedding) if one.packed is not None and one.packed.unread), None):
+        yield packed(unread)
         return
     equal = head.dtype == embedding.dtype and head.shape == embedding.shape and same_bytes(head, embedding)
     yield Comparison(

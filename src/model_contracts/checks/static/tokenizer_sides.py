@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
-from model_contracts.anatomy.tokenizer_kinds import kind_of, known, options_of, tokens_of
+from model_contracts.anatomy.tokenizer_kinds import kind_of, known, tokens_of
 from model_contracts.artifact import Artifact, SentencePiece, Tokenizer
 from model_contracts.checks.interface import Examination, tokenizers_of
-from model_contracts.definitions import load_tokenizers
 from model_contracts.tokenization import TokenizerKind
 
 
@@ -72,34 +70,13 @@ class Sides:
         stored = self.stored
         return known(theirs if stored is None or stored is self.source else ours)
 
-    def options(self, artifact: Artifact, tokenizer: Tokenizer) -> dict[str, Any]:
-        """How text is treated, as this side declares it, and as readers of GGUF assume where it declares nothing."""
-        kind = kind_of(tokenizer)
-        declared = options_of(tokenizer, artifact.sentencepiece, kind)
-        if not artifact.form.readers_assume or (about := known(kind)) is None:
-            return declared
-        assumed = about.assumed.model_dump(exclude={"add_bos", "add_eos"}, exclude_none=True)
-        return assumed | declared
-
-    def adds(self, artifact: Artifact, tokenizer: Tokenizer, flag: str) -> bool | None:
-        """Whether a text gets a BOS or an EOS, with what readers of GGUF assume; None: nothing says so."""
-        said: bool | None = getattr(tokenizer, flag)
-        about = known(kind_of(tokenizer)) if said is None and artifact.form.readers_assume else None
-        if about is not None:
-            return bool(getattr(about.assumed, flag))
-        if said is None and tokenizer.sections is None and artifact.form.beside:
-            name = str((artifact.tokenizer_config or {}).get("tokenizer_class")).removesuffix("Fast")
-            known_class = load_tokenizers().classes.get(name)
-            return bool(getattr(known_class, flag)) if known_class is not None else None
-        return said if said is not None or tokenizer.sections is None else False
-
 
 def sides_of(examination: Examination) -> Sides:
     """Both tokenizers; raises Skip where either has none."""
     target, source = tokenizers_of(examination)
     pair = Sides(examination.target, examination.source_view.artifact, target, source)
-    if pair.in_gguf and pair.published is not None:
-        tokens = tokens_of(pair.published[0], pair.kind)
+    if pair.in_gguf and pair.published is not None and pair.stored is not None:
+        tokens = tokens_of(pair.published[0], pair.stored, pair.kind)
         if pair.published[0] is source:
             return replace(pair, source=_with(source, tokens))
         return replace(pair, target=_with(target, tokens))

@@ -31,10 +31,10 @@ def values_alive(examination: Examination, parameters: ValuesAliveParameters, wh
     view = examination.view
     tokens = view.artifact.tokenizer.used if view.artifact.tokenizer else None
     for name, moments in examination.sweep.moments.items():
-        if name in view.storage.parts:
+        tensor = examination.read[name]
+        if name in view.storage.parts and tensor.packed is None:
             continue
-        tensor = view.artifact.tensors[name]
-        if tensor.type.kind not in ("float", "quantised"):
+        if tensor.kind not in ("float", "quantised"):
             known = view.canonical[name]
             if known is not None and view.role(known) is not None:
                 reason = f"{tensor.dtype} where the family keeps weights: what its numbers stand for is not known"

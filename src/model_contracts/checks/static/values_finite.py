@@ -14,13 +14,14 @@ from model_contracts.sweep.interface import Moments
 
 def values_finite(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
     """Compare the number of non-finite values of each tensor with 0 (a broken block scale shows in its values)."""
-    sweep, parts = examination.sweep, examination.view.storage.parts
+    sweep, read = examination.sweep, examination.read
+    parts = examination.view.storage.parts
     for name, moments in sweep.moments.items():
         if not moments.count:
             continue
         bad = moments.nan + moments.infinite
-        tensor = examination.target.tensors[name]
-        if name in parts and tensor.type.kind == "integer":
+        tensor = read[name]
+        if name in parts and tensor.packed is None and tensor.type.kind == "integer":
             continue
         yield Draft(bad == 0, partial(_finite, tensor, moments), moments.count)
     yield from unread(examination)

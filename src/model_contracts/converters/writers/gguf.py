@@ -12,7 +12,7 @@ from model_contracts.dtypes import GGML_CODES
 
 ALIGNMENT = 32
 CODES = {name: code for code, name in GGML_CODES.items()}
-_U32, _I32, _F32, _BOOL, _STRING, _ARRAY = 4, 5, 6, 7, 8, 9
+_U8, _U32, _I32, _F32, _BOOL, _STRING, _ARRAY = 0, 4, 5, 6, 7, 8, 9
 _LETTERS = {_U32: "I", _I32: "i", _F32: "f", _BOOL: "?"}
 
 
@@ -42,6 +42,8 @@ def _value(value: Any) -> bytes:
     """A value with its type: whole numbers are UINT32 (INT32 in arrays), numbers FLOAT32, as llama.cpp reads them."""
     if isinstance(value, list):
         return struct.pack("<I", _ARRAY) + _array(value)
+    if isinstance(value, bytes):
+        return struct.pack("<IIQ", _ARRAY, _U8, len(value)) + value
     code = _code(value)
     if code == _STRING:
         return struct.pack("<I", code) + _text(value)
@@ -51,7 +53,7 @@ def _value(value: Any) -> bytes:
 def _array(values: Sequence[Any]) -> bytes:
     if not values or isinstance(values[0], str):
         return struct.pack("<IQ", _STRING, len(values)) + _texts(values)
-    code = _F32 if isinstance(values[0], float) else _I32
+    code = _F32 if isinstance(values[0], float) else _BOOL if isinstance(values[0], bool) else _I32
     return struct.pack(f"<IQ{len(values)}{_LETTERS[code]}", code, len(values), *values)
 
 

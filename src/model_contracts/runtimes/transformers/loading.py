@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from model_contracts.anatomy.built_rope import NotDeclared, rope_factors
+from model_contracts.anatomy.configuration import configuration
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact
 from model_contracts.definitions.loading import load_families
@@ -60,46 +62,78 @@ def _stored(path: Path) -> dict[str, Any]:
 
 def _of_file(artifact: Artifact) -> Any:
     import torch
-    from transformers import AutoConfig
 
     view = View(artifact, load_families())
-    family = weights.family(view)
-    config = AutoConfig.for_model(family.model_types[0], **weights.configuration(view))
-    model = _filled(config, {name: torch.from_numpy(values) for name, values in weights.tensors(view)})
-    factors = weights.frequency_factors(view)
+    weights.family(view)
+    factors = rope_factors(view, "rope_freqs.weight")
+    config = _config(view, divided=factors is not None)
+    model = _filled(config, {name: torch.from_numpy(values) for name, values in weights.tensors(view).items()})
     if factors is not None:
-        rotary = model.model.rotary_emb
-        if rotary.inv_freq.shape != factors.shape:
-            raise Refused(f"rope_freqs.weight holds {len(factors)} factors for {len(rotary.inv_freq)} frequencies")
-        rotary.inv_freq = rotary.original_inv_freq = rotary.inv_freq / torch.from_numpy(factors)
+        _divide(model, torch.from_numpy(factors))
     return model
+
+
+def _config(view: View, *, divided: bool) -> Any:
+    """The configuration of a file's class; `divided`: the file's own factors scale its rotary frequencies."""
+    from transformers import CONFIG_MAPPING, AutoConfig
+
+    try:
+        document = dict(configuration(view, of_factors=False).document)
+    except NotDeclared as refused:
+        raise Refused(str(refused)) from None
+    for name in ("rope_scaling", "rope_parameters") if divided else ():
+        scaling = document.get(name)
+        if isinstance(scaling, dict) and scaling.get("rope_type", scaling.get("type")) == "llama3":
+            document |= {"rope_theta": scaling["rope_theta"]} if "rope_theta" in scaling else {}
+            del document[name]
+    if document.get("model_type") not in CONFIG_MAPPING:
+        raise Refused(f"transformers has no {document.get('model_type')}, and no code of others is run")
+    return AutoConfig.for_model(**document)
+
+
+def _divide(model: Any, factors: Any) -> None:
+    """Divide rotary frequencies by the factors of a file. Raises Refused where they are not as many."""
+    found = [
+        module for _, module in model.named_modules() if isinstance(getattr(module, "inv_freq", None), type(factors))
+    ]
+    if not found or any(module.inv_freq.shape != factors.shape for module in found):
+        there = [len(module.inv_freq) for module in found]
+        raise Refused(f"rope_freqs.weight holds {len(factors)} factors for frequencies of {there}")
+    for module in found:
+        module.inv_freq = module.original_inv_freq = (module.inv_freq / factors).float()
 
 
 def _filled(config: Any, tensors: dict[str, Any]) -> Any:
-    """A model of the config's class that holds these tensors. Raises Refused for one that is missing or misshapen."""
+    """A model of the config's class that holds these tensors, under the names of published files.
+
+    Raises Refused for one that is missing, misshapen, or has no place in the class.
+    """
     import torch
     from transformers import AutoModelForCausalLM
-    from transformers.initialization import no_init_weights
 
-    with no_init_weights():
-        model = AutoModelForCausalLM.from_config(config, dtype=torch.float32, trust_remote_code=False)
-    wanted = model.state_dict()
-    tied = config.tie_word_embeddings and "lm_head.weight" not in tensors
-    lost = [name for name in wanted if name not in tensors and not (tied and name == "lm_head.weight")]
-    for name in [name for name in lost if name.endswith(".o_proj.bias")]:  # Llama files may leave this one bias out
-        tensors[name] = torch.zeros(wanted[name].shape)
-        lost.remove(name)
-    lost += [
-        f"{name} as {list(wanted[name].shape)} (it is {list(tensor.shape)})"
-        for name, tensor in tensors.items()
-        if name in wanted and wanted[name].shape != tensor.shape
-    ]
+    known = AutoModelForCausalLM._model_mapping
+    if type(config) not in known:
+        raise Refused(f"transformers has no class that gives the next token for {config.model_type}")
+    model, info = known[type(config)].from_pretrained(
+        None, config=config, state_dict=tensors, dtype=torch.float32, output_loading_info=True
+    )
+    _whole(model, info)
+    return model
+
+
+def _whole(model: Any, info: Any) -> None:
+    """Raises Refused where a tensor of the class was not there, or one that was there has no place in it."""
+    import torch
+
+    lost = []
+    for name in info["missing_keys"]:
+        if name.endswith(".o_proj.bias"):  # Llama files may leave this one bias out
+            torch.nn.init.zeros_(model.get_parameter(name))
+        else:
+            lost.append(name)
+    lost += [f"{item[0]} as {list(item[2])} (it is {list(item[1])})" for item in info["mismatched_keys"]]
     if lost:
         raise Refused(_lost(lost))
-    model.load_state_dict(tensors, strict=False, assign=True)
-    if tied:
-        model.tie_weights()
-    return model
 
 
 def _lost(names: list[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from model_contracts.definitions.known import open_folders
 from model_contracts.runtimes.installed import distribution
 from model_contracts.runtimes.interface import Capability, Installed, Limits, NotInstalled
 from model_contracts.runtimes.session.session import ChildSession, absolute
@@ -36,4 +37,5 @@ class Transformers:
         if not here.available:
             raise NotInstalled(f"transformers or torch is not installed: {here.how_to_get}")
         module = "model_contracts.runtimes.transformers.served"
-        return ChildSession(self.name, module, {"path": absolute(path)}, limits)
+        words = {"path": absolute(path), "definitions": [absolute(folder.place) for folder in open_folders()]}
+        return ChildSession(self.name, module, words, limits)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,13 @@ if TYPE_CHECKING:
 _NOT_SHOWN = ("lm_head", "rotary_emb", "act_fn")
 
 
-def serve(path: str) -> ServedModel:
-    """Load the artifact at a path. Raises Refused."""
+def serve(path: str, definitions: Sequence[str] = ()) -> ServedModel:
+    """Load the artifact at a path, with the folders of definitions that are open where it was asked. Raises Refused."""
+    if definitions:
+        from model_contracts.definitions.folders import open_all
+        from model_contracts.definitions.known import use
+
+        use(open_all(map(Path, definitions)))
     artifact = open_artifact(Path(path))
     if not artifact.readable:
         raise Refused(f"{artifact.name} is no model that can be read ({artifact.kind})")

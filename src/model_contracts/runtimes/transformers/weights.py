@@ -1,41 +1,36 @@
-"""Owns a GGUF's or an .apr's tensors as an architecture's class takes them: its names, its row order, float32."""
+"""Owns a GGUF's or an .apr's tensors as a folder of the model would hold them: its names, its layouts, float32."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from model_contracts.anatomy.names import huggingface_name, template
+from model_contracts.anatomy.conventions import Conventions, NotKnown, StoredEntry, named
+from model_contracts.anatomy.counterparts import Counterparts, Lacking, parts_of
+from model_contracts.anatomy.names import layer_count
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
-from model_contracts.family import Family
+from model_contracts.family import Family, FamilyTensor, Fused
+from model_contracts.layout import LayoutError
 from model_contracts.runtimes.interface import Refused
-from model_contracts.sweep.reads import File, ReadFailed
-from model_contracts.sweep.rows import permute_rows, read_rows
+from model_contracts.sweep.kernels.reduce_numpy import NumpyEngine
+from model_contracts.sweep.made import side_of, values_of
+from model_contracts.sweep.reads import File, Files, ReadFailed
+from model_contracts.sweep.rows import read_rows
 from model_contracts.system.cores import cores
 
+#: Layers that are looked for, at most.
+_MOST_LAYERS = 10_000
 #: Values decoded at once.
 _PIECE = 1 << 20
 #: Types whose values are only widened: into one room for all, because fresh memory costs more than what fills it.
 _PLAIN = ("F32", "F16", "BF16")
 _rooms: list[np.ndarray[tuple[int], np.dtype[np.float32]]] = []
-#: What nobody assumes for a model that does not say it.
-_OWED = (
-    "hidden_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "num_key_value_heads",
-    "head_dim",
-    "intermediate_size",
-    "vocab_size",
-    "max_position_embeddings",
-    "rms_norm_eps",
-    "rope_theta",
-)
 
 
 def family(view: View) -> Family:
@@ -50,81 +45,52 @@ def family(view: View) -> Family:
     return view.family
 
 
-def configuration(view: View) -> dict[str, Any]:
-    """The members of config.json, from the hyper-parameters that the file declares. Raises Refused for what it owes."""
-    numbers, there = view.numbers, view.by_canonical
-    vocabulary = there["token_embd.weight"].shape[0] if "token_embd.weight" in there else None
-    config: dict[str, Any] = {name: numbers.get(name) for name in _OWED}
-    config["vocab_size"] = vocabulary or config["vocab_size"]
-    theta = config.pop("rope_theta")
-    missing = [name for name, value in {**config, "rope_theta": theta}.items() if value is None]
-    if missing:
-        raise Refused(f"the file does not declare {', '.join(missing)}")
-    head = there.get("output.weight")
-    config["tie_word_embeddings"] = head is None or head.placeholder
-    config["rope_parameters"] = _rope(view, float(theta))
-    biases = {template(name)[0] for name in there}
-    config["attention_bias"] = "blk.{n}.attn_q.bias" in biases
-    config["mlp_bias"] = False
-    window = numbers.get("sliding_window")
-    if "sliding_window" in view.declared and isinstance(window, int) and window > 0:
-        config |= {"sliding_window": window, "use_sliding_window": True}
-    return config
+def tensors(view: View) -> dict[str, Any]:
+    """Hugging Face name to float32 values of every tensor that a folder of the model would hold.
+
+    Names are those of published files, which transformers' own loading fuses and stacks for its class. Raises Refused.
+    """
+    wanted = dict(_wanted(view))
+    distinct = {id(tensor): tensor for tensor in wanted.values()}
+    room, places = _room(sum(tensor.elements for tensor in distinct.values())), dict[int, np.ndarray[Any, Any]]()
+    for key, tensor in distinct.items():
+        places[key], room = room[: tensor.elements], room[tensor.elements :]
+    files = Files()
+    try:
+        with ThreadPoolExecutor(cores()) as pool:
+            for done in [pool.submit(_fill, tensor, places[key], files) for key, tensor in distinct.items()]:
+                done.result()
+    finally:
+        files.close()
+    return {name: places[id(tensor)].reshape(tensor.shape) for name, tensor in wanted.items()}
 
 
-def _rope(view: View, theta: float) -> dict[str, Any]:
-    kind, factor = view.numbers.get("rope_scaling_type"), view.numbers.get("rope_scaling_factor")
-    rope: dict[str, Any] = {"rope_theta": theta, "rope_type": "default"}
-    if kind in (None, "none", "default"):
-        return rope
-    if kind not in ("linear", "yarn") or not isinstance(factor, int | float) or factor <= 0:
-        raise Refused(f"rope scaling of the kind {kind!r} by {factor} is not run here")
-    rope |= {"rope_type": kind, "factor": float(factor)}
-    if kind == "yarn":
-        arch = str(view.artifact.metadata.get("general.architecture", ""))
-        original = view.artifact.metadata.get(f"{arch}.rope.scaling.original_context_length")
-        if isinstance(original, int):
-            rope["original_max_position_embeddings"] = original
-    return rope
+def _wanted(view: View) -> Iterator[tuple[str, Tensor]]:
+    """Hugging Face names of the family's tensors that are there, and what makes each."""
+    family(view)
+    own = view.conventions
+    assert own is not None
+    folder, source = replace(own, convention="huggingface"), Counterparts(view)
+    layers = view.numbers.get("num_hidden_layers")
+    count = layers if isinstance(layers, int) else layer_count(view.canonical.values())
+    for template, key, weight, among in folder.owed(min(count, _MOST_LAYERS)):
+        others = weight.names if isinstance(weight, FamilyTensor) else ()
+        for layer in among if "{n}" in template else (None,):
+            for expert in _experts(folder, key, layer) if "{e}" in template else (None,):
+                name = named(template, layer, expert)
+                entry = StoredEntry(key, layer, expert, isinstance(weight, Fused))
+                answer = source.planned(folder, entry)
+                if isinstance(answer, Lacking) and answer.parts:
+                    raise Refused(f"{name}: {answer.reason}")
+                if isinstance(answer, Tensor) and not answer.placeholder:
+                    yield from ((one, answer) for one in (name, *(named(other, layer, expert) for other in others)))
 
 
-def frequency_factors(view: View) -> Any:
-    """What the file divides its rotary frequencies by, float32 [head_dim / 2]; None where it holds none."""
-    tensor = view.by_canonical.get("rope_freqs.weight") or view.artifact.tensors.get("rope_freqs.weight")
-    return None if tensor is None else decoded(tensor).reshape(-1)
-
-
-def tensors(view: View) -> Iterator[tuple[str, Any]]:
-    """Hugging Face name and float32 values of every tensor that its class has a place for, one at a time."""
-    known = family(view)
-    wanted = [
-        (name, tensor) for name, tensor in view.by_canonical.items() if not tensor.placeholder and view.role(name)
-    ]
-    plain = [tensor for _, tensor in wanted if tensor.dtype in _PLAIN and tensor.readable]
-    widened = _widened(plain)
-    for canonical, tensor in wanted:
-        role = view.role(canonical)
-        assert role is not None
-        values = widened[tensor.name].reshape(tensor.shape) if tensor.name in widened else decoded(tensor)
-        heads = view.numbers.get(role.heads) if isinstance(role.heads, str) else role.heads
-        if heads is not None and view.rows_interleaved:
-            try:
-                flat = permute_rows(values.reshape(tensor.shape[0], -1), int(heads), "split")
-            except (ValueError, ZeroDivisionError) as error:
-                raise Refused(f"{tensor.name}: {error}") from None
-            values = np.ascontiguousarray(flat).reshape(tensor.shape)
-        yield huggingface_name(known, canonical), values
-
-
-def _widened(plain: Sequence[Tensor]) -> dict[str, np.ndarray[tuple[int], np.dtype[np.float32]]]:
-    """The values of plain types by the name of their tensor, filled by all cores: a fresh page is what takes long."""
-    room, places = _room(sum(tensor.elements for tensor in plain)), dict[str, np.ndarray[Any, Any]]()
-    for tensor in plain:
-        places[tensor.name], room = room[: tensor.elements], room[tensor.elements :]
-    with ThreadPoolExecutor(cores()) as pool:
-        for done in [pool.submit(_widen, tensor, places[tensor.name]) for tensor in plain]:
-            done.result()
-    return places
+def _experts(folder: Conventions, key: str, layer: int | None) -> range:
+    try:
+        return range(folder.shape(key, layer)[0])
+    except NotKnown as error:
+        raise Refused(f"how many tensors make {named(key, layer)} is not known: {error}") from None
 
 
 def _room(elements: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
@@ -142,35 +108,52 @@ def give_room() -> None:
 
 def decoded(tensor: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
     """A tensor's values as float32 in its shape. Raises Refused where it cannot be read or decoded."""
-    from model_contracts.sweep.kernels.reduce_numpy import NumpyEngine
-
-    if not tensor.readable:
-        raise Refused(f"{tensor.name} cannot be read: the file ends before it does, or its place is not known")
-    if NumpyEngine().decoder(tensor.dtype) is None:
-        raise Refused(f"{tensor.name} has the type {tensor.dtype}, which is not decoded here")
-    values = np.empty((tensor.rows, tensor.columns), np.float32)
-    step = max(1, _PIECE // max(tensor.columns, 1))
-    for start in range(0, tensor.rows, step):
-        values[start : start + step] = read_rows(tensor, start, min(start + step, tensor.rows))
+    values, files = np.empty(tensor.elements, np.float32), Files()
+    try:
+        _fill(tensor, values, files)
+    finally:
+        files.close()
     return values.reshape(tensor.shape)
 
 
+def _fill(tensor: Tensor, values: np.ndarray[tuple[int], np.dtype[np.float32]], files: Files) -> None:
+    """Read and decode a tensor, stored or made. Raises Refused where it cannot be."""
+    engine = NumpyEngine()
+    for part in parts_of(tensor):
+        if not part.readable:
+            raise Refused(f"{part.name} cannot be read: the file ends before it does, or its place is not known")
+        if engine.decoder(part.dtype) is None:
+            raise Refused(f"{part.name} has the type {part.dtype}, which is not decoded here")
+    try:
+        if tensor.made is not None:
+            side = side_of(tensor, files, engine)
+            for start in range(0, tensor.elements, _PIECE):
+                piece = values[start : start + _PIECE]
+                piece[...] = values_of(side, start, start + len(piece))
+        elif tensor.dtype in _PLAIN:
+            _widen(tensor, values)
+        else:
+            step = max(1, _PIECE // max(tensor.columns, 1))
+            for start in range(0, tensor.rows, step):
+                rows = read_rows(tensor, start, min(start + step, tensor.rows))
+                values[start * tensor.columns :][: rows.size] = rows.reshape(-1)
+    except (ReadFailed, LayoutError) as error:
+        raise Refused(f"{tensor.name} cannot be read: {error}") from None
+
+
 def _widen(tensor: Tensor, values: np.ndarray[tuple[int], np.dtype[np.float32]]) -> None:
-    """Fill the values of a plain type, piece by piece through one buffer. Raises Refused where it cannot be read."""
+    """Fill the values of a plain type, piece by piece through one buffer."""
     stored = np.dtype({"BF16": "<u2", "F16": "<f2", "F32": "<f4"}[tensor.dtype])
     buffer = np.empty(min(_PIECE, tensor.elements), stored)
+    file = File(tensor.file)
     try:
-        file = File(tensor.file)
-        try:
-            for start in range(0, tensor.elements, _PIECE):
-                piece = buffer[: min(_PIECE, tensor.elements - start)]
-                file.read(piece.view(np.uint8), tensor.offset + start * stored.itemsize)
-                target = values[start : start + len(piece)]
-                if tensor.dtype == "BF16":
-                    np.left_shift(piece, 16, out=target.view(np.uint32), dtype=np.uint32)
-                else:
-                    target[:] = piece
-        finally:
-            file.close()
-    except ReadFailed as error:
-        raise Refused(f"{tensor.name} cannot be read: {error}") from None
+        for start in range(0, tensor.elements, _PIECE):
+            piece = buffer[: min(_PIECE, tensor.elements - start)]
+            file.read(piece.view(np.uint8), tensor.offset + start * stored.itemsize)
+            target = values[start : start + len(piece)]
+            if tensor.dtype == "BF16":
+                np.left_shift(piece, 16, out=target.view(np.uint32), dtype=np.uint32)
+            else:
+                target[:] = piece
+    finally:
+        file.close()

@@ -1,0 +1,80 @@
+"""Owns `contracts families`: what each family covers, and a first draft of one that is not shipped."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from model_contracts.terminal import columns, safe, safe_json
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="how the list is written")
+    commands = parser.add_subparsers(dest="families_command", metavar="COMMAND")
+    drafts = commands.add_parser(
+        "draft",
+        help="write a first draft of a family that is not shipped",
+        description="Builds the class of the installed transformers that config.json names, without weights, and "
+        "writes what it has as the YAML of a family. No code of the folder is run.",
+    )
+    drafts.add_argument("model", type=Path, metavar="MODEL", help="a Hugging Face folder, or its config.json")
+    drafts.add_argument("-o", "--output", type=Path, metavar="FILE", help="where the draft goes (none: to stdout)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """0; 2 where there is nothing to draft."""
+    if arguments.families_command == "draft":
+        return _draft(arguments.model, arguments.output)
+    from model_contracts.anatomy.covered import covered
+    from model_contracts.definitions import load_families
+
+    found = [covered(family) for family in load_families() if not family.abstract]
+    if arguments.format == "json":
+        print(safe_json(json.dumps(found, indent=2, ensure_ascii=False)))
+        return 0
+    print("\n".join(columns([tuple(found[0]), *(tuple(map(_shown, one.values())) for one in found)])))
+    return 0
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return (" ".join(value) if isinstance(value, list) else str(value)) or "-"
+
+
+def _draft(model: Path, output: Path | None) -> int:
+    from model_contracts.definitions import load_families
+    from model_contracts.drafting.classes import NotDrafted
+    from model_contracts.drafting.draft import draft
+    from model_contracts.drafting.written import written
+
+    try:
+        import transformers
+    except ImportError:
+        print("contracts: a draft needs transformers: pip install 'model-contracts[transformers]'", file=sys.stderr)
+        return 2
+    try:
+        text = written(draft(_config(model), load_families()), f"transformers {transformers.__version__}")
+    except NotDrafted as error:
+        print(f"contracts: {safe(str(error))}", file=sys.stderr)
+        return 2
+    if output is None:
+        print(text, end="")
+    else:
+        output.write_text(text, encoding="utf-8")
+    return 0
+
+
+def _config(model: Path) -> dict[str, Any]:
+    from model_contracts.drafting.classes import NotDrafted
+    from model_contracts.formats.opening import open_artifact
+
+    folder = model.parent if model.name == "config.json" else model
+    config = open_artifact(folder).config
+    if config is None:
+        raise NotDrafted(f"{model} has no config.json")
+    return dict(config)
