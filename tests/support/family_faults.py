@@ -14,6 +14,7 @@ _WORDS = {
     "tile": ("not permuted", "permuted", "permuted"),
     "tile_columns": ("columns not permuted", "columns permuted", "columns permuted"),
     "add": (" not added", " added twice", ""),
+    "scale": ("not multiplied by", "twice", ""),
     "negative_exp": ("-exp(x) not taken", "-exp(x) taken twice", ""),
 }
 

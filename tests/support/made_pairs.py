@@ -34,6 +34,7 @@ SIZES: dict[str, int] = {
     "moe_shared_expert_intermediate_size": 32, "shared_intermediate_size": 32, "num_experts_per_tok": 2,
     "conv_kernel": 4, "state_size": 8, "time_step_rank": 8, "mamba_n_heads": 8, "mamba_num_heads": 8,
     "groups": 2, "mamba_head_dim": 8,
+    "ssm_inner_size": 64, "mamba_d_head": 8,
     "kv_lora_rank": 16, "q_lora_rank": 24, "qk_nope_head_dim": 8, "qk_rope_head_dim": 4, "v_head_dim": 12,
     "linear_num_key_heads": 2, "linear_num_value_heads": 6, "linear_key_head_dim": 8, "linear_value_head_dim": 8,
     "linear_conv_kernel_dim": 4, "laurel_rank": 8, "altup_num_inputs": 4, "hidden_size_per_layer_input": 8,
@@ -54,11 +55,17 @@ _LETTERS: dict[str, dict[str, Any]] = {
     "huggingface": {"layers_block_type": ["mamba", "attention", "mlp", "mamba"]},
     "gguf": {"num_key_value_heads": _SOME, "sizes": [0, 0, 96, 0]},
 }  # fmt: skip
+_TIMES: dict[str, Any] = {
+    "attention_in_multiplier": 1.25, "attention_out_multiplier": 0.75, "key_multiplier": 0.4,
+    "ssm_in_multiplier": 1.5, "ssm_out_multiplier": 0.6, "ssm_multipliers": [0.5, 0.7, 0.9, 1.1, 1.3],
+    "mlp_multipliers": [0.8, 1.2], "lm_head_multiplier": 0.3, "embedding_multiplier": 2.0,
+}  # fmt: skip
 #: What one side alone declares, or declares otherwise: which layers are of which kind.
 OTHERS: dict[str, dict[str, dict[str, Any]]] = {
     "families/granite_hybrid": _MAMBA, "families/granite_hybrid_moe": _MAMBA, "families/lfm2": _CONV,
     "families/lfm2_moe": _CONV, "families/nemotron_h": _LETTERS,
     "families/jamba_dense": _JAMBA,
+    "families/falcon_h1": {"huggingface": _TIMES, "gguf": _TIMES},
     "families/nemotron_h_moe": _LETTERS | {
         "huggingface": {"layers_block_type": ["mamba", "attention", "moe", "mamba"]},
     },
