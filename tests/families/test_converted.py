@@ -27,8 +27,6 @@ NOT_WRITTEN = {
     "gpt_oss": "its experts are packed (MXFP4), and packed weights are not written yet",
 }
 WRITTEN = [name for name in NAMES if name not in NOT_WRITTEN]
-#: Where a check cannot prove the pair, be it ours or llama.cpp's own, and why.
-NOT_PROVEN = {"deepseek_v3": "its config.json names no scoring function, and both readers take another"}
 #: Keys on which the two GGUF files differ (ours has it, theirs has it, or both with other values), where, and why.
 DIFFERENCES = (
     ("general.name", "*", "a name for people: ours is that of the file"),
@@ -138,9 +136,7 @@ def test_no_difference_is_listed_that_is_none(folder: Path) -> None:
 def test_our_gguf_is_kept_against_its_folder(name: str, folder: Path) -> None:
     """By the default contract, as a person checks it."""
     _, run = check(CheckRequest(paths=(written(name, folder),), against=FOLDER / name))
-    assert (run.decision.exit_code, run.decision.decided_by) == (
-        (3, ("F-CONTRACT-I3-005",)) if name in NOT_PROVEN else (0, run.decision.decided_by)
-    )
+    assert run.decision.exit_code == 0, run.decision.decided_by
 
 
 @needs_families
@@ -165,8 +161,7 @@ def test_there_and_back_is_kept_on_both_ways(name: str, through: str, tmp_path: 
     """Our own check holds what is written, and what comes back has the bytes of the folder."""
     there = convert(FOLDER / name, tmp_path / f"m.{through}")
     back = convert(tmp_path / f"m.{through}", tmp_path / "back")
-    proven = ("not proven", ("F-CONTRACT-I3-005",)) if name in NOT_PROVEN and through == "gguf" else ("kept", ())
-    assert (decided(there), decided(back)) == (proven, proven)
+    assert (decided(there), decided(back)) == (("kept", ()), ("kept", ()))
     ours, theirs = safetensors_values(tmp_path / "back"), safetensors_values(FOLDER / name)
     if not any(one in ours for one in theirs):
         ours = {one.removeprefix("transformer."): values for one, values in ours.items()}
