@@ -99,8 +99,12 @@ class _Statement:
         return (declared and own is not None and own.owed) or self._unlike(name, line)
 
     def _unlike(self, name: str, line: Value) -> bool:
-        """Whether readers of config.json take a value unasked that llama.cpp does not: silence would change it."""
-        return bool(line.config_default) and not self.side.reads_alike(name) and self.side.assumed(name) is not None
+        """Whether readers of config.json take a value unasked that llama.cpp does not: silence would change it.
+
+        Not one a layer: not every reader of such a key takes a list.
+        """
+        assumed = self.side.assumed(name) if line.config_default else None
+        return assumed is not None and not isinstance(assumed, tuple) and not self.side.reads_alike(name)
 
     def _value(self, name: str, key: str) -> tuple[Plain | None, Place | str]:
         line = self.side.table[name]
