@@ -75,7 +75,7 @@ CASES = (
         "FalconForCausalLM",
         {"new_decoder_architecture": _FLAG},
         {"alibi": False, "bias": False},
-        made=lambda sizes: {} if sizes["new_decoder_architecture"] else {"num_kv_heads": 1},
+        made=lambda sizes: {"num_kv_heads": 2 if sizes["new_decoder_architecture"] else 1},
     ),
     RoundTrip("BloomForCausalLM", multihead=True, tie=False),
     RoundTrip("MptForCausalLM", multihead=True, tie=False, made=lambda sizes: {"architectures": ["MPTForCausalLM"]}),
