@@ -17,6 +17,8 @@ from model_contracts.converters.interface import ConversionRefused
 from model_contracts.keys import Keys, Value
 from model_contracts.outcome import Place, jsonable
 
+#: What readers of every architecture compute with, where it follows from what a config.json declares.
+_MADE = ("rope_dimension_count",)
 #: The largest number of 32 bits.
 _LARGEST = 3.4028234663852886e38
 
@@ -88,8 +90,13 @@ class _Statement:
         if rope.is_scaling(key):
             return line.gguf_written is not None or rope.states(self.scaling, key)
         family = self.side.view.family
-        own = not self._measured and family is not None and name in family.hyperparameters
-        return key in self._measured or own or line.carried or line.gguf_written is not None or self._unlike(name, line)
+        own = family.hyperparameters.get(name) if family is not None else None
+        declared = name in self.side.said or self.side.made(name) is not None
+        if not self._measured and (own is not None or (declared and name in _MADE) or not line.measured_only):
+            return True
+        if key in self._measured or line.carried or line.gguf_written is not None:
+            return True
+        return (declared and own is not None and own.owed) or self._unlike(name, line)
 
     def _unlike(self, name: str, line: Value) -> bool:
         """Whether readers of config.json take a value unasked that llama.cpp does not: silence would change it."""
