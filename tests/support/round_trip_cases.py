@@ -32,6 +32,11 @@ def _ssm(sizes: dict[str, Any]) -> dict[str, Any]:
     return {"num_heads": 2 * sizes["hidden_size"] // sizes["head_dim"]}
 
 
+def _twice(sizes: dict[str, Any]) -> dict[str, Any]:
+    """llama.cpp's Mamba is twice as wide inside as outside."""
+    return {"intermediate_size": 2 * sizes["hidden_size"]}
+
+
 _LATENT = {
     "kv_lora_rank": 32, "qk_nope_head_dim": 16, "qk_rope_head_dim": 8, "v_head_dim": 24, "head_dim": ...,
     "first_k_dense_replace": 1, "num_hidden_layers": 2, "n_shared_experts": 1, "num_nextn_predict_layers": 0,
@@ -75,7 +80,7 @@ CASES = (
         "FalconForCausalLM",
         {"new_decoder_architecture": _FLAG},
         {"alibi": False, "bias": False},
-        made=lambda sizes: {} if sizes["new_decoder_architecture"] else {"num_kv_heads": 1},
+        made=lambda sizes: {"num_kv_heads": 2 if sizes["new_decoder_architecture"] else 1},
     ),
     RoundTrip("BloomForCausalLM", multihead=True, tie=False),
     RoundTrip("MptForCausalLM", multihead=True, tie=False, made=lambda sizes: {"architectures": ["MPTForCausalLM"]}),
@@ -101,9 +106,12 @@ CASES = (
         "Cohere2ForCausalLM", fixed={"num_hidden_layers": 4, "sliding_window": 32, "logit_scale": 1.0}, tie=False
     ),
     RoundTrip(
-        "DeepseekV2ForCausalLM", fixed={**_LATENT, "topk_method": "greedy", "n_group": 1, "topk_group": 1}, tie=False
+        "DeepseekV2ForCausalLM",
+        fixed={**_LATENT, "topk_method": "greedy", "n_group": 1, "topk_group": 1},
+        tie=False,
+        multihead=True,
     ),
-    RoundTrip("DeepseekV3ForCausalLM", fixed={**_LATENT, "n_group": 1, "topk_group": 1}, tie=False),
+    RoundTrip("DeepseekV3ForCausalLM", fixed={**_LATENT, "n_group": 1, "topk_group": 1}, tie=False, multihead=True),
     RoundTrip("Glm4ForCausalLM", {"attention_bias": _FLAG}),
     RoundTrip(
         "Glm4MoeForCausalLM",
@@ -131,11 +139,11 @@ CASES = (
         tie=False,
         made=_layers("layer_types", ("conv", "full_attention")),
     ),
-    RoundTrip("MambaForCausalLM", {"state_size": st.sampled_from((8, 16))}, {"time_step_rank": 4}),
+    RoundTrip("MambaForCausalLM", {"state_size": st.sampled_from((8, 16))}, {"time_step_rank": 4}, made=_twice),
     RoundTrip(
         "Mamba2ForCausalLM", {"n_groups": st.sampled_from((1, 2))}, {"state_size": 16, "chunk_size": 32}, made=_ssm
     ),
-    RoundTrip("FalconMambaForCausalLM", fixed={"state_size": 16, "time_step_rank": 4}),
+    RoundTrip("FalconMambaForCausalLM", fixed={"state_size": 16, "time_step_rank": 4}, made=_twice),
     RoundTrip(
         "Llama4ForCausalLM",
         fixed={

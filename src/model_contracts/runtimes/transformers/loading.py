@@ -67,7 +67,9 @@ def _of_file(artifact: Artifact) -> Any:
     weights.family(view)
     factors = rope_factors(view, "rope_freqs.weight")
     config = _config(view, divided=factors is not None)
-    model = _filled(config, {name: torch.from_numpy(values) for name, values in weights.tensors(view).items()})
+    model = _filled(
+        config, {name: torch.from_numpy(values) for name, values in weights.tensors(view).items()}, all_of=True
+    )
     if factors is not None:
         _divide(model, torch.from_numpy(factors))
     return model
@@ -103,10 +105,10 @@ def _divide(model: Any, factors: Any) -> None:
         module.inv_freq = module.original_inv_freq = (module.inv_freq / factors).float()
 
 
-def _filled(config: Any, tensors: dict[str, Any]) -> Any:
+def _filled(config: Any, tensors: dict[str, Any], *, all_of: bool = False) -> Any:
     """A model of the config's class that holds these tensors, under the names of published files.
 
-    Raises Refused for one that is missing, misshapen, or has no place in the class.
+    Raises Refused for one that is missing or misshapen, and with `all_of` for one that has no place in the class.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -118,11 +120,22 @@ def _filled(config: Any, tensors: dict[str, Any]) -> Any:
         None, config=config, state_dict=tensors, dtype=torch.float32, output_loading_info=True
     )
     _whole(model, info)
+    if all_of:
+        _placed(set(info["unexpected_keys"]), tensors)
     return model
 
 
+def _placed(unexpected: set[str], tensors: dict[str, Any]) -> None:
+    """Raises Refused for tensors that have no place in the class under any of their names."""
+    placed = {tensors[name].data_ptr() for name in tensors if name not in unexpected}
+    lost = [name for name in unexpected if name in tensors and tensors[name].data_ptr() not in placed]
+    if lost:
+        shown = ", ".join(sorted(lost)[:4])
+        raise Refused(f"the class that the file's keys declare has no place for {len(lost)} of its tensors: {shown}")
+
+
 def _whole(model: Any, info: Any) -> None:
-    """Raises Refused where a tensor of the class was not there, or one that was there has no place in it."""
+    """Raises Refused where a tensor of the class was not there, or has another shape."""
     import torch
 
     lost = []
