@@ -31,9 +31,10 @@ def same_flags(examination: Examination, parameters: NoParameters, where: Where)
 def _compared(sides: Sides) -> Comparisons:
     yield from _added_tokens(sides)
     yield from _types(sides)
+    # First the name: whether its readers add a BOS of themselves follows from it.
+    yield from _pre_tokenizer(sides)
     for flag in ("add_bos", "add_eos"):
         yield from _flag(sides, flag)
-    yield from _pre_tokenizer(sides)
     yield from same_sections(sides) if sides.both_published else same_treatment(sides)
 
 
