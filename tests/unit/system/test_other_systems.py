@@ -13,7 +13,8 @@ import pytest
 from model_contracts.system import cores, files
 from support import other_systems
 
-DATA = Path(__file__).resolve().parents[2] / "data"
+TESTS = Path(__file__).resolve().parents[2]
+DATA = TESTS / "data"
 SOURCE = DATA / "tiny-qwen2"
 
 
@@ -32,6 +33,33 @@ def test_check_inspect_and_stats_work_without_what_linux_has(system):
         seen = run(system, *words)
         assert seen.returncode == 0, seen.stdout[-2000:] + seen.stderr
         assert seen.stderr == ""
+
+
+_EVERY = """
+import pkgutil, sys, traceback
+from importlib import import_module
+from support import other_systems
+other_systems.become(sys.argv[1])
+import model_contracts
+imported = 0
+for module in pkgutil.walk_packages(model_contracts.__path__, "model_contracts."):
+    try:
+        import_module(module.name)
+        imported += 1
+    except Exception as error:
+        # Packages of others, and Python's own files, choose by sys.platform, which stays.
+        last = traceback.extract_tb(error.__traceback__)[-1].filename
+        ours = isinstance(error, ModuleNotFoundError) and error.name in other_systems.MODULES[sys.argv[1]]
+        assert not ours and "model_contracts" not in last, f"{module.name}: {error}"
+print(imported)
+"""
+
+
+@pytest.mark.parametrize("system", ["macos", "windows"])
+def test_every_module_is_imported_without_what_linux_has(system):
+    words = [sys.executable, "-c", _EVERY, system]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=TESTS, timeout=120, check=False)
+    assert done.returncode == 0 and int(done.stdout) > 400, done.stderr[-2000:]
 
 
 @pytest.mark.parametrize("system", ["macos", "windows"])
