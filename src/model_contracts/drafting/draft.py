@@ -29,7 +29,7 @@ class Weight:
 
 
 @dataclass(frozen=True)
-class Draft:
+class FamilyDraft:
     """What is known of an architecture that no family knows."""
 
     architecture: str
@@ -41,7 +41,7 @@ class Draft:
     config: Mapping[str, Any]
 
 
-def draft(config: Mapping[str, Any], families: Sequence[Family]) -> Draft:
+def draft(config: Mapping[str, Any], families: Sequence[Family]) -> FamilyDraft:
     """The draft of what a config.json says it is. Raises NotDrafted."""
     classes = config.get("architectures")
     if not (isinstance(classes, list) and classes and isinstance(classes[0], str)):
@@ -67,7 +67,7 @@ def draft(config: Mapping[str, Any], families: Sequence[Family]) -> Draft:
     weights = tuple(
         Weight(one, names.of(one) or keys.get(one.name), _axes(symbols, one, layers)) for one in found.values()
     )
-    return Draft(classes[0], words[0] or words[1], word, base, weights, layers, symbols.sizes)
+    return FamilyDraft(classes[0], words[0] or words[1], word, base, weights, layers, symbols.sizes)
 
 
 def _axes(symbols: Symbols, template: Template, layers: int) -> tuple[Axis, ...]:
@@ -128,7 +128,7 @@ def renamed(base: Family | None, axis: Axis) -> Dimension:
     return tuple(names.get(factor, factor) if isinstance(factor, str) else factor for factor in axis.factors)
 
 
-def own_numbers(found: Draft) -> Iterator[str]:
+def own_numbers(found: FamilyDraft) -> Iterator[str]:
     """Keys of config.json that axes are made of and that the base has no hyper-parameter for."""
     base = found.base.hyperparameters if found.base is not None else {}
     told = {key for one in base.values() for key in one.config} | base.keys()
