@@ -28,6 +28,8 @@ class Packed:
     #: Parts by what they are to the decoder (the values, the scale …), and the settings.
     roles: tuple[tuple[str, Tensor], ...] = ()
     settings: tuple[tuple[str, str | int | float | bool | None], ...] = ()
+    #: The kind of number that values are kept in, and how many share a scale (0: a row, -1: the tensor).
+    grain: tuple[str, int] | None = None
 
     @property
     def unread(self) -> str | None:
@@ -151,8 +153,6 @@ class Tokenizer:
     add_eos: bool | None = None
     #: llama.cpp's name of the pre-tokenizer, where declared (GGUF, .apr).
     pre: str | None = None
-    #: The regular expressions of tokenizer.json's pre-tokenizer, in order.
-    pre_patterns: tuple[str, ...] = ()
     #: Ids given to more than one token, or tokens given more than one id, as stored: (token, first id, second id).
     duplicates: tuple[tuple[str, int, int], ...] = ()
     #: What the container writes at ids that no token has (`tokens[id]` is None there): [PAD151665], <unk>.

@@ -70,6 +70,10 @@ class HyperParameter(Record):
     gguf_default: tuple[Default, ...] = Field(
         (), description="What llama.cpp computes with where the GGUF is silent, or has no key: the first that holds."
     )
+    gguf_written: Default | None = Field(
+        None,
+        description="What a conversion to GGUF states where the source declares none, as llama.cpp's converter does.",
+    )
     enabled_by: str | None = Field(
         None, description="A config.json flag that must not be false for the value to count."
     )
@@ -196,6 +200,10 @@ class FamilyTensor(Record):
         "expert). None: it only stands in a fused one.",
     )
     names: tuple[str, ...] = Field((), description="Other Hugging Face names that files of the family bear.")
+    named_beside: dict[str, str] = Field(
+        default_factory=dict,
+        description="Another weight to the one of those names that it bears where that weight stands beside it.",
+    )
     shape: tuple[Dimension, ...] = Field(description="Row-major; each axis is a product of hyper-parameters.")
     huggingface_steps: tuple[LayoutStep, ...] = Field((), description="From this shape to how Hugging Face stores it.")
     gguf_steps: tuple[LayoutStep, ...] = Field((), description="From this shape to how GGUF stores it.")
@@ -257,6 +265,7 @@ class Family(Definition):
         False,
         description="Whether its class of transformers was built from what a GGUF or .apr declares, and answers so.",
     )
+    next_token: bool = Field(True, description="Whether it gives a distribution of the next token: encoders do not.")
     base_prefix: str = Field(
         "model.", description="What Hugging Face names begin with, and a base model saved alone leaves out."
     )

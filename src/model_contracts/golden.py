@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from model_contracts.outcome import Record
 
@@ -45,7 +45,20 @@ class GoldenPrompt(Record):
     messages: tuple[Message, ...] = Field((), description="Of the chat framing.")
     rendered: str = Field(description="What was encoded: the text, or what the model's template made of the messages.")
     tokens: tuple[TokenId, ...] = Field(min_length=2, description="Ids of the prompt, beginning of sequence included.")
+    spaced: tuple[TokenId, ...] | None = Field(
+        None,
+        description="Ids of what was encoded with the spaces that SentencePiece puts before texts, where the model's "
+        "tokenizer puts others; none of them: they are not known.",
+    )
     answers: Answers
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Files from before the field keep their digests: it stands only where it says something."""
+        told: dict[str, Any] = dump(self)
+        if self.spaced is None:
+            told.pop("spaced", None)
+        return told
 
 
 class Digests(Record):

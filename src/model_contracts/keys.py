@@ -60,6 +60,15 @@ class Keys(Definition):
         description="Dotted key of config.json or generation_config.json to what readers assume.",
     )
     per_layer: tuple[str, ...] = Field((), description="Keys whose lists have one entry a layer.")
+    floats: tuple[str, ...] = Field(
+        (), description="GGUF keys without their architecture that hold a number of 32 bits with a fraction."
+    )
+    texts: tuple[str, ...] = Field(
+        (), description="Those that hold a word; the rest hold whole numbers, or yes and no."
+    )
+    lengths: dict[str, int] = Field(
+        default_factory=dict, description="Those that hold a list of one length, filled up with its line's padding."
+    )
     measured: dict[str, tuple[str, ...]] = Field(
         default_factory=dict, description="`general.architecture` to the keys that its conversion by llama.cpp writes."
     )

@@ -1,10 +1,10 @@
-"""Owns what is known of kinds of tokenizers, as data: what a conversion keeps of each, and what readers assume."""
+"""Owns what is known of tokenizers, as data: what a conversion keeps of each kind, and how each name cuts text."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
 from model_contracts.invariant import Definition
 from model_contracts.outcome import Record
@@ -40,9 +40,40 @@ class PreTokenizer(Record):
     """One way of cutting text before it is merged, and the names that llama.cpp gives it."""
 
     names: tuple[str, ...] = Field(min_length=1, description="`tokenizer.ggml.pre`; the first is the usual one.")
-    patterns: tuple[str, ...] = Field(min_length=1, description="Expressions that cut, one after another.")
+    cuts: tuple[str, ...] = Field(min_length=1, description="Names of the expressions that cut, one after another.")
+    also: tuple[tuple[str, ...], ...] = Field((), description="Other expressions that publishers write for it.")
     nfc: bool = Field(False, description="Its publishers compose text first.")
     whole_words: bool = Field(False, description="A word that is a token is taken unmerged (ignore_merges).")
+    adds_bos: bool = Field(False, description="Its readers put a BOS before a text where the file does not say.")
+    byte_level: bool = Field(True, description="False: characters are merged, not letters that stand for bytes.")
+    apart: str | None = Field(None, description="Texts that llama.cpp itself cuts otherwise than the expressions do.")
+
+
+class Spelling(Record):
+    """Two spellings of one part of an expression."""
+
+    spelled: str = Field(min_length=1)
+    means: str = Field(min_length=1)
+
+
+class PreTokenizers(Definition):
+    """Every way of cutting text that llama.cpp has a name for."""
+
+    title: str
+    expressions: dict[str, str] = Field(description="Regular expressions as the tokenizers library takes them.")
+    spellings: tuple[Spelling, ...] = ()
+    pretokenizers: tuple[PreTokenizer, ...]
+
+    @model_validator(mode="after")
+    def _told_once(self) -> Self:
+        """Every name stands once, and what cuts is one of the expressions."""
+        names = [name for one in self.pretokenizers for name in one.names]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"pre-tokenizers named twice: {', '.join(twice)}")
+        cuts = {name for one in self.pretokenizers for names in (one.cuts, *one.also) for name in names}
+        if unknown := sorted(cuts - set(self.expressions)):
+            raise ValueError(f"no such expressions: {', '.join(unknown)}")
+        return self
 
 
 class Ignored(Record):
@@ -71,11 +102,10 @@ class IdSetting(Record):
 
 
 class Tokenizers(Definition):
-    """Every kind of tokenizer that is understood, the pre-tokenizers by name, and what tokenizer.json leaves unsaid."""
+    """Every kind of tokenizer that is understood, and what tokenizer.json leaves unsaid."""
 
     title: str
     kinds: dict[str, TokenizerKind]
-    pretokenizers: tuple[PreTokenizer, ...]
     classes: dict[str, Assumed] = Field(default_factory=dict, description="Class of tokenizer_config.json to its ways.")
     filled: tuple[Filled, ...] = ()
     settings: tuple[IdSetting, ...] = ()

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from support.source_trees import tree_of
+
 SOURCE = Path(__file__).parents[2] / "src"
 
 
@@ -30,7 +32,7 @@ def imported(tree: ast.AST, known: set[str]) -> Iterator[str]:
 
 def graph() -> dict[str, set[str]]:
     paths = {module_of(path): path for path in (SOURCE / "model_contracts").rglob("*.py")}
-    return {name: set(imported(ast.parse(path.read_text("utf-8")), set(paths))) for name, path in paths.items()}
+    return {name: set(imported(tree_of(path), set(paths))) for name, path in paths.items()}
 
 
 def test_no_imports_run_in_a_circle() -> None:

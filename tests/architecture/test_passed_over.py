@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from support.source_trees import tree_of
+
 CHECKS = Path(__file__).resolve().parents[2] / "src" / "model_contracts" / "checks"
 
 #: Function to how many silent ways out it has, and why nothing that is owed is lost by them.
@@ -15,7 +17,7 @@ REMAINING: dict[str, tuple[int, str]] = {
     "chat_templates.same_rendering": (1, "no conversation was rendered in time: what was owed was told of"),
     "claimed_types._fallbacks": (1, "no tensor fell back: there is no share to tell"),
     "claimed_types._bits_per_weight": (1, "a figure is published for large models only; types are compared one by one"),
-    "continuations.same_framing": (1, "a side says no number in that way; where none does, nothing was compared"),
+    "continuations.same_framing": (1, "no side says a number in that way; a prompt of which none does is told of"),
     "declared_parts._prediction": (1, "no layer of multi-token prediction is declared"),
     "declared_parts._per_layer": (1, "the key is no array, or no number of layers is declared to hold it to"),
     "declared_rest.compare_rest": (1, "neither side declares it"),
@@ -47,6 +49,7 @@ REMAINING: dict[str, tuple[int, str]] = {
     "storage._state": (2, "the layout keeps no state, or the state says nothing of that member"),
     "storage._ignored": (1, "the configuration has no list of modules"),
     "storage._covered": (1, "the method leaves layers out by design, or packs nothing"),
+    "storage._orders": (2, "the weight holds no order, or another gate tells that its bytes are not there"),
     "tokenizer_flags._types": (1, "published files keep no token types"),
     "tokenizer_flags._flag": (1, "no side declares it and both readers assume the same"),
     "tokenizer_flags._pre_tokenizer": (
@@ -101,7 +104,7 @@ def found() -> Counter[str]:
     counts: Counter[str] = Counter()
     for path in sorted(CHECKS.rglob("*.py")):
         module = path.name.removesuffix(".py")
-        counts.update(f"{module}.{name}" for name in silent(ast.parse(path.read_text("utf-8"))))
+        counts.update(f"{module}.{name}" for name in silent(tree_of(path)))
     return counts
 
 

@@ -6,6 +6,8 @@ import ast
 import re
 from pathlib import Path
 
+from support.source_trees import tree_of
+
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted((ROOT / "src").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
@@ -29,7 +31,7 @@ def shown(path: Path) -> str:
 
 
 def parsed() -> dict[str, ast.Module]:
-    return {shown(path): ast.parse(path.read_text("utf-8")) for path in MODULES}
+    return {shown(path): tree_of(path) for path in MODULES}
 
 
 def split(line: str) -> str:

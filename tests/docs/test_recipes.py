@@ -111,6 +111,16 @@ def flat(folder: Path, *, cut: int = 0, word: str = "") -> Path:
     return target / "model.flat"
 
 
+HOSTILE = (
+    b"FLAT",
+    b"FLAT\xff\xff\xff\xff",
+    b"FLAT\2\0\0\0{}",
+    b"FLAT\5\0\0\0[[1]]",
+    b'FLAT\x11\0\0\0[["a","F32",[-1]]]',
+    b'FLAT\x1b\0\0\0[["a","F32",[281474976710656]]]',
+)
+
+
 def test_a_container_format_is_a_reader_and_its_lines(copy: Copy, tmp_path: Path):
     copy.carry_out(4)
     honest = copy.check(tmp_path / "kept", flat(tmp_path))
@@ -127,27 +137,13 @@ def test_a_container_format_is_a_reader_and_its_lines(copy: Copy, tmp_path: Path
     unknown = copy.check(tmp_path / "unknown", flat(tmp_path, word="F33"))
     (violated,) = unknown.violated("F-CONTRACT-I3-001")
     assert (violated["measure"], violated["observed"]) == ("dtype_known", "F33")
-    copy.holds_its_laws("imports")
-
-
-HOSTILE = (
-    b"FLAT",
-    b"FLAT\xff\xff\xff\xff",
-    b"FLAT\2\0\0\0{}",
-    b"FLAT\5\0\0\0[[1]]",
-    b'FLAT\x11\0\0\0[["a","F32",[-1]]]',
-    b'FLAT\x1b\0\0\0[["a","F32",[281474976710656]]]',
-)
-
-
-def test_the_reader_of_the_recipe_refuses_what_is_hostile(copy: Copy, tmp_path: Path):
-    copy.carry_out(4)
     paths = [tmp_path / f"hostile{at}.flat" for at in range(len(HOSTILE))]
     for path, data in zip(paths, HOSTILE, strict=True):
         path.write_bytes(data)
     told = copy.check(tmp_path / "told", *paths)
     held = [one["outcome"] for one in told.evidence if one["gate_id"] == "G0-CONTAINER-001"]
     assert (told.code, held) == (1, ["Falsified"] * len(HOSTILE))
+    copy.holds_its_laws("imports")
 
 
 def test_a_reporter_is_a_function_and_a_line(copy: Copy, tmp_path: Path):

@@ -43,16 +43,17 @@ class Told:
 
     def run(self, data: bytes) -> None:
         """Run the target on these bytes, which lie in `at` meanwhile: a process that dies leaves them there."""
-        began = time.monotonic()
-        if began - self.started > self.seconds:
+        if self.executions and time.monotonic() - self.started > self.seconds:
             raise TimeUpError
+        # Of the processor, not of a clock: what takes long beside others is no failure.
+        began = time.process_time()
         self.at.write_bytes(data)
         try:
             self.target(data)
         except Exception as error:
             self._failed(f"{type(error).__name__}: {str(error)[-400:]}"[:300], data)
-        if (took := time.monotonic() - began) > SLOW_SECONDS:
-            self._failed(f"one execution took more than {SLOW_SECONDS:.0f} s ({took:.0f} s)", data)
+        if (took := time.process_time() - began) > SLOW_SECONDS:
+            self._failed(f"one execution took more than {SLOW_SECONDS:.0f} s of the processor ({took:.0f} s)", data)
         self.executions += 1
 
     def _failed(self, said: str, data: bytes) -> None:

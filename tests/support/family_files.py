@@ -204,6 +204,8 @@ def _applied(name: str, value: float | None, values: np.ndarray) -> np.ndarray:
         return values + np.float32(value)
     if name == "neg_exp":  # torch is what the converter computes with: the last bit is its own
         return np.asarray((-torch.exp(torch.from_numpy(np.ascontiguousarray(values)))).numpy())
+    if name in ("scale", "unscale"):
+        return values * np.float32(value) if name == "scale" else values / np.float32(value)
     raise AssertionError(name)
 
 

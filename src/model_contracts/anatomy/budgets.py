@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pydantic import Field, model_validator
 
 from model_contracts.dtypes import DTYPES
@@ -10,6 +12,7 @@ from model_contracts.outcome import Record
 from model_contracts.sweep.interface import Pairing
 
 #: Types whose every value the wider one holds exactly.
+_GRAIN = re.compile(r"[A-Z0-9]+(/(row|tensor|\d{1,6}))?")
 _WIDENS = {("BF16", "F32"), ("F16", "F32"), ("BF16", "F64"), ("F16", "F64"), ("F32", "F64")}
 
 
@@ -37,9 +40,29 @@ class Budgets(Record):
     @model_validator(mode="after")
     def _types_exist(self) -> Budgets:
         for name in self.budgets:
-            if name not in DTYPES:
-                raise ValueError(f"{name} is no element type; expected one of {', '.join(DTYPES)}")
+            if name not in DTYPES and not _GRAIN.fullmatch(name):
+                raise ValueError(f"{name} is neither an element type ({', '.join(DTYPES)}) nor a grain (INT4/128)")
         return self
+
+    def of(self, pairing: Pairing) -> tuple[str, Budget] | None:
+        """The budget of a pair and what it is called; of packed weights that of the next larger group that has one."""
+        packed = pairing.target.packed
+        if packed is None or packed.grain is None:
+            name = pairing.target.dtype if packed is None else ""
+            return (name, self.budgets[name]) if name in self.budgets else None
+        kind, share = packed.grain
+        wider = sorted(
+            size for size in (_size(key, kind) for key in self.budgets) if size is not None and size >= share
+        )
+        names = [f"{kind}/{size}" for size in (wider if share > 0 else ())]
+        names += [f"{kind}/row"] if share >= 0 else [f"{kind}/tensor"]
+        return next(((name, self.budgets[name]) for name in (*names, kind) if name in self.budgets), None)
+
+
+def _size(key: str, kind: str) -> int | None:
+    """The group of a grain of that kind, as `INT4/128` says it."""
+    name, _, size = key.partition("/")
+    return int(size) if name == kind and size.isdigit() else None
 
 
 def _rounds(step: ValueStep) -> bool:
@@ -52,6 +75,9 @@ def exact(pairing: Pairing) -> bool:
     A value that a convention changes by a function (-exp of it) is as exact as two libraries compute that, and one that
     was added to and has that taken away again is rounded twice.
     """
+    ours, theirs = pairing.target.packed, pairing.source.packed
+    if ours is not None or theirs is not None:
+        return ours is not None and theirs is not None and ours.layout == theirs.layout
     source, target = pairing.source.dtype, pairing.target.dtype
     if pairing.source.made is not None and any(map(_rounds, steps_of(pairing.source.made.layout))):
         return False

@@ -49,7 +49,7 @@ def _put(config: dict[str, Any], name: str, parameter: HyperParameter, side: Dec
     if value is None and (parameter.owed or not known):
         where = ", ".join(side.spelled(side.table[name])) or "it has no key for it"
         raise NotDeclared(f"{side.view.artifact.path.name} does not say {name} ({where})")
-    if value is None and (side.kind != "gguf" or not parameter.gguf):
+    if value is None and (not side.form.prefixed_keys or not parameter.gguf):
         return
     _set(config, key, value)
     if parameter.enabled_by and value is not None:
@@ -62,8 +62,8 @@ def _value(name: str, parameter: HyperParameter, side: DeclaredSide) -> Any:
     """What config.json holds of a hyper-parameter (None: nothing)."""
     view = side.view
     value: Any = view.layered.get(name)
-    if value is not None and parameter.zero_where:
-        given = {one for one in value if one}
+    if value is not None and all(type(one) is int for one in value) and 0 in value:
+        given = {one for one in value if one}  # layers of another kind have none of it
         value = given.pop() if len(given) == 1 else value
     if name not in side.said and not isinstance(getattr(side.silenced.get(name), "value", True), bool):
         return None

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from model_contracts.anatomy.carried import carried_config
 from model_contracts.anatomy.declared_keys import DeclaredSide
 from model_contracts.anatomy.view import View
 from model_contracts.sweep.rows import read_rows
@@ -19,6 +20,10 @@ _WIDEST = 65_536
 #: Published llama3 scalings, which their factors alone do not tell: the low and the high factor of frequencies, and
 #: original contexts (config.json of Llama 3.1 to 4, EXAONE 4), the smallest of which is that of small models.
 _BENDS, _ORIGINALS = ((1.0, 4.0),), tuple(2**power for power in range(18, 6, -1))
+
+
+#: Tensors of longrope, and what config.json calls their factors.
+LISTED = {"rope_factors_long.weight": "long_factor", "rope_factors_short.weight": "short_factor"}
 
 
 class NotDeclared(ValueError):
@@ -51,7 +56,7 @@ def _scaling(view: View, side: DeclaredSide, width: Any) -> dict[str, Any] | Non
         return None if freqs is None else from_factors(freqs, view.numbers.get("rope_theta"), width)
     if kind == "linear" and isinstance(factor, int | float):
         return {"rope_type": kind, "factor": float(factor)}
-    if kind != "yarn" or not isinstance(factor, int | float) or side.kind != "gguf":
+    if kind != "yarn" or not isinstance(factor, int | float) or not side.form.prefixed_keys:
         raise NotDeclared(f"its rope scaling is {kind!r} by {factor}: its parameters are not all in the file")
     return _yarn(side, float(factor))
 
@@ -93,6 +98,21 @@ def rope_factors(view: View, name: str) -> Factors | None:
     return values
 
 
+def listed_factors(name: str, source: View, target: View) -> str | None:
+    """The key under which config.json of a target lists the factors that a tensor of the source holds, if one does."""
+    config = target.artifact.config or carried_config(target.artifact) or {}
+    held = rope_factors(source, name)
+    for key in ("rope_scaling", "rope_parameters"):
+        scaling = config.get(key)
+        listed = scaling.get(LISTED[name]) if isinstance(scaling, Mapping) else None
+        if held is None or not isinstance(listed, list) or len(listed) != len(held):
+            continue
+        numbers = all(isinstance(value, int | float) for value in listed)
+        if numbers and np.allclose(held, np.asarray(listed, np.float64), rtol=1e-5, atol=0):
+            return f"{key}.{LISTED[name]}"
+    return None
+
+
 def from_factors(values: Factors, theta: Any, width: Any) -> dict[str, Any]:
     """The llama3 scaling that makes these factors; raises NotDeclared where no published kind of it does."""
     usable = isinstance(theta, int | float) and theta > 0 and isinstance(width, int) and 0 < width <= _WIDEST
@@ -111,13 +131,16 @@ def from_factors(values: Factors, theta: Any, width: Any) -> dict[str, Any]:
 
 
 def llama3_factors(theta: float, width: int, factor: float, low: float, high: float, original: float) -> Factors:
-    """What llama3 scaling divides the inverse frequencies by, float64 [width / 2].
+    """What llama3 scaling divides the inverse frequencies by, [width / 2], rounded to 32 bits.
 
-    Source: transformers `_compute_llama3_parameters`; llama.cpp PR 8676.
+    It is computed in 32 bits, step by step, as llama.cpp's converter does, so that a file's bits are its bits.
+    Source: transformers `_compute_llama3_parameters`; llama.cpp PR 8676. A caller sees to it that low is not high.
     """
-    wavelength = 2 * pi * float(theta) ** (np.arange(0, width, 2) / width)
-    smooth = np.clip((original / wavelength - low) / (high - low), 0, 1)
-    values: Factors = 1.0 / ((1 - smooth) / factor + smooth)
+    share = np.arange(0, width, 2).astype(np.float32) / np.float32(width)
+    wavelength = np.float32(2 * pi) / (np.float32(1) / (float(theta) ** share.astype(np.float64)).astype(np.float32))
+    smooth = (np.float32(original) / wavelength - np.float32(low)) / np.float32(high - low)
+    between = np.float32(1) / ((np.float32(1) - smooth) / np.float32(factor) + smooth)
+    values: Factors = np.where(wavelength < original / high, 1, np.where(wavelength > original / low, factor, between))
     return values
 
 

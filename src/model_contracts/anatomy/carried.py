@@ -19,7 +19,7 @@ def carried(metadata: Mapping[str, Any], name: str) -> dict[str, Any] | None:
 
 def carried_config(artifact: Artifact) -> dict[str, Any] | None:
     """The config.json that a file carries: ours, or the one that aprender keeps in an .apr; None where it has none."""
-    config = artifact.metadata.get("hf_config") if artifact.format == "apr" else None
+    config = artifact.metadata.get("hf_config")
     if config is None:
         return carried(artifact.metadata, "config")
     return as_object(config) if isinstance(config, str) else dict(config) if isinstance(config, dict) else None

@@ -8,9 +8,11 @@ from typing import Any
 
 from model_contracts.anatomy.built_config import built
 from model_contracts.anatomy.carried import carried_config
+from model_contracts.anatomy.families import architecture
 from model_contracts.anatomy.hyperparameters import Declared, declared
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact
+from model_contracts.family import Family
 
 _AGREES = 1e-6
 
@@ -44,13 +46,24 @@ def _disagreement(config: Mapping[str, Any], view: View) -> str | None:
         view.artifact.path, view.artifact.name, "safetensors", "directory", (), view.artifact.ledger, config=config
     )
     classes = config.get("architectures")
-    if isinstance(classes, list) and classes and classes[0] not in view.family.architectures:
+    named = classes[0] if isinstance(classes, list) and classes else None
+    family = view.family if named is None or named in view.family.architectures else _sibling(as_directory, view)
+    if family is None:
         return "architectures"
-    theirs = declared(as_directory, view.family)
+    theirs = declared(as_directory, family)
     for name, ours in view.declared.items():
         if name in theirs and theirs[name].enabled and not _same(ours, theirs[name]):
             return name
     return None
+
+
+def _sibling(folder: Artifact, view: View) -> Family | None:
+    """The family of another class that bears the same word in GGUF and stores the same (Mistral is a Llama there)."""
+    own, named = view.family, architecture(folder, view.families)
+    other = named.family if named is not None else None
+    if own is None or other is None or not {*other.gguf} & {*own.gguf}:
+        return None
+    return other if (other.tensors, other.fused) == (own.tensors, own.fused) else None
 
 
 def _same(ours: Declared, theirs: Declared) -> bool:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from model_contracts.anatomy.declared_words import MOST_KEYS, Plain, alike, leaves, normal, plain
-from model_contracts.anatomy.hyperparameters import Number, at, default, enabled, evaluated
+from model_contracts.anatomy.hyperparameters import CARRIED, Number, at, carried_along, default, enabled, evaluated
 from model_contracts.anatomy.layers import by_kinds
 from model_contracts.anatomy.multimodal import TEXT_CONFIGS, text_config
 from model_contracts.anatomy.view import View
@@ -65,7 +65,8 @@ class DeclaredSide:
         """Every key and its value; those of config.json dotted, the text model's own without its part's name."""
         artifact = self.view.artifact
         if self.kind != "config":
-            return {key: plain(value) for key, value in list(artifact.metadata.items())[:MOST_KEYS]}
+            keys = {key: plain(value) for key, value in list(artifact.metadata.items())[:MOST_KEYS]}
+            return keys | dict(list(leaves(carried_along(artifact), "", 0))[:MOST_KEYS])
         document = artifact.config if self.document == "config" else artifact.generation_config
         found = dict(list(leaves(document or {}, "", 0))[:MOST_KEYS])
         for part in TEXT_CONFIGS:
@@ -88,7 +89,9 @@ class DeclaredSide:
             general = () if arch in value.differs else [key for key in value.gguf if "{arch}" in key]
             own = [key for key in value.gguf if key.startswith(f"{arch}.")]
             return (*(key.replace("{arch}", arch) for key in general), *own)
-        return value.config if self.kind == "config" else value.apr
+        if self.kind == "config":
+            return value.config
+        return value.apr or tuple(f"{CARRIED}.{key}" for key in value.config)
 
     @cached_property
     def said(self) -> dict[str, Said]:
@@ -127,12 +130,19 @@ class DeclaredSide:
                 if there is None:
                     silent.setdefault(name, Said(written, self.place(key)))
                     continue
-                found[name] = Said(there, self.place(key), enabled=enabled(value, self.all))
+                found[name] = Said(there, self.place(key), enabled=enabled(value, self._flags(key)))
         for name, value in self.table.items():
             said = found.get(name)
             if said is not None and (there := _with_zeros(said.value, value, found, self.table)) is not None:
                 found[name] = replace(said, value=there)
         return found, silent
+
+    def _flags(self, key: str) -> Mapping[str, Any]:
+        """The keys beside one, by their own names, of which one may say that it does not count."""
+        before = f"{CARRIED}."
+        if not key.startswith(before):
+            return self.all
+        return {flag.removeprefix(before): value for flag, value in self.all.items() if flag.startswith(before)}
 
     @cached_property
     def numbers(self) -> dict[str, Number]:
@@ -150,6 +160,12 @@ class DeclaredSide:
     def _one(self, line: Value, numbers: Mapping[str, Number]) -> Number | None:
         own = _holding(self._own(line), numbers)
         return default(line, numbers) if own is None else evaluated(own, numbers)
+
+    def reads_alike(self, name: str) -> bool:
+        """Whether the readers of config.json and of GGUF take the same unasked, as far as both are known."""
+        line = self.table[name]
+        one, other = (_holding(own, self.numbers) for own in (line.config_default, line.gguf_default))
+        return one == other
 
     def taken_unasked(self, name: str) -> bool:
         """Whether the readers of config.json take of themselves what those of this container build in."""

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from math import isnan, prod
 from typing import Any
 
+from model_contracts.anatomy.carried import carried_config
 from model_contracts.anatomy.multimodal import text_config, text_part
 from model_contracts.artifact import Artifact
 from model_contracts.family import Default, Dimension, Family, HyperParameter
 from model_contracts.outcome import Place
 
+#: Where an .apr keeps the config.json that it carries.
+CARRIED = "hf_config"
 Number = int | float | bool | str
 #: Entries of a list with one value a layer, at most.
 _MOST_LAYERS = 10_000
@@ -29,11 +32,14 @@ class Declared:
 def declared(artifact: Artifact, family: Family) -> dict[str, Declared]:
     """Every hyper-parameter of the family that the artifact declares with a value (null counts as undeclared)."""
     found: dict[str, Declared] = {}
+    along = carried_along(artifact)
     for name, parameter in family.hyperparameters.items():
-        for key, lookup, file in _places(artifact, parameter):
+        for key, lookup, file in _places(artifact, parameter, along):
             value = _one(at(lookup, key))
             if _usable(value):
-                found[name] = Declared(value, Place(file=file, key=key), enabled=enabled(parameter, lookup))
+                found[name] = Declared(
+                    value, Place(file=file, key=key), enabled=enabled(parameter, lookup.get(CARRIED, lookup))
+                )
                 break
     return found
 
@@ -41,8 +47,9 @@ def declared(artifact: Artifact, family: Family) -> dict[str, Declared]:
 def layered(artifact: Artifact, family: Family) -> dict[str, tuple[Number, ...]]:
     """Every hyper-parameter of the family that the artifact declares with one value a layer, which may differ."""
     found: dict[str, tuple[Number, ...]] = {}
+    along = carried_along(artifact)
     for name, parameter in family.hyperparameters.items():
-        for key, lookup, _ in _places(artifact, parameter):
+        for key, lookup, _ in _places(artifact, parameter, along):
             value = at(lookup, key)
             if isinstance(value, list | tuple) and 0 < len(value) <= _MOST_LAYERS and all(map(_usable, value)):
                 if any(part != value[0] for part in value):
@@ -162,9 +169,20 @@ def size_of(axis: Dimension, numbers: Mapping[str, Number]) -> int | None:
     return size
 
 
-def _places(artifact: Artifact, parameter: HyperParameter) -> Iterator[tuple[str, Mapping[str, Any], str | None]]:
+def carried_along(artifact: Artifact) -> Mapping[str, Any]:
+    """The config.json that a container carries, for what it has no key of its own for (dotted, behind `hf_config.`)."""
+    if artifact.form.beside or artifact.form.prefixed_keys:
+        return {}
+    return {CARRIED: carried_config(artifact) or {}}
+
+
+def _places(
+    artifact: Artifact, parameter: HyperParameter, along: Mapping[str, Any]
+) -> Iterator[tuple[str, Mapping[str, Any], str | None]]:
     weights = artifact.files[0].name if artifact.files else None
-    if not artifact.form.beside:
+    if along and not parameter.apr:
+        yield from ((f"{CARRIED}.{key}", along, weights) for key in parameter.config)
+    elif not artifact.form.beside:
         arch = str(artifact.metadata.get(artifact.form.architecture_key, ""))
         for key in parameter.spelled(artifact.form.keys):
             yield key.replace("{arch}", arch), artifact.metadata, weights

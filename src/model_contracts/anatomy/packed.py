@@ -15,7 +15,7 @@ from model_contracts.anatomy.quantization import ModuleSettings, Quantisation, s
 from model_contracts.artifact import Packed, Tensor
 from model_contracts.scheme import Scheme, StorageLayout, Value, WeightPart
 from model_contracts.sweep.reads import Files, small_bytes
-from model_contracts.sweep.schemes import refusal
+from model_contracts.sweep.schemes import grain
 
 #: The longest state that is read, in bytes, and the most axes and values of a weight.
 _STATE, _AXES, _LARGEST = 65_536, 8, 1 << 62
@@ -59,9 +59,10 @@ class PackedWeight:
             return plain
         roles, settings = self._roles, tuple(sorted(self.settings.items()))
         held = tuple((role, tensor.dtype, tensor.shape) for role, tensor in roles)
-        if (refused := refusal(decoder, self.shape, held, settings)) is not None:
-            return replace(plain, refused=refused)
-        return replace(plain, decoder=decoder, roles=roles, settings=settings)
+        found = grain(decoder, self.shape, held, settings)
+        if isinstance(found, str):
+            return replace(plain, refused=found)
+        return replace(plain, decoder=decoder, roles=roles, settings=settings, grain=found)
 
     @property
     def _roles(self) -> tuple[tuple[str, Tensor], ...]:

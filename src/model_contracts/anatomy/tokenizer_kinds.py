@@ -8,6 +8,7 @@ from binascii import Error
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from model_contracts.anatomy.pretokenizers import named
 from model_contracts.anatomy.tokenizer_sections import canonical, option_of, prefix_of, types_in
 from model_contracts.artifact import Artifact, SentencePiece, Tokenizer
 from model_contracts.definitions import load_tokenizers
@@ -153,9 +154,11 @@ def treatment(artifact: Artifact, tokenizer: Tokenizer) -> dict[str, Any]:
 def adds(artifact: Artifact, tokenizer: Tokenizer, flag: str) -> bool | None:
     """Whether a text gets a BOS or an EOS, with what readers of GGUF assume; None: nothing says so."""
     said: bool | None = getattr(tokenizer, flag)
-    about = known(kind_of(tokenizer)) if said is None and artifact.form.readers_assume else None
+    kind = kind_of(tokenizer)
+    about = known(kind) if said is None and artifact.form.readers_assume else None
     if about is not None:
-        return bool(getattr(about.assumed, flag))
+        cut = named(tokenizer.pre) if kind == "byte-level" and tokenizer.pre is not None else None
+        return bool(getattr(about.assumed, flag)) or (flag == "add_bos" and cut is not None and cut.adds_bos)
     if said is None and tokenizer.sections is None and artifact.form.beside:
         name = str((artifact.tokenizer_config or {}).get("tokenizer_class")).removesuffix("Fast")
         known_class = load_tokenizers().classes.get(name)

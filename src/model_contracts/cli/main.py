@@ -26,13 +26,27 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evidence": ("model_contracts.cli.evidence", "validate evidence and run files"),
     "list": ("model_contracts.cli.list", "list invariants, contracts, families, gates and kinds of checks"),
     "families": ("model_contracts.cli.families", "say what each family covers, or draft one that is not shipped"),
+    "lint": ("model_contracts.cli.lint", "say what is wrong with contracts and other definitions"),
     "explain": ("model_contracts.cli.explain", "explain a gate, an invariant or a contract"),
     "runtimes": ("model_contracts.cli.runtimes", "say which runtimes are here, and how to get the others"),
     "schema": ("model_contracts.cli.schema", "print or write the JSON Schemas"),
 }
 
 #: Commands that definitions and plugins of others are opened for.
-WORLD = ("check", "qualify", "convert", "golden", "inspect", "stats", "report", "replay", "list", "explain", "runtimes")
+WORLD = (
+    "check",
+    "qualify",
+    "convert",
+    "golden",
+    "inspect",
+    "stats",
+    "report",
+    "replay",
+    "list",
+    "lint",
+    "explain",
+    "runtimes",
+)
 
 EXIT_CODES = "exit codes: 0 kept, 1 falsified, 2 usage, 3 not proven, 4 the checker itself could not work"
 
@@ -72,11 +86,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read the report has gone; what is still buffered must not raise again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _quiet()
         return 141
     except Exception as error:
         return _failed(error, words)
+
+
+def _quiet() -> None:
+    """Whoever read the report has gone: what is still buffered must not raise again at exit."""
+    from contextlib import suppress
+
+    with suppress(OSError, ValueError):  # a stream without a descriptor, or one that is closed, raises nothing later
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, sys.stdout.fileno())
+        finally:
+            os.close(nowhere)
 
 
 def _run(words: list[str]) -> int:

@@ -50,8 +50,10 @@ def enter(arguments: argparse.Namespace) -> None:
     if folders:
         from model_contracts.definitions.folders import open_all
         from model_contracts.definitions.known import use
+        from model_contracts.definitions.loading import hold_own
 
         use(open_all(folders))
+        hold_own()
 
 
 def _name(names: tuple[str, ...]) -> None:

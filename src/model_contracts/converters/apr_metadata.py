@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from model_contracts.anatomy.tokenizer_kinds import known
-from model_contracts.converters import rope
 from model_contracts.converters.carried import to_carry
-from model_contracts.converters.interface import TargetModel
+from model_contracts.converters.interface import Documents, TargetModel
 from model_contracts.converters.tokenizer_arrays import arrays_of
 from model_contracts.converters.tokenizer_keys import OPTIONS
 from model_contracts.converters.tokenizer_refusals import refuse
@@ -52,7 +51,7 @@ def metadata(model: TargetModel) -> dict[str, Any]:
     if documents.published:
         values["hf_config"] = documents.config
     values["tensor_shapes"] = {tensor.name: list(tensor.shape) for tensor in model.tensors}
-    return values | _tokenizer(model)
+    return values | tokenizer_metadata(model.documents, int(model.numbers["vocab_size"]))
 
 
 def _quantization(model: TargetModel) -> dict[str, Any]:
@@ -74,7 +73,7 @@ def _quantization(model: TargetModel) -> dict[str, Any]:
 
 def _hyperparameters(model: TargetModel) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for name, (_, places) in model.keys.items():
+    for name, places in model.keys.items():
         value = model.numbers.get(name)
         if not places or value is None or name == "tie_word_embeddings":
             continue
@@ -82,16 +81,17 @@ def _hyperparameters(model: TargetModel) -> dict[str, Any]:
             continue
         if name in model.declared or not name.startswith("rope_scaling"):
             values[places[0]] = value
+    values = {**model.stated, **values}
     values["rope_type"] = _ROPE_HALVES
     if model.tied:
         values["tied_embeddings"] = True
     return values
 
 
-def _tokenizer(model: TargetModel) -> dict[str, Any]:
-    documents = model.documents
+def tokenizer_metadata(documents: Documents, rows: int) -> dict[str, Any]:
+    """Every key of a tokenizer of so many ids, and what is carried for the way back. Raises ConversionRefused."""
     refuse(documents.tokenizer, documents.kind)
-    arrays = arrays_of(documents.tokenizer, int(model.numbers["vocab_size"]), documents.kind, documents.pieces)
+    arrays = arrays_of(documents.tokenizer, rows, documents.kind, documents.pieces)
     values: dict[str, Any] = {
         "tokenizer.model_type": _WORDS[arrays.kind],
         "tokenizer.model": about.gguf[0] if (about := known(arrays.kind)) is not None else None,
@@ -112,9 +112,8 @@ def _tokenizer(model: TargetModel) -> dict[str, Any]:
     for flag in ("add_bos", "add_eos"):
         if (value := getattr(documents, flag)) is not None:
             values[f"tokenizer.{flag}_token"] = value
-    # A scaling has more parameters than .apr has keys; a published config.json has them under the format's own key.
-    scaled = rope.scaling_of(documents.config) is not None
-    return values | to_carry(documents, arrays, config=scaled and not documents.published)
+    # A model has more hyper-parameters than .apr has keys; a published config.json stands under the format's own key.
+    return values | to_carry(documents, arrays, config=not documents.published)
 
 
 def _plain(value: Any) -> Any:

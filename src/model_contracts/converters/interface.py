@@ -124,8 +124,8 @@ class TargetModel:
     numbers: Mapping[str, Any]
     #: Those that the source declares and that are in force.
     declared: Mapping[str, Place | None]
-    #: Hyper-parameter to the keys that .apr and GGUF keep it under.
-    keys: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
+    #: Hyper-parameter to the keys that .apr keeps it under.
+    keys: Mapping[str, tuple[str, ...]]
     tensors: tuple[PlannedTensor, ...]
     #: The recipe whose label the target carries, None where no label fits its types.
     label: str | None
@@ -133,6 +133,8 @@ class TargetModel:
     tied: bool
     #: `__metadata__` of a safetensors source.
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    #: Keys and values of the hyper-parameters, where the target is a GGUF; of an .apr what its families leave unsaid.
+    stated: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,9 @@ from model_contracts.containers import FORMS, Format
 from model_contracts.converters import rope
 from model_contracts.converters.interface import ConversionRefused, Documents, PlannedTensor, TargetModel
 from model_contracts.converters.planning import EMBEDDING, FREQUENCIES, HEAD, TensorPlan
+from model_contracts.converters.stated_keys import stated, stated_apr
 from model_contracts.converters.types import HOLDS, Types, label_of
+from model_contracts.definitions import load_keys
 from model_contracts.dtypes import DTYPES
 from model_contracts.family import Recipes
 from model_contracts.sweep.reads import same_bytes
@@ -30,30 +32,28 @@ def model_of(
     view: View, documents: Documents, format: Format, dtype: str | None, recipes: Recipes, name: str
 ) -> tuple[TargetModel, tuple[str, ...]]:
     """The model to write, and what people should know of it. Raises ConversionRefused."""
-    if view.storage.weights:
-        raise ConversionRefused(
-            f"{view.artifact.path}: values of layout {view.storage.weights[0].title} are not decoded"
-        )
+    for tensor in _all(view):
+        if tensor.packed is not None and tensor.packed.unread is not None:
+            raise ConversionRefused(f"{view.artifact.path}: values of layout {tensor.packed.layout} are not decoded")
     embedding, head = view.by_canonical.get(EMBEDDING), view.by_canonical.get(HEAD)
     if embedding is None or len(embedding.shape) != 2:
         raise ConversionRefused(f"{view.artifact.path}: it has no token embedding that is known by its name")
     tied = view.tied is not False and (head is None or head.placeholder or _copied(view, head, embedding))
     types = Types.asked(dtype, format, recipes, layer_count(view.canonical.values()), tied)
-    types.decoded = any(tensor.type.kind == "quantised" and tensor.dtype not in HOLDS[format] for tensor in _all(view))
-    plan = TensorPlan(view, format, tied, _alone(documents.config))
+    types.unpacked = _unpacked(view)
+    types.decoded = any(tensor.kind == "quantised" and tensor.dtype not in HOLDS[format] for tensor in _all(view))
+    to_gguf = FORMS[format].prefixed_keys
+    keys = _stated(view, documents.config, format)
+    plan = TensorPlan(view, format, tied, _alone(documents.config), _blocks(keys))
     planned = _planned(view, documents, plan, types)
     scaling = _scaling(documents)
     numbers = {**view.numbers, "vocab_size": embedding.shape[0], **scaling}
     label = types.label or label_of(_held(planned), recipes, format, _claimed(view, recipes))
     recipe = recipes.recipes[label] if label is not None else None
     _dtype(documents, planned, format)
-    if format == "gguf":
+    if to_gguf:
         documents.types = documents.types | _widened(planned, view)
-        there = any(tensor.name == FREQUENCIES for tensor in planned)
-        if not there and (
-            data := rope.factors(rope.scaling_of(documents.config), numbers.get("rope_theta"), numbers.get("head_dim"))
-        ):
-            planned.append(PlannedTensor(FREQUENCIES, FREQUENCIES, "F32", (len(data) // 4,), data=data))
+        planned += _factors(view, documents, numbers, {tensor.name for tensor in planned})
     model = TargetModel(
         name=name,
         architecture=_architecture(view),
@@ -61,14 +61,41 @@ def model_of(
         numbers=numbers,
         declared=dict.fromkeys(scaling)
         | {found: value.place for found, value in view.declared.items() if value.enabled},
-        keys={found: (parameter.gguf, parameter.apr) for found, parameter in view.base.hyperparameters.items()},
+        keys={found: parameter.apr for found, parameter in view.base.hyperparameters.items()},
         tensors=tuple(planned),
         label=label,
         file_type=recipe.file_type if recipe is not None else None,
         tied=any(tensor.placeholder for tensor in planned),
         metadata=_metadata(view),
+        stated=keys,
     )
     return model, (*types.conclude(), *_left_out(plan))
+
+
+def _stated(view: View, config: Mapping[str, Any], format: Format) -> dict[str, Any]:
+    """The hyper-parameters in the keys of a target that has keys of its own."""
+    form = FORMS[format]
+    if form.prefixed_keys:
+        return stated(view, config, _architecture(view), load_keys())
+    return {} if form.beside else stated_apr(view, config, load_keys())
+
+
+def _blocks(keys: Mapping[str, Any]) -> int | None:
+    """How many layers a GGUF states; a model of two stacks has those of the larger (None: it states none)."""
+    counts = [value for key, value in keys.items() if key.endswith("block_count") and isinstance(value, int)]
+    return max(counts, default=None)
+
+
+def _factors(view: View, documents: Documents, numbers: Mapping[str, Any], there: set[str]) -> Iterator[PlannedTensor]:
+    """Tensors of factors of scaled positions, where the source has them as numbers."""
+    scaling = rope.scaling_of(documents.config)
+    one = rope.factors(scaling, numbers.get("rope_theta"), numbers.get("head_dim"))
+    found = {FREQUENCIES: one} if one else {}
+    if (two := rope.longrope(documents.config, _architecture(view))) is not None:
+        found |= two[0]
+    for name, data in found.items():
+        if name not in there:
+            yield PlannedTensor(name, name, "F32", (len(data) // 4,), data=data)
 
 
 def _left_out(plan: TensorPlan) -> Iterator[str]:
@@ -80,6 +107,12 @@ def _left_out(plan: TensorPlan) -> Iterator[str]:
 def _all(view: View) -> Iterator[Tensor]:
     """The tensors that have bytes."""
     return (tensor for tensor in view.artifact.tensors.values() if not tensor.placeholder)
+
+
+def _unpacked(view: View) -> str:
+    """The commonest float type among weights that are not packed; F32 where all are."""
+    types = Counter(tensor.dtype for tensor in _all(view) if tensor.packed is None and tensor.dtype in _WORDS)
+    return next((dtype for dtype, _ in types.most_common(1)), "F32")
 
 
 def _scaling(documents: Documents) -> dict[str, Any]:
@@ -132,7 +165,8 @@ def _planned(view: View, documents: Documents, plan: TensorPlan, types: Types) -
         planned.append(_with_rows(found) if FORMS[plan.format].padded_rows else found)
     if FORMS[plan.format].vectors is None and types.label is None:
         planned = _restored(planned, documents)
-    if plan.format == "apr" and plan.tied:
+    headed = view.family is None or HEAD in view.family.tensors
+    if plan.format == "apr" and plan.tied and headed:
         embedding = next(tensor for tensor in planned if tensor.canonical == EMBEDDING)
         name = huggingface_name(view.base, HEAD)
         planned.append(PlannedTensor(name, HEAD, "F32", embedding.shape, placeholder=True))

@@ -39,6 +39,8 @@ class TensorPlan:
     tied: bool
     #: Whether Hugging Face's class is the base model, which is saved without the prefix of its names.
     alone: bool = False
+    #: How many layers the target states (None: it does not): what stands beyond them is no part of it.
+    layers: int | None = None
     #: Stored names that the target's convention has no place for.
     left_out: list[str] = field(default_factory=list)
 
@@ -57,7 +59,8 @@ class TensorPlan:
         counterparts, seen, unknown = Counterparts(self.view), set[StoredEntry](), list[str]()
         for name, tensor in self._owed():
             entry = self.view.entries[name]
-            homes = list(self._homes(ours, known.keys(entry), entry, name)) if entry is not None else []
+            within = entry is not None and (self.layers is None or entry.layer is None or entry.layer < self.layers)
+            homes = list(self._homes(ours, known.keys(entry), entry, name)) if entry is not None and within else []
             if not homes:
                 (unknown if entry is None else self.left_out).append(name)
             for home in homes:
@@ -73,7 +76,16 @@ class TensorPlan:
                 f"{part.name}: {name}, which the convention {self.convention} stores, cannot be made: {made.reason}"
             )
         if made is not None:
-            yield Meant(self._spelled(name), named(home.key, home.layer), made)
+            yield Meant(self._spelled(self._beside(home) or name), named(home.key, home.layer), made)
+
+    def _beside(self, home: StoredEntry) -> str | None:
+        """The name that a weight has because of another weight in its layer (None: none has a say in it)."""
+        weight = self.view.family.tensors.get(home.key) if self.view.family is not None else None
+        if weight is None or home.fused or not weight.named_beside or _gguf(FORMS[self.format]):
+            return None
+        there = {entry for entry in self.view.entries.values() if entry is not None and entry.layer == home.layer}
+        names = (name for key, name in weight.named_beside.items() if StoredEntry(key, home.layer) in there)
+        return next((named(name, home.layer) for name in names), None)
 
     def _homes(self, ours: Conventions, keys: tuple[str, ...], entry: StoredEntry, name: str) -> Iterator[StoredEntry]:
         try:
@@ -106,7 +118,7 @@ class TensorPlan:
             if canonical is None and (_gguf(FORMS[self.format]) or _gguf(self.view.artifact.form)):
                 unknown.append(name)
             elif known is not None and entry is not None:
-                yield Meant(self._spelled(known.name(entry)), canonical, tensor)
+                yield Meant(self._spelled(self._beside(entry) or known.name(entry)), canonical, tensor)
             else:
                 yield Meant(self._called(name, canonical), canonical, tensor)
         _refuse(unknown)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import pi
+from math import log, sqrt
 from typing import Any
 
 import numpy as np
 
+from model_contracts.anatomy.built_rope import llama3_factors
 from model_contracts.converters.interface import ConversionRefused
 
 #: The widest head that is computed with.
 _WIDEST = 65_536
 #: What llama.cpp takes by key; llama3 goes by a tensor, and any other is not to be lost in silence.
 _BY_KEY = ("linear", "yarn")
+#: What goes by tensors of factors, and the keys that stand beside these, or where nothing is scaled.
+_BY_TENSOR = ("longrope", "su")
+_WITHOUT_KIND = ("rope.scaling.original_context_length", "rope.scaling.attn_factor")
 
 
 def scaling_of(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -31,24 +35,28 @@ def kind_of(scaling: Mapping[str, Any]) -> str | None:
     return str(kind) if kind is not None else None
 
 
-def gguf_keys(architecture: str, scaling: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The GGUF keys of a scaling; raises ConversionRefused for a kind that llama.cpp has no key for."""
-    if scaling is None or kind_of(scaling) == "llama3":
-        return {}
-    kind = kind_of(scaling)
-    factor = scaling.get("factor")
-    if kind not in _BY_KEY or not isinstance(factor, int | float) or not 0 < factor < 1e38:
+def is_scaling(key: str) -> bool:
+    """Whether a GGUF key without its architecture tells how positions are scaled."""
+    return key.startswith("rope.scaling.")
+
+
+def states(kind: str | None, key: str) -> bool:
+    """Whether GGUF states a key of a kind of scaling. Raises ConversionRefused for a kind that llama.cpp has none of.
+
+    What llama3 does stands in a tensor, and longrope in two: with a type or a factor beside these llama.cpp would
+    scale twice.
+    """
+    if kind in _BY_KEY:
+        return True
+    if kind not in (None, "default", "llama3", *_BY_TENSOR):
         raise ConversionRefused(f"rope scaling {kind!r} has no place in GGUF that this converter knows")
-    keys = {f"{architecture}.rope.scaling.type": kind, f"{architecture}.rope.scaling.factor": float(factor)}
-    if isinstance(original := scaling.get("original_max_position_embeddings"), int) and 0 <= original < 2**32:
-        keys[f"{architecture}.rope.scaling.original_context_length"] = original
-    return keys
+    return kind != "llama3" and key in _WITHOUT_KIND
 
 
 def factors(scaling: Mapping[str, Any] | None, theta: Any, head_dim: Any) -> bytes | None:
     """`rope_freqs.weight`: head_dim/2 float32 divisors of the inverse frequencies, for llama3 scaling only.
 
-    Source: transformers `_compute_llama3_parameters`; llama.cpp PR 8676.
+    Raises ConversionRefused where one of its parameters is not there or not such as can be computed with.
     """
     if scaling is None or kind_of(scaling) != "llama3":
         return None
@@ -59,14 +67,39 @@ def factors(scaling: Mapping[str, Any] | None, theta: Any, head_dim: Any) -> byt
         )
         if not (isinstance(head_dim, int) and 0 < head_dim <= _WIDEST and float(theta) > 0 and factor and high != low):
             raise ValueError(f"head_dim {head_dim}, rope_theta {theta}, factor {factor}, from {low} to {high}")
-        # In 32 bits, step by step, as the converter of llama.cpp computes it: the file's bits are its bits.
-        share = np.arange(0, head_dim, 2).astype(np.float32) / np.float32(head_dim)
-        frequency = np.float32(1) / (float(theta) ** share.astype(np.float64)).astype(np.float32)
-        wavelength = np.float32(2 * pi) / frequency
-        smooth = (np.float32(old) / wavelength - np.float32(low)) / np.float32(high - low)
-        between = np.float32(1) / ((np.float32(1) - smooth) / np.float32(factor) + smooth)
-        values = np.where(wavelength < old / high, 1, np.where(wavelength > old / low, factor, between))
+        values = llama3_factors(float(theta), head_dim, factor, low, high, old)
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise ConversionRefused(f"the llama3 rope scaling of the source is incomplete: {error}") from None
     data: bytes = values.astype("<f4").tobytes()
     return data
+
+
+def longrope(config: Mapping[str, Any], architecture: str) -> tuple[dict[str, bytes], float] | None:
+    """The tensors of factors that longrope keeps, by name, and by how much attention grows with the context.
+
+    Source: transformers `_compute_longrope_parameters`. None for any other scaling. Raises ConversionRefused for an
+    architecture whose reader has no such tensors.
+    """
+    scaling = scaling_of(config)
+    if scaling is None or kind_of(scaling) not in _BY_TENSOR:
+        return None
+    if not _reads_factors(architecture):
+        raise ConversionRefused(f"rope scaling {kind_of(scaling)!r} has no place in GGUF that {architecture} knows")
+    try:
+        old = scaling.get("original_max_position_embeddings", config.get("original_max_position_embeddings"))
+        share = float(config["max_position_embeddings"]) / float(str(old))
+        grows = scaling.get("attention_factor") or (sqrt(1 + log(share) / log(float(str(old)))) if share > 1 else 1.0)
+        factors = {name: np.asarray(scaling[f"{name}_factor"], "<f4") for name in ("long", "short")}
+        if any(values.ndim != 1 or not 0 < values.size <= _WIDEST for values in factors.values()):
+            raise ValueError("its factors are no lists")
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise ConversionRefused(f"the longrope scaling of the source is incomplete: {error}") from None
+    return {f"rope_factors_{name}.weight": values.tobytes() for name, values in factors.items()}, float(grows)
+
+
+def _reads_factors(architecture: str) -> bool:
+    """Whether llama.cpp's architecture has tensors for the factors of longrope (gguf-py constants)."""
+    from gguf.constants import MODEL_ARCH_NAMES, MODEL_TENSOR, MODEL_TENSORS
+
+    arch = next((arch for arch, name in MODEL_ARCH_NAMES.items() if name == architecture), None)
+    return arch is not None and MODEL_TENSOR.ROPE_FACTORS_LONG in MODEL_TENSORS[arch]

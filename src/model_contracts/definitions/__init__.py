@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from model_contracts.definitions.loading import load_family as load_family
     from model_contracts.definitions.loading import load_invariant as load_invariant
     from model_contracts.definitions.loading import load_keys as load_keys
+    from model_contracts.definitions.loading import load_pretokenizers as load_pretokenizers
     from model_contracts.definitions.loading import load_recipes as load_recipes
     from model_contracts.definitions.loading import load_schemes as load_schemes
     from model_contracts.definitions.loading import load_tokenizers as load_tokenizers
@@ -45,6 +46,7 @@ _MODULES = {
         "load_family",
         "load_invariant",
         "load_keys",
+        "load_pretokenizers",
         "load_recipes",
         "load_tokenizers",
         "load_schemes",

@@ -29,7 +29,7 @@ class FamilyFiles(Sequence[Family]):
         self,
         files: Mapping[str, Path | None],
         load: Callable[[str], Family],
-        loaded: Mapping[str, Family] | None = None,
+        loaded: Mapping[str, Family] = {},
     ) -> None:
         self._files, self._load = files, load
         self._loaded: dict[str, Family] = dict(loaded or {})

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from model_contracts.converter import CommandConverter
     from model_contracts.keys import Keys
     from model_contracts.scheme import Scheme
-    from model_contracts.tokenization import Tokenizers
+    from model_contracts.tokenization import PreTokenizers, Tokenizers
 
 D = TypeVar("D", bound=Definition)
 
@@ -36,6 +36,7 @@ _TYPES: dict[shipped.Kind, tuple[str, str]] = {
     "recipes": ("model_contracts.family", "Recipes"),
     "keys": ("model_contracts.keys", "Keys"),
     "tokenizers": ("model_contracts.tokenization", "Tokenizers"),
+    "pretokenizers": ("model_contracts.tokenization", "PreTokenizers"),
     "converter": ("model_contracts.converter", "CommandConverter"),
     "runtime": ("model_contracts.runtime", "CommandRuntime"),
     "corpus": ("model_contracts.invariant", "Corpus"),
@@ -115,6 +116,13 @@ def load_tokenizers(name: str | Path = "tokenizers") -> Tokenizers:
     return load(Tokenizers, name)
 
 
+def load_pretokenizers(name: str | Path = "pretokenizers") -> PreTokenizers:
+    """What is known of ways of cutting text."""
+    from model_contracts.tokenization import PreTokenizers
+
+    return load(PreTokenizers, name)
+
+
 def load_converter(name: str | Path) -> CommandConverter:
     """A command converter by id or path."""
     from model_contracts.converter import CommandConverter
@@ -169,6 +177,25 @@ def _schemes(folders: tuple[known.OwnFolder, ...]) -> tuple[Scheme, ...]:
         refuse_methods(own, schemes)
         schemes += own
     return tuple(schemes)
+
+
+def hold_own() -> None:
+    """Raises DefinitionError for the first definition of the open folders that is not well-typed, or shadows another.
+
+    Before anything is read: a definition that is loaded half-way through a run would be an error of ours.
+    """
+    for folder in known.open_folders():
+        for file in folder.files.values():
+            _own(KINDS[file.kind], file)
+    hold_shadows()
+
+
+def hold_shadows() -> None:
+    """Raises DefinitionError for a word, a method or a label of the open folders that another definition has."""
+    kinds = {file.kind for folder in known.open_folders() for file in folder.files.values()}
+    for kind, all_of in (("family", load_families), ("scheme", load_schemes), ("recipes", load_recipes)):
+        if kind in kinds:
+            all_of()
 
 
 def invariant_of(contract: Contract, index: int) -> Invariant:

@@ -101,6 +101,7 @@ def merge_family(family: Family, above: Callable[[Family], Family], path: tuple[
             "dialects": {name: said for name, said in {**base.dialects, **family.dialects}.items() if said is not None},
             "not_where": {**base.not_where, **family.not_where},
             "base_prefix": family.base_prefix if "base_prefix" in family.model_fields_set else base.base_prefix,
+            "next_token": family.next_token and base.next_token,
             # What keeps a base's word from another family keeps its heirs from it too, but for one that says otherwise.
             "only_with": family.only_with if "only_with" in family.model_fields_set else base.only_with,
             "not_with": family.not_with if "not_with" in family.model_fields_set else base.not_with,

@@ -16,6 +16,7 @@ Kind = Literal[
     "recipes",
     "keys",
     "tokenizers",
+    "pretokenizers",
     "converter",
     "runtime",
     "corpus",
@@ -35,6 +36,7 @@ _FOLDERS: dict[Kind, resources.Folder] = {
     "recipes": "contracts",
     "keys": "contracts",
     "tokenizers": "contracts",
+    "pretokenizers": "contracts",
     "converter": "contracts",
     "runtime": "contracts",
     "corpus": "invariants",
@@ -56,7 +58,7 @@ _BELOW: dict[str, Kind] = {
     "qualification/": "playbook",
 }
 #: Definitions of which there is one.
-_WHOLE: dict[str, Kind] = {"recipes": "recipes", "keys": "keys", "tokenizers": "tokenizers"}
+_WHOLE: dict[str, Kind] = {name: name for name in ("recipes", "keys", "tokenizers", "pretokenizers")}
 USER_FILE = "contracts.yaml"
 
 

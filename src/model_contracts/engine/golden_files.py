@@ -8,6 +8,7 @@ from pathlib import Path
 from model_contracts import door, placing
 from model_contracts.artifact import Artifact, Tokenizer
 from model_contracts.checks.interface import Skip, tokenizer_of
+from model_contracts.checks.running.declared_parting import DeclaredParting, parting_of
 from model_contracts.checks.running.prompt_tokens import prompt_ids
 from model_contracts.checks.search import search
 from model_contracts.engine.environment import environment
@@ -46,7 +47,7 @@ def record(path: Path, each: int, top: int, seed: int) -> Golden:
             session = sessions.get(artifact.path, name)
             tokenizer = tokenizer_of(artifact)
             kept = [
-                _answered(session, prompt, top)
+                _answered(session, prompt, top, parting_of(tokenizer))
                 for framing in FRAMINGS
                 if framing != "chat" or artifact.chat_template is not None
                 for prompt in _chosen(session, tokenizer, framing, each, seed)
@@ -64,10 +65,12 @@ def _chosen(session: WholeRows, tokenizer: Tokenizer, framing: Framing, each: in
     A check that stops early has then seen the last positions as well as the first.
     """
     generated: dict[tuple[int, ...], Prompt] = {}
+    parting = parting_of(tokenizer)
 
     def take(prompt: Prompt) -> bool:
         ids = tuple(prompt_ids(session, prompt))
-        if 2 <= len(ids) <= (session.context or len(ids)):
+        plain = framing == "chat" or parting.read(prompt.text) == prompt.text
+        if plain and 2 <= len(ids) <= (session.context or len(ids)):
             generated.setdefault(ids, prompt)
         return True
 
@@ -80,15 +83,20 @@ def _chosen(session: WholeRows, tokenizer: Tokenizer, framing: Framing, each: in
         places.reverse()
 
 
-def _answered(session: WholeRows, prompt: Prompt, top: int) -> GoldenPrompt:
+def _answered(session: WholeRows, prompt: Prompt, top: int, parting: DeclaredParting) -> GoldenPrompt:
     chat = prompt.framing == "chat"
     tokens = prompt_ids(session, prompt)
+    rendered = session.render(prompt.messages) if chat else prompt.text
+    spaced, read = None, parting.read(rendered)
+    if read != rendered:
+        spaced = tuple(session.tokens(read, add_special=not chat)) if read is not None else ()
     return GoldenPrompt(
         framing=prompt.framing,
         text=None if chat else prompt.text,
         messages=tuple(Message.model_validate(message) for message in prompt.messages) if chat else (),
-        rendered=session.render(prompt.messages) if chat else prompt.text,
+        rendered=rendered,
         tokens=tuple(tokens),
+        spaced=spaced,
         answers=golden_answers.encoded(session.logits(tokens[:LONGEST], top=min(top, session.vocabulary))),
     )
 

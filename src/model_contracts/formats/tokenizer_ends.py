@@ -1,4 +1,4 @@
-"""Owns how a tokenizer begins and ends texts and cuts them: special ids, flags and patterns, as files spell them."""
+"""Owns how a tokenizer begins and ends texts: special ids and flags, as files spell them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from model_contracts.formats.tokenizer_members import Ids
 from model_contracts.ledger import Ledger
 
 ROLES = ("bos", "eos", "unk", "pad", "sep", "cls", "mask")
-#: What the ByteLevel pre-tokenizer splits by where it is not told otherwise (GPT-2's pattern).
-_BYTE_LEVEL = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
 
 def special_ids(
@@ -66,15 +64,3 @@ def wrapping(post_processor: object) -> tuple[bool | None, bool | None]:
             ends = [isinstance(item, dict) and "SpecialToken" in item for item in (single[0], single[-1])]
             return ends[0], ends[1]
     return None, None
-
-
-def patterns(pre_tokenizer: object) -> Iterator[str]:
-    """The regular expressions a text is split by, in order."""
-    for part in _parts(pre_tokenizer, "pretokenizers"):
-        pattern = part.get("pattern")
-        if part.get("type") == "Split" and isinstance(pattern, dict):
-            text = pattern.get("Regex", pattern.get("String"))
-            if isinstance(text, str):
-                yield text
-        elif part.get("type") == "ByteLevel" and part.get("use_regex", True) is True:
-            yield _BYTE_LEVEL

@@ -9,7 +9,7 @@ from typing import Any
 from model_contracts.artifact import Tokenizer
 from model_contracts.formats.documents import DocumentBounds, NotJson, collector_paused, parse, read_whole
 from model_contracts.formats.interface import Bytes
-from model_contracts.formats.tokenizer_ends import flag, patterns, special_ids, wrapping
+from model_contracts.formats.tokenizer_ends import flag, special_ids, wrapping
 from model_contracts.formats.tokenizer_members import Ids, added_of, listed, mapped, mapping, members, merges_of
 from model_contracts.ledger import Ledger
 from model_contracts.outcome import Place
@@ -87,7 +87,6 @@ def _tokenizer(origin: Path, document: dict[str, Any], config: Mapping[str, Any]
         special_ids=special_ids(Ids(tokens, added), model, config, origin.name, ledger),
         add_bos=flag(config.get("add_bos_token"), opens),
         add_eos=flag(config.get("add_eos_token"), closes),
-        pre_patterns=tuple(patterns(document.get("pre_tokenizer"))),
         duplicates=tuple(vocabulary.duplicates),
         sections={name: document.get(name) for name in SECTIONS}
         | {"model": {key: value for key, value in model.items() if key not in ("vocab", "merges")}},

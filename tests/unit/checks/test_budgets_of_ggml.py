@@ -58,7 +58,9 @@ def measured(source: Any, target: Any) -> dict[str, float]:
     }
 
 
-TYPES = [name for name in budgets() if DTYPES[name].kind == "quantised" and not name.startswith("APR")]
+TYPES = [
+    name for name in budgets() if name in DTYPES and DTYPES[name].kind == "quantised" and not name.startswith("APR")
+]
 #: Search-based quantisers take seconds; one scale is enough for types whose scale is a float.
 SLOW = ("IQ1", "IQ2", "IQ3")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -100,6 +101,18 @@ def test_a_reader_that_goes_away_is_no_traceback():
     script = f"{sys.executable} -m model_contracts.cli.main list gates | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr == "" and done.returncode in (0, 141)
+
+
+@pytest.mark.parametrize("refused", [io.UnsupportedOperation("fileno"), ValueError("I/O operation on closed file")])
+def test_a_reader_that_goes_away_from_a_stream_without_a_descriptor_is_none_either(monkeypatch, refused):
+    def fileno():
+        raise refused
+
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "fileno", fileno)
+    monkeypatch.setattr(sys, "stdout", stream)
+    fails(monkeypatch, BrokenPipeError())
+    assert main(["list"]) == 141
 
 
 HEAVY = ["numpy", "structlog", "hypothesis", "rich", "gguf", "numba"]

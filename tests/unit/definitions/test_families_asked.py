@@ -65,7 +65,7 @@ def test_a_model_has_its_family_and_what_it_extends_parsed(monkeypatch):
     read = []
     original = loading._read
     monkeypatch.setattr(loading, "_read", lambda cls, path, shown: read.append(shown) or original(cls, path, shown))
-    for cached in (loading._shipped, loading.load_families):
+    for cached in (loading._shipped, loading._families):
         cached.cache_clear()
     view = View(open_artifact(TINY), load_families())
     assert view.family is not None and view.base is view.family

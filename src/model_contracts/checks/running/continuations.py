@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from math import inf
@@ -10,11 +9,13 @@ from typing import cast
 
 from pydantic import Field, JsonValue
 
-from model_contracts.checks.interface import Examination, Kind, Where, missing_input, not_owed
+from model_contracts.checks.interface import Comparisons, Examination, Kind, Where, missing_input, not_owed
 from model_contracts.checks.trial import Trial
 from model_contracts.inference.budgets import values_kept
-from model_contracts.outcome import Comparison, Counterexample, Place, Record
+from model_contracts.outcome import Comparison, Counterexample, Place, Record, Uncompared
 from model_contracts.runtimes.interface import Completion, Prompted, Refused, WrongAnswer
+
+_UNTOLD = "the program does not say how many tokens it makes of the prompt"
 
 
 class FramingParameters(Record):
@@ -30,29 +31,41 @@ class ContinuationParameters(FramingParameters):
     margin: float = Field(gt=0, description="Nats between two tokens in the source's own distribution.")
 
 
-def same_framing(
-    examination: Examination, parameters: FramingParameters, where: Where, trial: Trial
-) -> Iterator[Comparison]:
+def same_framing(examination: Examination, parameters: FramingParameters, where: Where, trial: Trial) -> Comparisons:
     """Compare how many tokens the program makes of a prompt of each artifact, in each way it can be asked."""
     source, target = _sessions(examination)
+    untold = dict.fromkeys(parameters.prompts)
     for way in source.ways:
         for prompt in parameters.prompts:
-            theirs, ours = (side.complete(prompt, parameters.count, way=way) for side in (source, target))
-            if theirs.prompt_tokens is None or ours.prompt_tokens is None:
+            place = Place(key=f"{way}: {prompt[:80]}")
+            sides = [side.complete(prompt, parameters.count, way=way) for side in (source, target)]
+            theirs, ours = (side.prompt_tokens for side in sides)
+            if theirs is not None and ours is not None:
+                yield _framed(place, theirs, ours)
+            elif theirs is not None or ours is not None:
+                whose = "target" if ours is None else "source"
+                yield Uncompared(place=place, reason=f"{_UNTOLD} for the {whose}, and does for the other")
+            else:
                 continue
-            yield Comparison(
-                measure="prompt_tokens",
-                place=Place(key=f"{way}: {prompt[:80]}"),
-                expected=theirs.prompt_tokens,
-                observed=ours.prompt_tokens,
-                holds=theirs.prompt_tokens == ours.prompt_tokens,
-                note="the program frames the prompt by the file it is given: answers to it say nothing of the weights",
-            )
+            untold.pop(prompt, None)
+    for prompt in untold:
+        yield Uncompared(place=Place(key=prompt[:80]), reason=f"{_UNTOLD}, in whatever way it is asked")
+
+
+def _framed(place: Place, theirs: int, ours: int) -> Comparison:
+    return Comparison(
+        measure="prompt_tokens",
+        place=place,
+        expected=theirs,
+        observed=ours,
+        holds=theirs == ours,
+        note="the program frames the prompt by the file it is given: answers to it say nothing of the weights",
+    )
 
 
 def same_continuations(
     examination: Examination, parameters: ContinuationParameters, where: Where, trial: Trial
-) -> Iterator[Comparison]:
+) -> Comparisons:
     """Compare the ids of each prompt, then its greedy continuation in a way that tells both ids."""
     _named(examination)
     pairs = examination.match.pairings.values()
@@ -74,7 +87,10 @@ def same_continuations(
                 note=failure.tail[-200:] or None,
             )
             continue
-        if comparison is not None:
+        if comparison is None:
+            reason = "the program tells in no way both ids of the prompt and of what it answers"
+            yield Uncompared(place=Place(key=prompt[:80]), reason=reason)
+        else:
             if not comparison.holds and trial.counterexample is None:
                 trial.counterexample = Counterexample(
                     kind="continuation", description=f"{comparison.measure} of {prompt[:80]!r}", input={"text": prompt}

@@ -7,7 +7,8 @@ from itertools import zip_longest
 
 import numpy as np
 
-from model_contracts.checks.interface import Examination, Kind, Skip, Where, missing_input
+from model_contracts.checks.interface import Comparisons, Examination, Kind, Skip, Where, missing_input
+from model_contracts.checks.running.declared_parting import spaces_always
 from model_contracts.checks.running.settled import settled_comparisons
 from model_contracts.checks.trial import Trial
 from model_contracts.golden import Golden, GoldenPrompt
@@ -16,7 +17,7 @@ from model_contracts.inference.golden_answers import decoded, of_rows
 from model_contracts.inference.measures import Floats, compare
 from model_contracts.inference.sequential import Buckets
 from model_contracts.inference.sessions import own_runtime
-from model_contracts.outcome import Comparison, Counterexample, Place
+from model_contracts.outcome import Comparison, Counterexample, Place, Uncompared
 from model_contracts.runtimes.interface import WholeRows
 
 #: Prompts of each framing that are run even where fewer would settle the verdict: the longest and the shortest.
@@ -25,19 +26,22 @@ _OWED = 2
 
 def golden_answers(
     examination: Examination, parameters: DistributionBudgets, where: Where, trial: Trial
-) -> Iterator[Comparison]:
+) -> Comparisons:
     """Compare what the target, on its own runtime, makes of stored prompts and answers to them."""
     golden = examination.golden
     if golden is None:
         raise missing_input("no golden file was given (--golden FILE)")
     session = examination.sessions.get(examination.target.path, own_runtime(examination.target))
-    same = [_vocabulary(session, golden)]
-    yield same[0]
-    if same[0].holds:
+    vocabulary = _vocabulary(session, golden)
+    yield vocabulary
+    same = vocabulary.holds
+    if same:
+        always = spaces_always(examination.target)
         for framing in dict.fromkeys(prompt.framing for prompt in golden.prompts):
-            same.append(_framing(session, golden, framing, trial))
-            yield same[-1]
-    if not all(comparison.holds for comparison in same):
+            for told in _framing(session, golden, framing, trial, always):
+                same = same and (isinstance(told, Uncompared) or told.holds)
+                yield told
+    if not same:
         return  # other prompts have other answers, whatever the weights are
     yield from _distributions(examination, session, golden, parameters, where, trial)
 
@@ -58,10 +62,28 @@ def _ids(session: WholeRows, prompt: GoldenPrompt) -> list[int]:
     return session.tokens(prompt.text or "", add_special=True)
 
 
-def _framing(session: WholeRows, golden: Golden, framing: str, trial: Trial) -> Comparison:
-    """The ids of a framing's prompts; the shortest prompt whose ids differ is told."""
-    prompts = [prompt for prompt in golden.prompts if prompt.framing == framing]
-    differ = [(prompt, ids) for prompt in prompts if tuple(ids := _ids(session, prompt)) != prompt.tokens]
+def _framing(
+    session: WholeRows, golden: Golden, framing: str, trial: Trial, always: bool
+) -> Iterator[Comparison | Uncompared]:
+    """The ids of a framing's prompts; the shortest prompt whose ids differ is told.
+
+    `always`: the target puts a space before every text. Where the model did not, and the ids are those of the text
+    with these spaces, both sides do as they declare.
+    """
+    prompts = [(prompt, _ids(session, prompt)) for prompt in golden.prompts if prompt.framing == framing]
+    differ = [(prompt, ids) for prompt, ids in prompts if tuple(ids) != prompt.tokens]
+    declared = [(prompt, ids) for prompt, ids in differ if always and prompt.spaced in ((), tuple(ids))]
+    if declared:
+        reason = "the model put no space before such a text or behind an added token, and SentencePiece does"
+        yield Uncompared(place=Place(key=f"{framing} framing"), count=len(declared), reason=reason)
+    differ = [one for one in differ if one not in declared]
+    if len(prompts) > len(declared):
+        yield _framed(golden, framing, differ, len(prompts) - len(declared), trial)
+
+
+def _framed(
+    golden: Golden, framing: str, differ: list[tuple[GoldenPrompt, list[int]]], count: int, trial: Trial
+) -> Comparison:
     prompt, ours = min(differ, key=lambda pair: len(pair[0].tokens), default=(None, []))
     first = 0
     if prompt is not None:
@@ -79,10 +101,10 @@ def _framing(session: WholeRows, golden: Golden, framing: str, trial: Trial) -> 
         expected=list(prompt.tokens[first : first + 32]) if prompt is not None else "the stored ids",
         observed=ours[first : first + 32] if prompt is not None else "the stored ids",
         holds=prompt is None,
-        count=len(prompts),
+        count=count,
         note=None
         if prompt is None
-        else f"{len(differ)} of {len(prompts)} prompts become other ids (shown from id "
+        else f"{len(differ)} of {count} prompts become other ids (shown from id "
         f"{first} of the shortest): answers to other prompts say nothing of the weights",
     )
 

@@ -70,7 +70,9 @@ def same_distributions(
     """Compare next-token distributions until the budget is kept or broken at the stated confidence."""
     if parameters.target_runtime == "own" and own_runtime(examination.target) == "transformers":
         raise not_owed("the target's own runtime is transformers: I-1 compares just that")
-    family = examination.source_view.family
+    family = examination.source_view.family or examination.view.family
+    if family is not None and not family.next_token:
+        raise not_owed(f"{family.title} gives no distribution of a next token")
     types = [(pair.target.dtype, pair.source.dtype) for pair in examination.match.pairings.values()]
     chosen = parameters.of(examination.intent, family.id if family else None, kept=values_kept(types))
     if chosen is None:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 from pydantic import Field, JsonValue
 
 from model_contracts.anatomy.pretokenizers import name_of
-from model_contracts.anatomy.tokenizer_kinds import kind_of
-from model_contracts.anatomy.tokenizer_sections import option_of
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination, missing_input, not_owed, tokenizer_of
+from model_contracts.checks.running.declared_parting import DeclaredParting, declared_parting
 from model_contracts.outcome import Record, jsonable
 from model_contracts.runtimes.interface import Limits
 
@@ -111,13 +110,14 @@ def same_ids(examination: Examination, parameters: TextParameters) -> Judge:
     target = beside_source(examination, parameters)
     engines = "; ".join([f"{source.about['origin']} against {target.about['origin']}", *target.about["assumed"]])
 
-    left_out = _left_out(examination)
+    parting = declared_parting(examination)
     unnamed = examination.target.form.bare_tokenizer and name_of(tokenizer_of(examination.source_view.artifact)) is None
 
     def judge(texts: Sequence[str]) -> list[TextDifference | None]:
         theirs, ours = source.encode(texts, add_special=True), target.encode(texts, add_special=True)
         found = [
-            None if left_out(text) else _parted(a, b, engines) for text, a, b in zip(texts, theirs, ours, strict=True)
+            None if _told(parting, text, b, source) else _parted(a, b, engines)
+            for text, a, b in zip(texts, theirs, ours, strict=True)
         ]
         if unnamed and any(found):
             raise missing_input(
@@ -135,43 +135,24 @@ def same_ids_in_llama_cpp(examination: Examination, parameters: TextParameters) 
     source = session(examination, examination.source_view.artifact, parameters)
     theirs = examination.sessions.get(examination.target.path, "llamacpp")
     engines = f"{source.about['origin']} against llama.cpp"
-    left_out = _left_out(examination)
+    parting = declared_parting(examination)
 
     def judge(texts: Sequence[str]) -> list[TextDifference | None]:
         # llama.cpp normalises nothing: what the source's normaliser leaves of a text is the same for both.
         plain = source.normalise(texts)
-        pairs = zip(source.encode(plain, add_special=True), plain, strict=True)
-        return [
-            None if left_out(text) else _parted(ids, theirs.tokens(text, add_special=True), engines)
-            for ids, text in pairs
-        ]
+        found = []
+        for text, ids in zip(plain, source.encode(plain, add_special=True), strict=True):
+            ours = theirs.tokens(text, add_special=True)
+            found.append(None if _told(parting, text, ours, source) else _parted(ids, ours, engines))
+        return found
 
     return judge
 
 
-def parted_as_declared(examination: Examination) -> str | None:
-    """Why some texts come out otherwise by what both sides declare; None where none does.
-
-    Metaspace with the scheme `first` puts a space before a text only where it begins with none, and none behind an
-    added token; SentencePiece, and llama.cpp after it, always do.
-    """
-    source, target = examination.source_view.artifact.tokenizer, examination.target.tokenizer
-    if source is None or target is None or examination.target.form.runtime != "llamacpp" or source.sections is None:
-        return None
-    scheme = option_of(source.sections, "pre_tokenizer", "Metaspace", "prepend_scheme")
-    if scheme != "first" or kind_of(target) != "sentencepiece" or target.options.get("add_space_prefix") is False:
-        return None
-    return (
-        "texts that begin with a space or hold an added token: the source's Metaspace puts no space there (first), "
-        "and SentencePiece does"
-    )
-
-
-def _left_out(examination: Examination) -> Callable[[str], bool]:
-    if parted_as_declared(examination) is None:
-        return lambda text: False
-    contents = [token.content for token in tokenizer_of(examination.source_view.artifact).added.values()]
-    return lambda text: text[:1] in (" ", "\u2581") or any(content in text for content in contents)
+def _told(parting: DeclaredParting, text: str, ours: list[int], source: TextSession) -> bool:
+    """Whether the target's ids of a text are those that both sides' declarations make of it."""
+    read = parting.read(text)
+    return read != text and (read is None or source.encode([read], add_special=True)[0] == ours)
 
 
 def _parted(expected: list[int], observed: list[int], engines: str) -> TextDifference | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from model_contracts.checks.interface import Comparisons, Examination, Kind, Where, missing_input
+from model_contracts.checks.running.declared_parting import parted_as_declared
 from model_contracts.checks.running.shortest import shortest
 from model_contracts.checks.running.text_attempts import Attempt, texts_of
 from model_contracts.checks.running.text_judges import (
@@ -16,7 +17,6 @@ from model_contracts.checks.running.text_judges import (
     TextParameters,
     code_points,
     in_range,
-    parted_as_declared,
     round_trip,
     same_ids,
     same_ids_in_llama_cpp,

@@ -7,7 +7,9 @@ from functools import partial
 from math import isnan, sqrt
 
 from model_contracts.anatomy.budgets import Budget, Budgets, exact
+from model_contracts.anatomy.folded import Folded
 from model_contracts.anatomy.rivals import explain
+from model_contracts.artifact import Tensor
 from model_contracts.checks.drafts import Draft, gap, share
 from model_contracts.checks.interface import Comparisons, Examination, Where, static, uncompared, undeclared
 from model_contracts.outcome import Comparison, Place
@@ -19,13 +21,14 @@ _EXPLAINED = 8
 
 def elementwise(examination: Examination, parameters: Budgets, where: Where) -> Comparisons:
     """Compare each pair's measures with its budget; where one fails, fit the rival explanations and name the best."""
-    sweep = examination.sweep
+    sweep, views = examination.sweep, (examination.view, examination.source_view)
     for unmade in examination.match.unmade:
         yield gap(unmade.tensor, unmade.reason, unmade.tensor.elements)
     explained = 0
     for name, pairing in examination.match.pairings.items():
         measures = sweep.pairs.get(name)
-        if measures is None or (not exact(pairing) and pairing.target.dtype not in parameters.budgets):
+        known = parameters.of(pairing)
+        if measures is None or (not exact(pairing) and known is None):
             yield uncompared(pairing, sweep)
             continue
         if not measures.differing and not measures.nonfinite and exact(pairing):
@@ -34,20 +37,37 @@ def elementwise(examination: Examination, parameters: Budgets, where: Where) -> 
         ours, theirs = sweep.moments[name], sweep.source_moments[pairing.source.name]
         # Where no pair of values is finite on both sides, there is no error to measure.
         comparisons = [
-            *(_compare(pairing, measures, theirs, parameters, where) if measures.count else ()),
+            *(_compare(pairing, measures, theirs, known, where) if measures.count else ()),
             *_finite(pairing, measures, ours, theirs),
         ]
         worst = next((index for index, comparison in enumerate(comparisons) if not comparison.holds), None)
+        if worst is not None and (folded := examination.folded(name, parameters)) is not None:
+            yield Draft(True, partial(_folded, pairing, measures, folded), measures.count)
+            continue
         rival = None
         if worst is not None and explained < _EXPLAINED:
             explained += 1
-            rival = explain(pairing, measures, parameters.budgets.get(pairing.target.dtype), examination.source_view)
+            rival = explain(pairing, measures, known[1] if known is not None else None, *views)
         if worst is not None and not pairing.declared:
             yield undeclared(examination, pairing, _reading(rival))
             continue
         if worst is not None and rival is not None:
             comparisons[worst] = comparisons[worst]._replace(write=partial(_explained, comparisons[worst], rival))
         yield from comparisons
+
+
+def _folded(pairing: Pairing, pair: PairMeasures, folded: Folded) -> Comparison:
+    return Comparison(
+        measure="relative_rmse",
+        place=_place(pairing, pair, None),
+        expected=0.0,
+        observed=folded.error,
+        holds=True,
+        tolerance=folded.bound,
+        smallest_passing_tolerance=folded.error,
+        count=pair.count,
+        note=f"compared under scales that were moved between layers: {folded.words}",
+    )
 
 
 def _explained(draft: Draft, rival: str) -> Comparison:
@@ -60,12 +80,12 @@ def _reading(rival: str | None) -> str | None:
 
 
 def _compare(
-    pairing: Pairing, pair: PairMeasures, theirs: Moments, parameters: Budgets, where: Where
+    pairing: Pairing, pair: PairMeasures, theirs: Moments, known: tuple[str, Budget] | None, where: Where
 ) -> Iterator[Draft]:
-    if exact(pairing):
+    if exact(pairing) or known is None:
         yield Draft(not pair.differing, partial(_equality, pairing, pair), pair.count)
         return
-    budget = parameters.budgets[pairing.target.dtype]
+    name, budget = known
     scale = theirs.rms or 1.0
     reach = max(abs(theirs.minimum), abs(theirs.maximum)) or 1.0
     rows = (
@@ -83,7 +103,8 @@ def _compare(
             tolerance += _rounding(budget, theirs, pair.count)
         # The first measure stands for the values; the others are of the same values.
         count = pair.count if measure == "relative_rmse" else 0
-        write = partial(_measured, pairing, pair, row, measure, expected, observed, tolerance, distance, count, where)
+        origin = where("budgets", name, measure)
+        write = partial(_measured, pairing, pair, row, measure, expected, observed, tolerance, distance, count, origin)
         yield Draft(distance <= tolerance, write, count, share(distance, tolerance))
 
 
@@ -97,7 +118,7 @@ def _measured(
     tolerance: float,
     distance: float,
     count: int,
-    where: Where,
+    origin: str,
 ) -> Comparison:
     return Comparison(
         measure=measure,
@@ -108,7 +129,7 @@ def _measured(
         tolerance=tolerance,
         smallest_passing_tolerance=distance,
         count=count,
-        bound_from=where("budgets", pairing.target.dtype, measure),
+        bound_from=origin,
     )
 
 
@@ -154,9 +175,13 @@ def _equality(pairing: Pairing, pair: PairMeasures) -> Comparison:
         tolerance=0.0,
         smallest_passing_tolerance=float(differing),
         count=pair.count,
-        bound_from=f"{pairing.target.dtype} holds every {pairing.source.dtype} value",
+        bound_from=f"{_kept_as(pairing.target)} holds every {_kept_as(pairing.source)} value",
         note=_sizes(pair) if differing else None,
     )
+
+
+def _kept_as(tensor: Tensor) -> str:
+    return tensor.dtype if tensor.packed is None else tensor.packed.layout
 
 
 def _place(pairing: Pairing, pair: PairMeasures, row: int | None) -> Place:

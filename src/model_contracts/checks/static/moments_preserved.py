@@ -17,7 +17,8 @@ def moments_preserved(examination: Examination, parameters: Budgets, where: Wher
     for unmade in examination.match.unmade:
         yield gap(unmade.tensor, unmade.reason, unmade.tensor.elements)
     for name, pairing in examination.match.pairings.items():
-        if name not in sweep.pairs or (not exact(pairing) and pairing.target.dtype not in parameters.budgets):
+        known = None if exact(pairing) else parameters.of(pairing)
+        if name not in sweep.pairs or (not exact(pairing) and known is None):
             yield uncompared(pairing, sweep)
             continue
         ours, theirs = sweep.moments[name], sweep.source_moments[pairing.source.name]
@@ -27,11 +28,21 @@ def moments_preserved(examination: Examination, parameters: Budgets, where: Wher
                 write = partial(_uncompared, name, pairing.target.elements, reason)
                 yield Gap(reason, write, pairing.target.elements)
             continue
-        comparisons = _moments(pairing, ours, theirs, parameters, where)
+        comparisons = _moments(pairing, ours, theirs, known, where)
         if not pairing.declared and not all(comparison.holds for comparison in comparisons):
             yield undeclared(examination, pairing)
             continue
+        if not all(comparison.holds for comparison in comparisons) and examination.folded(name, parameters) is not None:
+            reason = "scales were moved between layers: its values are compared under those"
+            yield Draft(True, partial(_moved, pairing, ours.finite, reason), ours.finite)
+            continue
         yield from comparisons
+
+
+def _moved(pairing: Pairing, count: int, reason: str) -> Comparison:
+    place = Place(tensor=pairing.target.name)
+    return Comparison(measure="scales_moved", place=place, expected="a norm or rows before it divided alike",
+                      observed="divided alike", holds=True, count=count, note=reason)  # fmt: skip
 
 
 def _uncompared(name: str, count: int, reason: str) -> Uncompared:
@@ -44,9 +55,11 @@ _MEASURES = ("mean", "std", "minimum", "maximum")
 _Row = tuple[float, float, float, float]
 
 
-def _moments(pairing: Pairing, ours: Moments, theirs: Moments, parameters: Budgets, where: Where) -> list[Draft]:
-    budget = None if exact(pairing) else parameters.budgets[pairing.target.dtype]
-    write = partial(_compared, pairing, ours, theirs, budget, where)
+def _moments(
+    pairing: Pairing, ours: Moments, theirs: Moments, known: tuple[str, Budget] | None, where: Where
+) -> list[Draft]:
+    budget = known[1] if known is not None else None
+    write = partial(_compared, pairing, ours, theirs, known, where)
     finite = ours.finite
     if ours is theirs:
         return [Draft(True, partial(write, at), 0 if at else finite) for at in range(4)]
@@ -75,11 +88,12 @@ def _rows(ours: Moments, theirs: Moments, budget: Budget | None) -> tuple[_Row, 
 
 
 def _compared(
-    pairing: Pairing, ours: Moments, theirs: Moments, budget: Budget | None, where: Where, at: int
+    pairing: Pairing, ours: Moments, theirs: Moments, known: tuple[str, Budget] | None, where: Where, at: int
 ) -> Comparison:
+    name, budget = known if known is not None else ("", None)
     expected, observed, distance, tolerance = _rows(ours, theirs, budget)[at]
     field = "extreme" if at > 1 else _MEASURES[at]
-    origin = where("budgets", pairing.target.dtype, field) if budget else "the types hold the same values"
+    origin = where("budgets", name, field) if budget else "the types hold the same values"
     return Comparison(
         measure=_MEASURES[at],
         place=Place(tensor=pairing.target.name),

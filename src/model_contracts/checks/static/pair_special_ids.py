@@ -45,13 +45,15 @@ def same_special_ids(target: View, source: View) -> Iterator[Comparison | Uncomp
             )
     for name in ("bos_token_id", _EOS):
         if name in theirs and name not in ours:
+            framed = sorted(ours.get(_FRAMED[name], {})) if source.artifact.form.prefixed_keys else []
+            holds = framed == sorted(theirs[name])
             yield Comparison(
                 measure=name,
                 place=Place(file=target.artifact.path.name),
                 expected=sorted(theirs[name]),
-                observed=None,
-                holds=False,
-                note=_whose(theirs[name]),
+                observed=framed or None,
+                holds=holds,
+                note=None if holds else _whose(theirs[name]),
             )
     yield from _every_end(target.artifact, source)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 
-from model_contracts.anatomy.pretokenizers import name_of, named
+from model_contracts.anatomy.pretokenizers import cut_alike, name_of
 from model_contracts.anatomy.tokenizer_kinds import adds, kind_of, types_expected
 from model_contracts.artifact import AddedToken
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, not_owed, static
@@ -173,28 +173,21 @@ def _pre_tokenizer(sides: Sides) -> Comparisons:
     if any(artifact.form.bare_tokenizer for artifact in silent):
         return  # .apr has no place for it, and its readers go by the architecture
     if theirs is None or (ours is None and sides.target_artifact.form.beside):
-        what = "patterns" if source.pre is None else "name"
-        yield Uncompared(place=place, reason=f"the source's pre-tokenizer has no {what} that is known here")
+        whose = "source" if theirs is None else "target"
+        yield Uncompared(place=place, reason=f"how the pre-tokenizer of the {whose} cuts text is not known here")
         return
-    holds = ours == theirs or _equal(ours, theirs)
-    if not holds and ours is not None and (named(ours) is None or named(theirs) is None):
-        unknown = ours if named(ours) is None else theirs
-        if source.pre is None or target.pre is None:
-            yield Uncompared(place=place, reason=f"how the pre-tokenizer {unknown!r} cuts is not known here")
-            return
+    holds = cut_alike(ours, theirs) if ours is not None else False
+    if holds is None and (source.pre is None or target.pre is None):
+        yield Uncompared(place=place, reason=f"whether {theirs!r} and {ours!r} cut text alike is not known")
+        return
     yield Comparison(
         measure="pre_tokenizer",
         place=place,
         expected=theirs,
         observed=ours,
-        holds=holds,
+        holds=holds is True,
         note=None if holds else "digits, spaces and letters are split differently",
     )
-
-
-def _equal(ours: str | None, theirs: str) -> bool:
-    one, other = named(ours) if ours is not None else None, named(theirs)
-    return one is not None and other is not None and one.patterns == other.patterns
 
 
 SAME_FLAGS = static(NoParameters, same_flags)

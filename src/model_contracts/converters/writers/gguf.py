@@ -53,7 +53,7 @@ def _value(value: Any) -> bytes:
 def _array(values: Sequence[Any]) -> bytes:
     if not values or isinstance(values[0], str):
         return struct.pack("<IQ", _STRING, len(values)) + _texts(values)
-    code = _F32 if isinstance(values[0], float) else _I32
+    code = _F32 if isinstance(values[0], float) else _BOOL if isinstance(values[0], bool) else _I32
     return struct.pack(f"<IQ{len(values)}{_LETTERS[code]}", code, len(values), *values)
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from model_contracts.sweep.kernels.totals import Values
-from model_contracts.sweep.schemes.codes import stream
-from model_contracts.sweep.schemes.interface import Matrix, Parts, Refused, known
+from model_contracts.sweep.schemes.grid import by_group
+from model_contracts.sweep.schemes.interface import ROW, Grain, PartMatrix, Parts, PartsRefused, known
 
 #: In which nibble of a word, from the lowest, each of its eight columns lies.
 _NIBBLES = [0, 4, 1, 5, 2, 6, 3, 7]
@@ -22,9 +20,12 @@ class Awq:
     def __init__(self, parts: Parts) -> None:
         height, columns = parts.shape[-2:]
         if parts.whole("bits", 4) != 4 or parts.lead != 1 or height % 8:
-            raise Refused(f"{parts.settings.get('bits')} bits in {list(parts.shape)}")
+            raise PartsRefused(f"{parts.settings.get('bits')} bits in {list(parts.shape)}")
         group = parts.whole("group")
         self._group = group if group > 0 else columns
+        self.grain: Grain = ("INT4", self._group if self._group < columns else ROW)
+        self._shift = np.float32(parts.shift)
+        self._nibbles = list(range(8)) if parts.misread == "order" else _NIBBLES
         self._groups = -(-columns // self._group)
         self._values = parts.matrix("values", columns, height // 8)
         self._zeros = parts.matrix("zero", self._groups, height // 8)
@@ -34,18 +35,27 @@ class Awq:
 
     def rectangle(self, rows: range, columns: range) -> Values:
         """Values as float32 [rows, columns]."""
-        values: Values = _fields(self._values, columns, rows).astype(np.float32)
+        values = self._fields(self._values, columns, rows)
         first, last = columns.start // self._group, -(-columns.stop // self._group)
+        groups = range(first, last)
+        zeros = self._fields(self._zeros, groups, rows) + self._shift
+        scales = self._scales.floats(groups, rows).T
+        even = columns.start % self._group == 0 and len(columns) % self._group == 0
         group = np.arange(columns.start, columns.stop) // self._group - first
-        values -= _fields(self._zeros, range(first, last), rows)[group]
-        values *= self._scales.floats(range(first, last), rows)[group]
-        return np.ascontiguousarray(values.T)
+        for change, numbers in ((np.subtract, zeros), (np.multiply, scales)):
+            if even:
+                by_group(change, values, numbers, self._group)
+            else:
+                change(values, np.take(numbers, group, axis=1), out=values)
+        return values
 
-
-def _fields(matrix: Matrix, down: range, across: range) -> Any:
-    """Fields [rows, columns] of words, the columns of each word in their order."""
-    first, last = across.start // 8, -(-across.stop // 8)
-    words = np.ascontiguousarray(matrix.words(down, range(first, last)))
-    nibbles = stream(words.view(np.uint8), 4, 0, 8 * (last - first)).reshape(len(down), -1, 8)
-    skip = across.start - 8 * first
-    return nibbles[:, :, _NIBBLES].reshape(len(down), -1)[:, skip : skip + len(across)]
+    def _fields(self, matrix: PartMatrix, down: range, across: range) -> Values:
+        """Fields as float32 [columns, rows] of words [rows, columns / 8], each column where its nibble is."""
+        first, last = across.start // 8, -(-across.stop // 8)
+        words = np.ascontiguousarray(matrix.words(down, range(first, last)).T)
+        fields = np.empty((last - first, 8, len(down)), np.float32)
+        for column, nibble in enumerate(self._nibbles):
+            fields[:, column] = (words >> np.uint32(4 * nibble)) & np.uint32(15)
+        skip = across.start - 8 * first
+        values: Values = fields.reshape(-1, len(down))[skip : skip + len(across)]
+        return values

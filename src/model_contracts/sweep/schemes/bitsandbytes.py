@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from model_contracts.sweep.kernels.totals import Values
-from model_contracts.sweep.schemes.interface import Parts, Refused, known
+from model_contracts.sweep.schemes.interface import Grain, Parts, PartsRefused, known
 
 
 class FourBit:
@@ -17,7 +17,8 @@ class FourBit:
         self._columns, count = parts.columns, parts.rows * parts.columns
         self._block = parts.whole("blocksize")
         if self._block < 1 or count % 2:
-            raise Refused(f"{count} values in blocks of {self._block}")
+            raise PartsRefused(f"{count} values in blocks of {self._block}")
+        self.grain: Grain = (str(parts.settings.get("type", "4-bit")).upper(), self._block)
         blocks = -(-count // self._block)
         self._values = parts.bytes("values", 1, count // 2)
         self._codebook = parts.matrix("codebook", 1, 16)
@@ -27,10 +28,10 @@ class FourBit:
             known(self._largest.held, "U8")
             self._outer = parts.whole("nested_blocksize", 256)
             if self._outer < 1:
-                raise Refused(f"its largest magnitudes are in blocks of {self._outer}")
+                raise PartsRefused(f"its largest magnitudes are in blocks of {self._outer}")
             offset = parts.settings.get("nested_offset")
             if not isinstance(offset, int | float):
-                raise Refused("its state does not say what is added to its largest magnitudes")
+                raise PartsRefused("its state does not say what is added to its largest magnitudes")
             self._offset = np.float32(offset)
             self._outer_largest = parts.matrix("nested", 1, -(-blocks // self._outer))
             self._outer_codebook = parts.matrix("nested_codebook", 1, 256)
@@ -55,7 +56,8 @@ class FourBit:
 
     def _magnitudes(self, first: int, last: int) -> Values:
         if not self._nested:
-            return self._largest.floats(range(1), range(first, last))[0]
+            plain: Values = self._largest.floats(range(1), range(first, last))[0]
+            return plain
         codes = self._largest.raw(range(1), range(first, last))[0]
         left, right = first // self._outer, -(-last // self._outer)
         outer = self._outer_largest.floats(range(1), range(left, right))[0]

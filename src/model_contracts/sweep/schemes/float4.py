@@ -7,7 +7,7 @@ import numpy as np
 from model_contracts.sweep.kernels.totals import Values
 from model_contracts.sweep.schemes.codes import stream
 from model_contracts.sweep.schemes.grid import Grid
-from model_contracts.sweep.schemes.interface import Parts, Refused, floats, known
+from model_contracts.sweep.schemes.interface import Grain, Parts, PartsRefused, floats, known
 
 _HALF = [0, 0.5, 1, 1.5, 2, 3, 4, 6]
 E2M1 = np.array([*_HALF, *(-value for value in _HALF)], np.float32)
@@ -29,24 +29,28 @@ class Float4:
     def __init__(self, parts: Parts) -> None:
         self._bits, group = parts.whole("bits", 4), parts.whole("group", 32)
         if self._bits not in (4, 6, 8) or parts.columns * self._bits % 8 or group < 1:
-            raise Refused(f"rows of {parts.columns} elements of {self._bits} bits are no whole bytes")
+            raise PartsRefused(f"rows of {parts.columns} elements of {self._bits} bits are no whole bytes")
         known(parts.held["values"], "U8", "I8", "U32")
         self._values = parts.bytes("values", parts.rows, parts.columns * self._bits // 8)
         self._scale = Grid(parts, "scale", 1, group, str(parts.settings.get("scale_type") or "F8_E8M0"))
+        small = parts.held["scale"].dtype == "F8_E4M3" or parts.settings.get("scale_type") == "F8_E4M3"
+        self.grain: Grain = ("NVFP4" if small and self._bits == 4 else f"MXFP{self._bits}", group)
         self._global = Grid.found(parts, "global") if "global" in parts.held else None
         if "residual" in parts.held:
-            raise Refused("two low-rank factors are added to it")
+            raise PartsRefused("two low-rank factors are added to it")
         self._inputs = parts.matrix("inputs", 1, parts.columns) if "inputs" in parts.held else None
         self._share = np.float32(1 / parts.whole("global_per", 1))
-        self._divides = parts.settings.get("global_divides") is True
+        self._divides = (parts.settings.get("global_divides") is True) is not (parts.misread == "global-inverted")
 
     def rectangle(self, rows: range, columns: range) -> Values:
         """Values as float32 [rows, columns]."""
-        values, scale = self._elements(rows, columns), self._scale.over(rows, columns)
-        if self._global is not None:
+        values = self._elements(rows, columns)
+        if self._global is None:
+            self._scale.apply(np.multiply, values, rows, columns)
+        else:
             whole = self._global.over(rows, columns)
-            scale = scale / whole if self._divides else scale * (whole * self._share)
-        values *= scale
+            scale = self._scale.over(rows, columns)
+            values *= scale / whole if self._divides else scale * (whole * self._share)
         if self._inputs is not None:
             values *= self._inputs.floats(range(1), columns)
         return values

@@ -24,13 +24,20 @@ _DENSE = 4
 _MOST = 4 * 1024 * 1024
 
 
-class Refused(Exception):
+#: A kind of number (INT4, UINT4, E4M3, NF4 …) and how many neighbours share a scale.
+Grain = tuple[str, int]
+ROW, TENSOR = 0, -1
+
+
+class PartsRefused(Exception):
     """The parts are not those of a weight of that shape, or a setting is one that nothing here decodes."""
 
 
 class Decoder(Protocol):
-    """Values of one packed weight. The constructor compares the parts' shapes with the weight's and raises Refused."""
+    """Values of one packed weight; the constructor raises PartsRefused for parts that are not such a weight's."""
 
+    #: How finely values are told apart: the kind of number, and how many share a scale (ROW: a row, TENSOR: all).
+    grain: Grain
     #: Whether a row of the weight lies across the rows of its parts: many rows are then decoded at once.
     turned: bool
 
@@ -75,45 +82,60 @@ class Parts:
         return prod(self.shape[:-2])
 
     @property
+    def misread(self) -> Value:
+        """Which mistake of a writer or a reader is to be made on purpose (a hypothesis); None: none."""
+        return self.settings.get("misread")
+
+    @property
+    def shift(self) -> float:
+        """What a hypothesis adds to zero points."""
+        return {"zero+1": 1.0, "zero-1": -1.0}.get(str(self.misread), 0.0)
+
+    @property
     def columns(self) -> int:
         """Columns of the weight."""
         return self.shape[-1]
 
     def whole(self, name: str, default: int | None = None) -> int:
-        """A setting that is a whole number. Raises Refused."""
+        """A setting that is a whole number. Raises PartsRefused."""
         value = self.settings.get(name)
         value = default if value is None else value
         if not isinstance(value, int) or isinstance(value, bool):
-            raise Refused(f"nothing declares its {name}")
+            raise PartsRefused(f"nothing declares its {name}")
         return value
 
-    def matrix(self, role: str, rows: int, columns: int) -> Matrix:
-        """A part that has to hold rows x columns elements, whatever axes it has. Raises Refused."""
+    def matrix(self, role: str, rows: int, columns: int) -> PartMatrix:
+        """A part that has to hold rows x columns elements, whatever axes it has. Raises PartsRefused."""
         held = self.held.get(role)
         if held is None:
-            raise Refused(f"its {role} is missing")
+            raise PartsRefused(f"its {role} is missing")
         if held.values != rows * columns:
-            raise Refused(
+            raise PartsRefused(
                 f"its {role} is {list(held.shape)}, and a weight of {list(self.shape)} has {rows} x {columns}"
             )
-        return Matrix(held, rows, columns, self.tensors.get(role), self.files)
+        return PartMatrix(held, rows, columns, self.tensors.get(role), self.files, self._change(role))
 
-    def bytes(self, role: str, rows: int, columns: int) -> Matrix:
-        """A part that has to hold rows x columns bytes, whatever its type. Raises Refused."""
+    def _change(self, role: str) -> str | None:
+        wanted = {"values": "nibbles", "scale": "scale-inverted"}.get(role)
+        return wanted if wanted is not None and wanted == self.misread else None
+
+    def bytes(self, role: str, rows: int, columns: int) -> PartMatrix:
+        """A part that has to hold rows x columns bytes, whatever its type. Raises PartsRefused."""
         held = self.held.get(role)
         if held is None:
-            raise Refused(f"its {role} is missing")
+            raise PartsRefused(f"its {role} is missing")
         width = DTYPES[held.dtype].block_bytes
         if held.values * width != rows * columns or DTYPES[held.dtype].block > 1:
-            raise Refused(
+            raise PartsRefused(
                 f"its {role} is {list(held.shape)} of {held.dtype}, and a weight of {list(self.shape)} has "
                 f"{rows} x {columns} bytes"
             )
-        return Matrix(Held("U8", (rows, columns)), rows, columns, self.tensors.get(role), self.files)
+        held = Held("U8", (rows, columns))
+        return PartMatrix(held, rows, columns, self.tensors.get(role), self.files, self._change(role))
 
 
 @dataclass(frozen=True)
-class Matrix:
+class PartMatrix:
     """A stored tensor as a matrix of its elements, read a rectangle at a time."""
 
     held: Held
@@ -121,9 +143,19 @@ class Matrix:
     columns: int
     tensor: Tensor | None
     files: Files | None
+    #: What a hypothesis does to it: nibbles exchanged in each byte, or each number inverted.
+    change: str | None = None
 
     def raw(self, rows: range, columns: range) -> Any:
         """Stored elements [rows, columns] in their own type (8-bit floats as bytes, BF16 as its 16 bits)."""
+        stored: Any = self._stored(rows, columns)
+        if self.change != "nibbles":
+            return stored
+        swapped: Any = np.ascontiguousarray(stored).view(np.uint8)
+        swapped = (swapped >> 4) | (swapped << 4)
+        return swapped.view(stored.dtype)
+
+    def _stored(self, rows: range, columns: range) -> Any:
         assert self.tensor is not None and self.files is not None
         kind = np.dtype(_KINDS.get(self.held.dtype, "u1"))
         file, width = self.files.get(self.tensor.file), kind.itemsize
@@ -146,7 +178,8 @@ class Matrix:
     def floats(self, rows: range, columns: range, bytes_as: str | None = None) -> Values:
         """Elements as float32; plain bytes are those of the 8-bit float `bytes_as`."""
         raw = self.raw(rows, columns)
-        return floats(raw, bytes_as if self.held.dtype == "U8" and bytes_as is not None else self.held.dtype)
+        numbers = floats(raw, bytes_as if self.held.dtype == "U8" and bytes_as is not None else self.held.dtype)
+        return numbers if self.change != "scale-inverted" else 1 / numbers
 
     def everything(self) -> Values:
         """All of a small part, as float32 [rows, columns]."""
@@ -177,6 +210,6 @@ def floats(raw: Any, dtype: str) -> Values:
 
 
 def known(held: Held, *types: str) -> None:
-    """Raises Refused for a part of another type."""
+    """Raises PartsRefused for a part of another type."""
     if held.dtype not in types or held.dtype not in DTYPES:
-        raise Refused(f"nothing decodes such a part of type {held.dtype}")
+        raise PartsRefused(f"nothing decodes such a part of type {held.dtype}")

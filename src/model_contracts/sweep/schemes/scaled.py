@@ -6,7 +6,7 @@ import numpy as np
 
 from model_contracts.sweep.kernels.totals import Values
 from model_contracts.sweep.schemes.grid import Grid
-from model_contracts.sweep.schemes.interface import Parts, Refused, known
+from model_contracts.sweep.schemes.interface import Grain, Parts, PartsRefused, known
 
 _TYPES = ("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "I8")
 
@@ -20,10 +20,14 @@ class Scaled:
         self._values = parts.matrix("values", parts.rows, parts.columns)
         known(self._values.held, *_TYPES)
         if "order" in parts.held:
-            raise Refused("its columns are in an order of their own")
+            raise PartsRefused("its columns are in an order of their own")
         self._inputs = parts.matrix("inputs", 1, parts.columns) if "inputs" in parts.held else None
         self._scale = Grid.found(parts, "scale", "F8_E8M0")
         self._zero = Grid.found(parts, "zero") if "zero" in parts.held else None
+        dtype = self._values.held.dtype
+        kind = dtype.removeprefix("F8_") if dtype != "I8" else "INT8" if self._zero is None else "UINT8"
+        exponents = kind == "E4M3" and self._scale.stored.held.dtype in ("U8", "F8_E8M0")
+        self.grain: Grain = ("MXFP8" if exponents and self._scale.share > 0 else kind, self._scale.share)
         divisor = parts.whole("divisor", 1)
         self._factor = np.float32(1 / divisor) if divisor > 1 else None
 
@@ -32,7 +36,7 @@ class Scaled:
         values = self._values.floats(rows, columns)
         if self._zero is not None:
             values = values - self._zero.over(rows, columns)
-        values *= self._scale.over(rows, columns)
+        self._scale.apply(np.multiply, values, rows, columns)
         if self._factor is not None:
             values *= self._factor
         if self._inputs is not None:

@@ -1,0 +1,1 @@
+"""A kind of check, a reporter and a runtime, as a third party would give them."""
