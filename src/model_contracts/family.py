@@ -84,6 +84,10 @@ class HyperParameter(Record):
         None, description="Why it is not proven, and not lost, where readers compute with another value unasked."
     )
     disabled_by: str | None = Field(None, description="A config.json flag that must not be true for it to count.")
+    counts_where: dict[str, tuple[Scalar, ...]] = Field(
+        default_factory=dict,
+        description="A list of config.json that must hold one of these for the value to count.",
+    )
     zero_where: dict[str, tuple[Scalar, ...]] = Field(
         default_factory=dict,
         description="A hyper-parameter with one value a layer: where that is one of these, this one is 0.",

@@ -16,16 +16,17 @@ def covered(family: Family) -> dict[str, Any]:
         "title": family.title,
         "architectures": [*family.architectures],
         "gguf": [*family.gguf],
-        "conventions": [*_conventions(family, weights)],
+        "conventions": [*_conventions(family)],
         "transforms": sorted({*_transforms(family, weights)}),
         "layers": sorted({*_layers(weight.layers for weight in weights)}),
         "runs_without_config": family.runs_without_config,
     }
 
 
-def _conventions(family: Family, weights: list[FamilyTensor]) -> Iterator[str]:
+def _conventions(family: Family) -> Iterator[str]:
     yield from ("huggingface",) if family.architectures or family.model_types else ()
     yield from ("gguf",) if family.gguf else ()
+    yield from (name for name, said in family.dialects.items() if said is not None)
 
 
 def _transforms(family: Family, weights: list[FamilyTensor]) -> Iterator[str]:

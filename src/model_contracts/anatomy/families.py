@@ -64,6 +64,8 @@ def _another(artifact: Artifact, family: Family, name: str) -> str | None:
 
 
 def _said(value: object, values: tuple[str | int | bool, ...]) -> bool:
+    if isinstance(value, list):
+        return bool(value) and not values
     if not isinstance(value, str | int):
         return False
     return value in values if values else isinstance(value, int) and value > 0

@@ -153,7 +153,9 @@ def enabled(parameter: HyperParameter, flags: Mapping[str, Any]) -> bool:
     """Whether no flag beside a value says that it does not count."""
     on = flags.get(parameter.enabled_by) if parameter.enabled_by else None
     off = flags.get(parameter.disabled_by) if parameter.disabled_by else None
-    return on is not False and off is not True
+    lists = ((flags.get(key), values) for key, values in parameter.counts_where.items())
+    idle = any(isinstance(found, list | tuple) and not {*map(str, found)} & {*map(str, said)} for found, said in lists)
+    return on is not False and off is not True and not idle
 
 
 def size_of(axis: Dimension, numbers: Mapping[str, Number]) -> int | None:

@@ -10,6 +10,9 @@ from typing import Any
 
 from model_contracts.terminal import columns, safe, safe_json
 
+#: A config.json is read up to this many bytes.
+_MOST_BYTES = 16 << 20
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
@@ -70,11 +73,15 @@ def _draft(model: Path, output: Path | None) -> int:
 
 
 def _config(model: Path) -> dict[str, Any]:
+    from model_contracts import bounds, door
     from model_contracts.drafting.classes import NotDrafted
-    from model_contracts.formats.opening import open_artifact
 
-    folder = model.parent if model.name == "config.json" else model
-    config = open_artifact(folder).config
-    if config is None:
-        raise NotDrafted(f"{model} has no config.json")
-    return dict(config)
+    file = model if model.name == "config.json" else model / "config.json"
+    try:
+        config = json.loads(door.read(file, _MOST_BYTES))
+        bounds.refuse_beyond(config)
+    except (ValueError, RecursionError) as error:
+        raise NotDrafted(f"{file} is no configuration: {error}") from error
+    if not isinstance(config, dict):
+        raise NotDrafted(f"{file} is no configuration: no object")
+    return config
