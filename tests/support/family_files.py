@@ -14,7 +14,7 @@ import numpy as np
 from model_contracts import layout
 from model_contracts.anatomy.conventions import Convention, Conventions, StoredEntry, named
 from model_contracts.anatomy.families import _said
-from model_contracts.anatomy.hyperparameters import _at, completed, enabled
+from model_contracts.anatomy.hyperparameters import at, completed, enabled
 from model_contracts.definitions import load_families
 from model_contracts.family import Family, FamilyTensor, HyperParameter
 from support.shared_models import SHARED
@@ -52,7 +52,7 @@ class Side:
             if not enabled(parameter, self.declared):
                 continue
             for key in self.keys(parameter):
-                value = _at(self.declared, key)
+                value = at(self.declared, key)
                 if value is not None:
                     found[name] = value
                     break

@@ -69,7 +69,7 @@ class Counterparts:
         if known is None or ours is None or entry is None or ours.family.id != known.family.id:
             return plain
         weight = ours.family.tensors.get(entry.key)
-        if (weight is not None and weight.plain and not _held(known, entry)) or ours.convention == known.convention:
+        if (weight is not None and weight.plain and not _held(known, entry)) or ours.way == known.way:
             return plain if entry.expert is None else self._stored.get(entry)
         answer = self._answer(ours, known, entry, tensor.name)
         return Unmade(tensor, answer.reason, answer.parts) if isinstance(answer, Lacking) else answer
@@ -79,7 +79,7 @@ class Counterparts:
         known, weight = self.source.conventions, ours.family.tensors.get(entry.key)
         assert known is not None  # a plan is made by a family
         alike = not entry.fused and weight is not None and weight.alike and not known.holds(entry.key)
-        if alike or ours.convention == known.convention:
+        if alike or ours.way == known.way:
             return self._stored.get(entry)
         return self._answer(ours, known, entry, ours.name(entry))
 
@@ -136,7 +136,7 @@ class Counterparts:
 def answered_in_part(target: View, source: View) -> Iterator[str]:
     """Fused tensors of the source of which a weight stands in no tensor of the target (gate without up)."""
     ours, theirs = target.conventions, source.conventions
-    if ours is None or theirs is None or ours.family.id != theirs.family.id or ours.convention == theirs.convention:
+    if ours is None or theirs is None or ours.family.id != theirs.family.id or ours.way == theirs.way:
         return
     held = {(key, entry.layer) for entry in target.entries.values() if entry is not None for key in ours.keys(entry)}
     for name, entry in source.entries.items():

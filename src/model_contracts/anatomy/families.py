@@ -34,7 +34,8 @@ def architecture(artifact: Artifact, families: Families) -> Architecture | None:
     for name, place, words in _declared(artifact):
         known = [family for family in families.saying(name) if not family.abstract and words(family, name)]
         # Mistral's GGUF files say `llama`: the family of that very name comes first, but one that a key asks for.
-        known.sort(key=lambda family: (not family.only_with, family.id != f"families/{name}"))
+        # Of a GGUF's text a class for text alone is meant first: mistral3 is the word of Ministral 3 and of a part.
+        known.sort(key=lambda one: (not one.only_with, not one.runs_without_config, one.id != f"families/{name}"))
         others = [_another(artifact, family, name) for family in known]
         meant = next((family for family, other in zip(known, others, strict=True) if other is None), None)
         but = next((other for other in others if other), None) if meant is None else None

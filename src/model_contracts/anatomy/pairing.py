@@ -70,7 +70,7 @@ def match(target: View, source: View) -> Match:
             used.update(part.name for part in parts_of(answer))
         if answer is not None and not tensor.placeholder and not answer.placeholder:
             order = None if answer.made is not None else _row_order(key, target, source)
-            same = target.convention == source.convention and target.bare[name] == source.bare.get(answer.name)
+            same = target.way == source.way and target.bare[name] == source.bare.get(answer.name)
             pairings[name] = Pairing(tensor, _squeezed(answer, tensor), order, same or unknown is None)
     missing, explained = [], []
     used -= set(answered_in_part(target, source))
@@ -133,7 +133,7 @@ def _in_doubt(found: Match, unknown: str, target: View, source: View) -> Match:
     extra = [one for one in found.extra if one.explanation is None]
     if (
         target.part.name == source.part.name
-        and target.convention == source.convention
+        and target.way == source.way
         and not _packed(target)
         and not _packed(source)
     ):
@@ -187,7 +187,7 @@ def _layers(names: Iterable[str]) -> set[int]:
 
 def _by_bare_name(source: View, target: View) -> dict[str, Tensor]:
     """The source's tensors by their own names, where both sides name tensors the same way."""
-    if target.convention != source.convention:
+    if target.way != source.way:
         return {}
     return {source.bare[name]: tensor for name, tensor in source.artifact.tensors.items()}
 
@@ -241,7 +241,7 @@ def _owed(flag: str | None, source: View) -> bool:
 
 def _row_order(key: str, target: View, source: View) -> RowPermutation | None:
     """The permutation that brings the source's rows into the target's order (None: the same order)."""
-    if target.convention == source.convention:
+    if target.rows_interleaved == source.rows_interleaved:
         return None
     role = target.role(key) or source.role(key)
     heads = role.heads if role is not None else None

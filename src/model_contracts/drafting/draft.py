@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -62,8 +62,11 @@ def draft(config: Mapping[str, Any], families: Sequence[Family]) -> FamilyDraft:
     words = (str(text.get("model_type", "")), str(config.get("model_type", "")), classes[0])
     word = gguf_word(*words)
     names = GgufNames(word, layers)
-    weights = tuple(Weight(one, names.of(one), _axes(symbols, one, layers)) for one in found.values())
-    base = _nearest(weights, symbols, families)
+    base = _nearest(found, families)
+    keys = {one.huggingface: key for key, one in (base.tensors if base is not None else {}).items() if one is not None}
+    weights = tuple(
+        Weight(one, names.of(one) or keys.get(one.name), _axes(symbols, one, layers)) for one in found.values()
+    )
     return FamilyDraft(classes[0], words[0] or words[1], word, base, weights, layers, symbols.sizes)
 
 
@@ -85,9 +88,8 @@ def _of_layers(axis: Axis, layers: int) -> Axis:
     return replace(axis, doubt=f"{layers} may be the number of layers") if told else axis
 
 
-def _nearest(weights: Sequence[Weight], symbols: Symbols, families: Sequence[Family]) -> Family | None:
+def _nearest(names: Collection[str], families: Sequence[Family]) -> Family | None:
     """The base of which most tensors are the class's own, and fewest are not."""
-    names = {weight.template.name: weight for weight in weights}
     best: tuple[int, Family] | None = None
     for family in families:
         if not family.abstract:

@@ -61,9 +61,24 @@ class Grid:
             block = block[:, across - left]
         return block
 
-    def spread(self, numbers: Values, columns: range, order: Any = None) -> Values:
-        """Numbers [rows, all groups] as [rows, columns or 1]."""
-        return numbers if numbers.shape[1] == 1 else numbers[:, self._across(columns, order)]
+    def apply(self, change: np.ufunc, values: Values, rows: range, columns: range, order: Any = None) -> None:
+        """Change values [rows, columns] in place by the numbers that go with them (np.multiply, np.add …)."""
+        even = order is None and not self._shifted and columns.start % self.wide == 0 and len(columns) % self.wide == 0
+        if not even or self.wide >= self._columns or self.wide == 1:
+            change(values, self.over(rows, columns, order), out=values)
+            return
+        steps = range(columns.start // self.wide, columns.stop // self.wide)
+        down = self._down(rows)
+        first = int(down[0])
+        block = self.stored.floats(range(first, int(down[-1]) + 1), steps, self._bytes_as)
+        by_group(change, values, block if self.tall == 1 else block[down - first], self.wide)
+
+    def spread(self, change: np.ufunc, values: Values, numbers: Values, columns: range, order: Any = None) -> None:
+        """The same by numbers [rows, all groups]."""
+        if numbers.shape[1] == 1:
+            change(values, numbers, out=values)
+        else:
+            change(values, np.take(numbers, self._across(columns, order), axis=1), out=values)
 
     def _down(self, rows: range) -> Any:
         at = np.arange(rows.start, rows.stop)
@@ -87,6 +102,15 @@ def _step(parts: Parts, blocks: int, size: int, names: tuple[str, ...]) -> int:
         if isinstance(value, int) and value > 0 and -(-size // value) == blocks:
             return value
     raise PartsRefused(f"{blocks} numbers for {size}, and no declared size of blocks makes that")
+
+
+def by_group(change: np.ufunc, values: Values, numbers: Values, wide: int) -> None:
+    """Change values [rows, groups * wide] in place by numbers [rows, groups]."""
+    view = values.reshape(len(values), -1, wide) if values.flags.c_contiguous else None
+    if view is not None:
+        change(view, numbers[:, :, None], out=view)
+    else:
+        change(values, np.repeat(numbers, wide, axis=1), out=values)
 
 
 def group_order(parts: Parts, groups: int) -> Callable[[], Any]:
