@@ -130,6 +130,8 @@ def _schema(name: Name) -> Schema:
     schema = plain(schema)
     schema.get("$defs", {}).pop("JsonValue", None)
     if name in _WITH_IDS:  # kinds of checks need numpy
+        from model_contracts.schemas.completed import complete
+
         schema = complete(name, schema)
     definitions = schema.get("$defs", {})
     if "Comparison" in definitions:
