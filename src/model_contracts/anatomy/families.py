@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from model_contracts.anatomy.carried import carried_config
 from model_contracts.anatomy.multimodal import text_part
 from model_contracts.artifact import Artifact
 from model_contracts.family import Families, Family
@@ -49,7 +50,7 @@ def architecture(artifact: Artifact, families: Families) -> Architecture | None:
 def _another(artifact: Artifact, family: Family, name: str) -> str | None:
     """Why an artifact is of another architecture under the family's word (None: it is not; "": nothing says so)."""
     if artifact.format != "gguf":
-        config = artifact.config or {} if artifact.form.beside else {}
+        config = (artifact.config if artifact.form.beside else carried_config(artifact)) or {}
         said = (key for key, values in family.not_where.items() if _said(config.get(key), values))
         return next((f"{key} = {config[key]}" for key in said), None)
     if any(tensor not in artifact.tensors for tensor in family.only_with_tensors):

@@ -7,6 +7,7 @@ from functools import partial
 from math import isnan, sqrt
 
 from model_contracts.anatomy.budgets import Budget, Budgets, exact
+from model_contracts.anatomy.folded import Folded
 from model_contracts.anatomy.rivals import explain
 from model_contracts.artifact import Tensor
 from model_contracts.checks.drafts import Draft, gap, share
@@ -20,7 +21,7 @@ _EXPLAINED = 8
 
 def elementwise(examination: Examination, parameters: Budgets, where: Where) -> Comparisons:
     """Compare each pair's measures with its budget; where one fails, fit the rival explanations and name the best."""
-    sweep = examination.sweep
+    sweep, views = examination.sweep, (examination.view, examination.source_view)
     for unmade in examination.match.unmade:
         yield gap(unmade.tensor, unmade.reason, unmade.tensor.elements)
     explained = 0
@@ -40,16 +41,33 @@ def elementwise(examination: Examination, parameters: Budgets, where: Where) -> 
             *_finite(pairing, measures, ours, theirs),
         ]
         worst = next((index for index, comparison in enumerate(comparisons) if not comparison.holds), None)
+        if worst is not None and (folded := examination.folded(name, parameters)) is not None:
+            yield Draft(True, partial(_folded, pairing, measures, folded), measures.count)
+            continue
         rival = None
         if worst is not None and explained < _EXPLAINED:
             explained += 1
-            rival = explain(pairing, measures, known[1] if known is not None else None, examination.source_view)
+            rival = explain(pairing, measures, known[1] if known is not None else None, *views)
         if worst is not None and not pairing.declared:
             yield undeclared(examination, pairing, _reading(rival))
             continue
         if worst is not None and rival is not None:
             comparisons[worst] = comparisons[worst]._replace(write=partial(_explained, comparisons[worst], rival))
         yield from comparisons
+
+
+def _folded(pairing: Pairing, pair: PairMeasures, folded: Folded) -> Comparison:
+    return Comparison(
+        measure="relative_rmse",
+        place=_place(pairing, pair, None),
+        expected=0.0,
+        observed=folded.error,
+        holds=True,
+        tolerance=folded.bound,
+        smallest_passing_tolerance=folded.error,
+        count=pair.count,
+        note=f"compared under scales that were moved between layers: {folded.words}",
+    )
 
 
 def _explained(draft: Draft, rival: str) -> Comparison:

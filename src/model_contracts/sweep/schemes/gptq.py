@@ -40,7 +40,7 @@ class Gptq:
         self._scales = parts.matrix("scale", self._groups, height)
         known(self._values.held, "I32")
         known(self._zeros.held, "I32")
-        self._order = group_order(parts, self._groups) if "order" in parts.held and parts.misread != "order" else None
+        self.order = group_order(parts, self._groups) if "order" in parts.held and parts.misread != "order" else None
 
     def rectangle(self, rows: range, columns: range) -> Values:
         """Values as float32 [rows, columns]."""
@@ -51,15 +51,15 @@ class Gptq:
         values: Values = stream(words.view(np.uint8), self._bits, skip, len(columns)).astype(np.float32)
         zeros, scales = self._zero_of(rows) + self._shift, self._scales.floats(range(self._groups), rows).T
         for change, numbers in ((np.subtract, zeros), (np.multiply, scales)):
-            if self._order is None and len(columns) == self._columns and self._columns % self._group == 0:
+            if self.order is None and len(columns) == self._columns and self._columns % self._group == 0:
                 by_group(change, values, numbers, self._group)
             else:
                 change(values, np.take(numbers, self._group_of(columns), axis=1), out=values)
         return values
 
     def _group_of(self, columns: range) -> Any:
-        if self._order is not None:
-            return self._order()[columns.start : columns.stop]
+        if self.order is not None:
+            return self.order()[columns.start : columns.stop]
         return np.arange(columns.start, columns.stop) // self._group
 
     def _zero_of(self, rows: range) -> Values:

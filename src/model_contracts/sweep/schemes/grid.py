@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from model_contracts.sweep.kernels.totals import Values
-from model_contracts.sweep.reads import ReadFailed
+from model_contracts.sweep.reads import Undecodable
 from model_contracts.sweep.schemes.interface import ROW, TENSOR, PartMatrix, Parts, PartsRefused, known
 
 
@@ -116,7 +116,7 @@ def by_group(change: np.ufunc, values: Values, numbers: Values, wide: int) -> No
 def group_order(parts: Parts, groups: int) -> Callable[[], Any]:
     """Gives each column's group as the part `order` says it, once read; a part of -1 says that they follow each other.
 
-    Raises PartsRefused where it has another size; what it gives raises ReadFailed for groups that are not there.
+    Raises PartsRefused where it has another size; what it gives raises Undecodable for groups that are not there.
     """
     matrix = parts.matrix("order", 1, parts.columns)
     known(matrix.held, "I32", "I64")
@@ -130,7 +130,7 @@ def group_order(parts: Parts, groups: int) -> Callable[[], Any]:
         if len(order) and not (order.min() >= 0 and order.max() < groups):
             tensor = parts.tensors["order"]
             reason = f"{tensor.name} names groups {order.min()} to {order.max()}, and there are {groups}"
-            raise ReadFailed(tensor.file, tensor.offset, 0, 0, reason)
+            raise Undecodable(tensor.file, tensor.offset, 0, 0, reason)
         return order
 
     return read

@@ -31,11 +31,11 @@ class PackQuantized:
         self._zero = self._zeros(parts) if parts.settings.get("symmetric") is False else None
         self.grain: Grain = (f"{'INT' if self._zero is None else 'UINT'}{self._bits}", self._scale.share)
         groups = -(-parts.columns // self._scale.wide)
-        self._order = group_order(parts, groups) if "order" in parts.held else None
+        self.order = group_order(parts, groups) if "order" in parts.held else None
 
     def rectangle(self, rows: range, columns: range) -> Values:
         """Values as float32 [rows, columns]."""
-        order = self._order() if self._order is not None else None
+        order = self.order() if self.order is not None else None
         first = columns.start // 32 * 32
         per = 32 // self._bits
         low, high = (columns.start // per, -(-columns.stop // per)) if self._padded else (
