@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from model_contracts.definitions.folders import RESERVED
+from model_contracts.definitions.outline import outlines
 from support.command import Result, check, contracts
 from support.mutations import copied, safetensors_of
 from support.open_world import definitions, own_contract, own_invariant
@@ -113,6 +115,12 @@ def test_no_prefix_is_a_word_of_shipped_ids(tmp_path: Path, prefix: str):
     text = f"prefix: {prefix}\ntitle: t\n"
     said = refused_folder(definitions(tmp_path / "own", {"invariants/one.yaml": own_invariant()}, text))
     assert "a prefix that is no word of shipped ids" in said
+
+
+def test_no_prefix_begins_a_shipped_gate():
+    gates = [gate["id"] for one in outlines("invariant") for gate in one.get("gates")]
+    first = {gate.partition("-")[0].lower() for gate in gates}
+    assert {word for word in first if len(word) > 1} <= RESERVED and len(gates) > 50
 
 
 @pytest.mark.parametrize(

@@ -30,5 +30,5 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.name is None:
         print(f"contracts: name one of {', '.join(schemas.NAMES)}, or --write DIR", file=sys.stderr)
         return 2
-    sys.stdout.write(schemas.text(schemas.generate()[arguments.name]))
+    sys.stdout.write(schemas.text(schemas.generate([arguments.name])[arguments.name]))
     return 0

@@ -124,7 +124,7 @@ def _shipped_system(playbook: Playbook) -> System:
     """The system that a playbook names: a known one. A system names programs, and only a person does that here."""
     name = _known(playbook.system)
     if name not in (known := known_ids("system")):
-        expected = f"a known system ({', '.join(known)}); one of yours is given by --system FILE or --definitions DIR"
+        expected = f"a shipped system ({', '.join(known)}); one of yours is given by --system FILE or --definitions DIR"
         raise DefinitionError(playbook.where("system"), None, None, expected, repr(playbook.system))
     return _by_id(name)
 

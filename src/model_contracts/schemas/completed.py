@@ -22,9 +22,8 @@ Schema = dict[str, Any]
 
 
 def complete(name: str, schema: Schema) -> Schema:
-    """The schema of a kind of definitions with what is known in it; others as they are."""
-    if name in _COMPLETED:
-        _COMPLETED[name](schema)
+    """The schema of a kind of definitions with what is known in it."""
+    _COMPLETED[name](schema)
     return schema
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +24,6 @@ from model_contracts.keys import Keys
 from model_contracts.outcome import Evidence, Run
 from model_contracts.playbook import Playbook, System, Tier
 from model_contracts.runtime import CommandRuntime
-from model_contracts.schemas.completed import complete
 from model_contracts.schemas.plain import plain
 from model_contracts.scheme import Scheme
 from model_contracts.sign import Sign
@@ -59,6 +59,9 @@ _TYPES: dict[Name, tuple[Any, JsonSchemaMode, str]] = {
 }
 NAMES: tuple[Name, ...] = tuple(_TYPES)
 
+#: Those that know ids, and kinds with their parameters.
+_WITH_IDS = ("contract", "invariant", "family", "corpus", "playbook", "tier", "system")
+
 #: A bound; what JSON has no number for is written as text.
 _BOUND: Schema = {"type": ["number", "string", "null"], "pattern": "^(-?Infinity|NaN)$", "default": None}
 
@@ -85,9 +88,9 @@ _COHERENT: list[Schema] = [
 _WORDS = ("kept", "falsified", "usage", "not proven", "checker broken")
 
 
-def generate() -> dict[str, Schema]:
-    """Every schema by its name, the same on every machine."""
-    return {name: _schema(name) for name in NAMES}
+def generate(names: Sequence[Name] = NAMES) -> dict[str, Schema]:
+    """Every schema (or those of some names) by its name, the same on every machine."""
+    return {name: _schema(name) for name in names}
 
 
 def text(schema: Schema) -> str:
@@ -126,7 +129,10 @@ def _schema(name: Name) -> Schema:
     schema = TypeAdapter(kind).json_schema(mode=mode)
     schema = plain(schema)
     schema.get("$defs", {}).pop("JsonValue", None)
-    schema = complete(name, schema)
+    if name in _WITH_IDS:  # kinds of checks need numpy
+        from model_contracts.schemas.completed import complete
+
+        schema = complete(name, schema)
     definitions = schema.get("$defs", {})
     if "Comparison" in definitions:
         for bound in ("tolerance", "smallest_passing_tolerance"):
