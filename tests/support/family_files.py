@@ -14,7 +14,7 @@ import numpy as np
 from model_contracts import layout
 from model_contracts.anatomy.conventions import Convention, Conventions, StoredEntry, named
 from model_contracts.anatomy.families import _said
-from model_contracts.anatomy.hyperparameters import at, completed, enabled
+from model_contracts.anatomy.hyperparameters import at, by_kinds, completed, enabled
 from model_contracts.definitions import load_families
 from model_contracts.family import Family, FamilyTensor, HyperParameter
 from support.shared_models import SHARED
@@ -42,6 +42,8 @@ class Side:
         if tokens is not None:
             found.setdefault("vocab_size", len(tokens))
         completed(self.family, found)
+        lists = {name: value for name, value in found.items() if isinstance(value, list | tuple)}
+        found.update(by_kinds(self.family, lists, found))
         return found
 
     @cached_property
@@ -202,6 +204,8 @@ def _applied(name: str, value: float | None, values: np.ndarray) -> np.ndarray:
         return values + np.float32(value)
     if name == "neg_exp":  # torch is what the converter computes with: the last bit is its own
         return np.asarray((-torch.exp(torch.from_numpy(np.ascontiguousarray(values)))).numpy())
+    if name in ("scale", "unscale"):
+        return values * np.float32(value) if name == "scale" else values / np.float32(value)
     raise AssertionError(name)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from model_contracts.layout import Apply, Concat, Expr, Permute, Reshape, Stored, Take, leaves
-from model_contracts.sweep.laid_out import changed
+from model_contracts.sweep.made import changed
 
 #: Values of a random tensor, at most.
 _MOST = 96

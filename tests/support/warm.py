@@ -41,12 +41,9 @@ class Warm:
         mine, its = socket.socketpair()
         with its:
             words = [sys.executable, "-c", "from support.warm import serve; serve()", str(its.fileno())]
+            # No `env`: readline sets COLUMNS where os.environ does not see it, and what is started inherits that.
             self._process = subprocess.Popen(
-                words,
-                stdin=subprocess.DEVNULL,
-                pass_fds=[its.fileno()],
-                cwd=Path(__file__).parents[1],
-                env=environment(),
+                words, stdin=subprocess.DEVNULL, pass_fds=[its.fileno()], cwd=Path(__file__).parents[1]
             )
         self._socket, self._lines = mine, mine.makefile("r", encoding="utf-8")
         atexit.register(self.end)
@@ -82,6 +79,7 @@ def _text(file: Any) -> str:
 
 def serve() -> None:
     """Answer one request after another; a fork that is to run the command returns from here and runs it."""
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
     for name in _IMPORTED:
         import_module(name)
     gc.freeze()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations
 
 from model_contracts.anatomy.hyperparameters import Number, size_of
 from model_contracts.anatomy.layers import in_layer, layers_of
@@ -208,6 +209,37 @@ class Conventions:
         if key in self._own:
             return self._own[key][0]
         return key if self._by_key else weight.huggingface
+
+    def otherwise(
+        self, keys: Sequence[str], layer: int | None, heads: Mapping[str, int]
+    ) -> Iterator[tuple[str, Callable[[str], Expr | None]]]:
+        """What else may be said of the fused tensors that hold some logical weights, and each weight by that saying."""
+        for held in dict.fromkeys(self._held[key] for key in keys if key in self._held):
+            fused = self._fused[held]
+            for first, second in combinations(fused.of, 2):
+                if {first, second} & {*keys}:
+                    of = tuple({first: second, second: first}.get(key, key) for key in fused.of)
+                    words = f"{named(second, layer)} and {named(first, layer)} exchanged in {named(held, layer)}"
+                    yield words, self._said(held, fused.model_copy(update={"of": of}), layer)
+            if fused.groups:
+                plain = fused.model_copy(update={"groups": ()})
+                yield f"pieces of {named(held, layer)} not grouped", self._said(held, plain, layer)
+            for name, count in heads.items():
+                if fused.groups not in ((name,), (count,)):
+                    other = fused.model_copy(update={"groups": (count,)})
+                    words = f"pieces of {named(held, layer)} in {count} groups ({name})"
+                    yield words, self._said(held, other, layer)
+
+    def _said(self, held: str, fused: Fused, layer: int | None) -> Callable[[str], Expr | None]:
+        def weight(key: str) -> Expr | None:
+            try:
+                if key in fused.of:
+                    return inverse(self._whole(fused, layer), named(held, layer))[named(key, layer)]
+                return self.expression(key, layer)
+            except (NotKnown, ValueError):
+                return None
+
+        return weight
 
     def _stacked(self, name: str, key: str, weight: FamilyTensor, shape: tuple[int, ...], layer: int | None) -> Expr:
         if shape[0] > _MOST_EXPERTS:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from model_contracts.anatomy.conventions import Conventions, NotKnown, StoredEntry, named
+from model_contracts.anatomy.names import template
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Made, Tensor
 from model_contracts.layout import Expr, LayoutError, Stored, simplify, stored, substitute
@@ -20,6 +21,24 @@ class Unmade:
     tensor: Tensor
     reason: str
     parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredLayout:
+    """A stored tensor of the target over logical weights, each of these over stored tensors of the source, and these.
+
+    `lacking` are names of tensors that the source has not.
+    """
+
+    whole: Expr
+    weights: Mapping[str, Expr]
+    parts: Mapping[str, Tensor]
+    lacking: tuple[str, ...] = ()
+
+    @property
+    def layout(self) -> Expr:
+        """It over the stored tensors."""
+        return substitute(self.whole, self.weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +85,11 @@ class Counterparts:
         key = target.canonical[tensor.name] or target.bare[tensor.name]
         plain = self._plain.get(key)
         ours = target.conventions
-        if known is None or ours is None or entry is None or ours.family.id != known.family.id:
+        if known is None or ours is None or entry is None or not _alike(ours, known, entry):
             return plain
         weight = ours.family.tensors.get(entry.key)
-        if (weight is not None and weight.plain and not _held(known, entry)) or ours.way == known.way:
+        unchanged = weight is not None and weight.alike and not _held(known, entry)
+        if unchanged or ours.way == known.way:
             return plain if entry.expert is None else self._stored.get(entry)
         answer = self._answer(ours, known, entry, tensor.name)
         return Unmade(tensor, answer.reason, answer.parts) if isinstance(answer, Lacking) else answer
@@ -83,34 +103,37 @@ class Counterparts:
             return self._stored.get(entry)
         return self._answer(ours, known, entry, ours.name(entry))
 
+    def declared(self, target: View, tensor: Tensor) -> DeclaredLayout | None:
+        """How a tensor of the target is declared to be made; None where no family says it."""
+        known, ours, entry = self.source.conventions, target.conventions, target.entries.get(tensor.name)
+        if known is None or ours is None or entry is None or not _alike(ours, known, entry):
+            return None
+        try:
+            found = self._declared(ours, known, entry)
+        except (NotKnown, LayoutError, ValueError):
+            return None
+        return None if found.lacking else found
+
     def _answer(self, ours: Conventions, known: Conventions, entry: StoredEntry, name: str) -> Tensor | Lacking | None:
         try:
-            return self._put_together(ours, known, entry, name)
+            found = self._declared(ours, known, entry)
+            if found.lacking and not found.parts:
+                return None
+            if found.lacking:
+                names = ", ".join(found.lacking[:3]) + (" …" if len(found.lacking) > 3 else "")
+                reason = f"the source lacks {len(found.lacking)} of its parts: {names}"
+                return Lacking(reason, tuple(part.name for part in found.parts.values()))
+            whole = simplify(found.layout)
+            return found.parts[whole.name] if isinstance(whole, Stored) else made_of(whole, found.parts, name)
         except (NotKnown, LayoutError, ValueError) as error:
             return Lacking(f"how it is made of the source is not known: {error}", self._near(known, ours, entry))
 
-    def _put_together(
-        self, ours: Conventions, known: Conventions, entry: StoredEntry, name: str
-    ) -> Tensor | Lacking | None:
-        expression = ours.stored(entry)
-        needed = {leaf.name for leaf in stored(expression)}
+    def _declared(self, ours: Conventions, known: Conventions, entry: StoredEntry) -> DeclaredLayout:
+        whole = ours.stored(entry)
         logical = {named(key, entry.layer): key for key in ours.keys(entry)}
-        made: dict[str, Expr] = {weight: known.expression(logical[weight], entry.layer) for weight in needed}
-        parts, lacking = self._parts(known, made)
-        if lacking and not parts:
-            return None
-        if lacking:
-            names = ", ".join(lacking[:3]) + (" …" if len(lacking) > 3 else "")
-            return Lacking(f"the source lacks {len(lacking)} of its parts: {names}", _names(parts))
-        whole = simplify(substitute(expression, made))
-        if isinstance(whole, Stored):
-            return parts[whole.name]
-        return _whole(whole, {leaf.name: parts[leaf.name] for leaf in stored(whole)}, name)
-
-    def _parts(self, known: Conventions, made: Mapping[str, Expr]) -> tuple[dict[str, Tensor], list[str]]:
-        """The stored tensors that expressions name, and the names of those that are not there."""
+        weights = {leaf.name: known.expression(logical[leaf.name], entry.layer) for leaf in stored(whole)}
         parts, lacking = dict[str, Tensor](), list[str]()
-        for leaf in {leaf.name: leaf for one in made.values() for leaf in stored(one)}.values():
+        for leaf in {leaf.name: leaf for one in weights.values() for leaf in stored(one)}.values():
             there = known.entry(leaf.name)
             part = self._stored.get(there) if there is not None else None
             if part is None:
@@ -121,7 +144,15 @@ class Counterparts:
             if part.shape != leaf.shape:
                 raise ValueError(f"{part.name} is {list(part.shape)}, and {list(leaf.shape)} by its family")
             parts[leaf.name] = part
-        return parts, lacking
+        return DeclaredLayout(whole, weights, parts, tuple(lacking))
+
+    def beside(self, tensor: Tensor, layer: int) -> Tensor | None:
+        """What a tensor of the source is in another layer; None where there is none."""
+        entry = self.source.entries.get(tensor.name)
+        if entry is not None:
+            return self._stored.get(replace(entry, layer=layer))
+        bare, number = template(self.source.canonical.get(tensor.name) or self.source.bare.get(tensor.name, ""))
+        return self._plain.get(named(bare, layer)) if number is not None else None
 
     def _near(self, known: Conventions, ours: Conventions, entry: StoredEntry) -> tuple[str, ...]:
         """Tensors of the source that hold a part of the same weights."""
@@ -154,16 +185,21 @@ def parts_of(tensor: Tensor) -> Iterator[Tensor]:
         yield from tensor.made.parts.values()
 
 
+def _alike(ours: Conventions, known: Conventions, entry: StoredEntry) -> bool:
+    """Whether both sides say of what an entry stands for: they are of one family, or agree on one plain weight."""
+    if ours.family.id == known.family.id:
+        return True
+    weights = (known.family.tensors.get(entry.key), ours.family.tensors.get(entry.key))
+    return all(weight is not None and weight.plain for weight in weights) and not _held(known, entry)
+
+
 def _held(known: Conventions, entry: StoredEntry) -> bool:
     return known.holds(entry.key)
 
 
-def _names(parts: Mapping[str, Tensor]) -> tuple[str, ...]:
-    return tuple(part.name for part in parts.values())
-
-
-def _whole(expression: Expr, parts: dict[str, Tensor], target: str) -> Tensor:
+def made_of(expression: Expr, known: Mapping[str, Tensor], target: str) -> Tensor:
     """What several tensors, or a changed one, make: a tensor without a place of its own."""
+    parts = {leaf.name: known[leaf.name] for leaf in stored(expression)}
     first = next(iter(parts.values()))
     types = Counter(part.dtype for part in parts.values())
     others = f" and {len(parts) - 1} more" if len(parts) > 1 else ""

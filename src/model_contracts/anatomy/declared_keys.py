@@ -161,6 +161,12 @@ class DeclaredSide:
         own = _holding(self._own(line), numbers)
         return default(line, numbers) if own is None else evaluated(own, numbers)
 
+    def reads_alike(self, name: str) -> bool:
+        """Whether the readers of config.json and of GGUF take the same unasked, as far as both are known."""
+        line = self.table[name]
+        one, other = (_holding(own, self.numbers) for own in (line.config_default, line.gguf_default))
+        return one == other
+
     def taken_unasked(self, name: str) -> bool:
         """Whether the readers of config.json take of themselves what those of this container build in."""
         line = self.table[name]

@@ -1,4 +1,4 @@
-"""Owns how well one reading of a tensor's source fits the target: a sample of rows, and three measures of them."""
+"""Owns how well one reading of a tensor's source fits the target: samples of places, and three measures of them."""
 
 from __future__ import annotations
 
@@ -8,60 +8,64 @@ import numpy as np
 
 from model_contracts.anatomy.budgets import Budget
 from model_contracts.artifact import Tensor
-from model_contracts.sweep.interface import Pairing, RowPermutation
-from model_contracts.sweep.rows import permute_rows, read_rows
+from model_contracts.sweep.rows import read_part
 
 Matrix = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 
-#: Values looked at of one tensor, where a head has no more: enough to tell a permutation from noise.
+#: Values looked at of one tensor: rows side by side, enough to tell a permutation from noise.
 _SAMPLE = 1_000_000
-#: A head with more values than this is not looked at (one key-value head may be the whole matrix).
-_LARGEST = 4_000_000
+#: Rows that may share a scale, or be one head: a sample begins and ends with them where it can.
+_TOGETHER = 128
+#: Rows and columns of a first look, which many readings are given.
+_FEW_ROWS, _FEW_COLUMNS = 32, 512
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Rows start…stop of a tensor, whole heads of them; a vector is a column of rows of one value."""
+    """Places of a tensor: rows in turn, and columns; a vector is given as a column."""
 
-    start: int
-    stop: int
-    rows: int
+    rows: tuple[range, ...]
+    columns: range
     vector: bool
 
     @property
-    def whole(self) -> bool:
-        """Whether every row is in it."""
-        return self.stop - self.start == self.rows
+    def start(self) -> int:
+        """The first row (of a vector, the first value)."""
+        return 0 if self.vector else self.rows[0].start
 
     def of(self, tensor: Tensor) -> Matrix:
-        """The sample's rows of a tensor of that shape."""
-        if self.vector:
-            return read_rows(tensor, 0, 1).reshape(-1, 1)
-        return read_rows(tensor, self.start, self.stop)
-
-    def permuted(self, rows: Matrix, order: RowPermutation) -> Matrix | None:
-        """The sample's rows in another order within each head (None: heads do not divide them)."""
-        if order.heads <= 0 or self.rows % (2 * order.heads):
-            return None
-        head = self.rows // order.heads
-        if self.start % head or rows.shape[0] % head:
-            return None
-        moved: Matrix = permute_rows(rows, rows.shape[0] // head, order.direction)
-        return moved
+        """Its values of a tensor of that shape; NaN where they cannot be read."""
+        found = [read_part(tensor, rows, self.columns) for rows in self.rows]
+        values: Matrix = found[0] if len(found) == 1 else np.concatenate(found)
+        return values.reshape(-1, 1) if self.vector else values
 
 
-def sample(pairing: Pairing, heads: list[int], worst_row: int) -> Sample:
-    """The rows to look at: all that fit, else whole heads around the worst row."""
-    vector = len(pairing.target.shape) < 2
-    rows = pairing.target.columns if vector else pairing.target.rows
-    columns = 1 if vector else pairing.target.columns
-    blocks = [rows // count for count in heads if count > 0 and rows % count == 0]
-    head = max((block for block in blocks if block * columns <= _LARGEST), default=1)
-    fit = max(1, _SAMPLE // max(columns, 1) // head) * head
-    if vector or fit >= rows:
-        return Sample(0, rows, rows, vector)
-    start = min(max(worst_row, 0) // head * head, (rows - fit) // head * head)
-    return Sample(start, start + fit, rows, vector)
+def sample(tensor: Tensor, worst_row: int) -> Sample:
+    """All that fits, else rows side by side around the worst one."""
+    rows, columns = max(tensor.rows, 1), max(tensor.columns, 1)
+    width = range(columns) if columns <= _SAMPLE else _spread(columns, _SAMPLE)
+    seen = _around(worst_row, min(rows, max(1, _SAMPLE // len(width))), rows)
+    if _TOGETHER < len(seen) < rows:
+        seen = range(seen.start // _TOGETHER * _TOGETHER, seen.stop // _TOGETHER * _TOGETHER)
+    return Sample((seen,), width, len(tensor.shape) < 2)
+
+
+def few(tensor: Tensor, worst_row: int) -> Sample:
+    """A first look: rows around the worst one, rows from everywhere, and columns from everywhere in them."""
+    rows, columns = max(tensor.rows, 1), max(tensor.columns, 1)
+    width = _spread(columns, _FEW_COLUMNS * (1 if rows > 1 else _FEW_ROWS))
+    parts = (_around(worst_row, min(rows, _FEW_ROWS), rows),)
+    return Sample(parts if rows <= _FEW_ROWS else (*parts, _spread(rows, _FEW_ROWS)), width, len(tensor.shape) < 2)
+
+
+def _around(row: int, many: int, rows: int) -> range:
+    start = min(max(row - many // 2, 0), rows - many)
+    return range(start, start + many)
+
+
+def _spread(size: int, many: int) -> range:
+    """Places from everywhere, an odd step apart: an order within powers of two is then seen."""
+    return range(0, size, (size // many) | 1) if size > many else range(size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,12 @@ class Folds:
         if pairing is None or pairing.target.packed is None or len(pairing.target.shape) != 2:
             return None
         known, columns = self.budgets.of(pairing), max(pairing.target.columns, 1)
-        if known is None or pairing.target.shape != pairing.source.shape or columns > _SAMPLE or pairing.transform:
+        if (
+            known is None
+            or pairing.target.shape != pairing.source.shape
+            or columns > _SAMPLE
+            or pairing.source.made is not None
+        ):
             return None
         ours, theirs = (read_rows(side, 0, _SAMPLE // columns) for side in (pairing.target, pairing.source))
         across = _columns(ours.astype(np.float64), theirs.astype(np.float64))

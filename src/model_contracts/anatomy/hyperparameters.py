@@ -55,18 +55,17 @@ def layered(artifact: Artifact, family: Family) -> dict[str, tuple[Number, ...]]
                 if any(part != value[0] for part in value):
                     found[name] = tuple(value)
                 break
-    return found | dict(_by_kinds(artifact, family, found))
+    if any(one.default is not None and one.default.each_layer for one in family.hyperparameters.values()):
+        found |= dict(by_kinds(family, found, resolved(family, declared(artifact, family))))
+    return found
 
 
-def _by_kinds(
-    artifact: Artifact, family: Family, lists: Mapping[str, tuple[Number, ...]]
+def by_kinds(
+    family: Family, lists: Mapping[str, Sequence[Number]], numbers: Mapping[str, Number]
 ) -> Iterator[tuple[str, tuple[Number, ...]]]:
     """What differs by the kind of a layer, where that is declared and this is not one list by itself."""
-    asked = [(name, one.default.each_layer) for name, one in family.hyperparameters.items() if one.default is not None]
-    if not any(table for _, table in asked):
-        return
-    numbers = resolved(family, declared(artifact, family))
-    for name, table in asked:
+    for name, parameter in family.hyperparameters.items():
+        table = parameter.default.each_layer if parameter.default is not None else None
         for kinds, values in (table or {}).items():
             each = [numbers.get(values.get(str(kind).lower(), "")) for kind in lists.get(kinds, ())]
             known = [value for value in each if value is not None]

@@ -1,4 +1,4 @@
-"""Owns which tensor of a target answers to which tensor of its source, under which declared row order."""
+"""Owns which tensor of a target answers to what of its source."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from model_contracts.anatomy.absent import Absent, absent
 from model_contracts.anatomy.built_rope import LISTED, listed_factors
 from model_contracts.anatomy.counterparts import Counterparts, Unmade, answered_in_part, parts_of
-from model_contracts.anatomy.layers import in_layer
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
-from model_contracts.sweep.interface import Pairing, RowPermutation
+from model_contracts.sweep.interface import Pairing
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +69,8 @@ def match(target: View, source: View) -> Match:
         else:
             used.update(part.name for part in parts_of(answer))
         if answer is not None and not tensor.placeholder and not answer.placeholder:
-            order = None if answer.made is not None else _row_order(key, target, source)
             same = target.way == source.way and target.bare[name] == source.bare.get(answer.name)
-            pairings[name] = Pairing(tensor, _squeezed(answer, tensor), order, same or unknown is None)
+            pairings[name] = Pairing(tensor, _squeezed(answer, tensor), same or unknown is None)
     missing, explained = [], []
     used -= set(answered_in_part(target, source))
     for tensor in source.artifact.tensors.values():
@@ -238,24 +236,3 @@ def _may_be_dropped(tensor: Tensor, target: View, source: View) -> str | None:
 
 def _owed(flag: str | None, source: View) -> bool:
     return flag is not None and source.flag(flag)
-
-
-def _heads(name: str, layer: int | None, *views: View) -> object:
-    """How many heads a layer has by the first side that says it: some have none of them, as those of a state space."""
-    for view in views:
-        numbers = in_layer(view.numbers | view.layered, layer)
-        if name in numbers:
-            return numbers[name]
-    return None
-
-
-def _row_order(key: str, target: View, source: View) -> RowPermutation | None:
-    """The permutation that brings the source's rows into the target's order (None: the same order)."""
-    if target.rows_interleaved == source.rows_interleaved:
-        return None
-    role = target.role(key) or source.role(key)
-    heads = role.heads if role is not None else None
-    number = _heads(heads, template(key)[1], source, target) if isinstance(heads, str) else heads
-    if not isinstance(number, int) or isinstance(number, bool):
-        return None
-    return RowPermutation(number, "interleave" if target.rows_interleaved else "split")

@@ -23,8 +23,7 @@ def stepped(whole: Expr, steps: Sequence[LayoutStep], size: Sized, value: Valued
 def _one(whole: Expr, step: LayoutStep, size: Sized) -> Expr:
     shape = whole.shape
     if step.rows_within_heads is not None:
-        heads = size(step.rows_within_heads)
-        return _exchanged(whole, (heads, 2, _part(shape[0], 2 * heads)), (0, 2, 1))
+        return within_heads(whole, size(step.rows_within_heads))
     if step.transpose is not None:
         if len(shape) < 2:
             raise ValueError(f"an axis alone cannot be transposed: {list(shape)}")
@@ -47,6 +46,15 @@ def _one(whole: Expr, step: LayoutStep, size: Sized) -> Expr:
     if step.add is not None:
         return Apply(whole, "add", step.add)
     return Apply(whole, "neg_exp")
+
+
+def within_heads(whole: Expr, heads: int, back: bool = False) -> Expr:
+    """Rows of each head from two halves to pairs, as llama.cpp has Q and K of rotary families; or back.
+
+    Raises ValueError where the rows are not so many heads of two halves.
+    """
+    half = _part(whole.shape[0] if whole.shape else 1, 2 * heads)
+    return _exchanged(whole, (heads, half, 2) if back else (heads, 2, half), (0, 2, 1))
 
 
 def _exchanged(whole: Expr, digits: tuple[int, int, int], order: tuple[int, int, int]) -> Expr:

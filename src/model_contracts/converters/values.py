@@ -11,21 +11,19 @@ from typing import Any
 import numpy as np
 
 from model_contracts.converters.interface import ConversionRefused, FileLayout, PlannedTensor, Progress
-from model_contracts.converters.moved import Moved, moved, shortest_run
 from model_contracts.converters.narrowing import narrow, overflows
 from model_contracts.converters.quantise import encoder
 from model_contracts.dtypes import DTYPES
 from model_contracts.sweep.blocks import LARGEST_BLOCK
 from model_contracts.sweep.kernels.reduce_numpy import NumpyEngine
-from model_contracts.sweep.made import AnySide, side_of
+from model_contracts.sweep.made import side_of
 from model_contracts.sweep.reads import Files, ReadFailed
+from model_contracts.sweep.sides import Readable
 from model_contracts.system.cores import cores
 from model_contracts.system.files import write_at
 
 #: Values of one chunk, and bytes copied at once: both stay in a core's second-level cache, or near it.
 CHUNK_VALUES, CHUNK_BYTES = 128 * 1024, 1024 * 1024
-#: Values of one chunk where it is gathered from runs shorter than these, as in a transposed matrix.
-_BAND, _SHORT = 1024 * 1024, 256
 LARGEST_HALF = 65504.0
 _MOST_THREADS = 16
 
@@ -61,7 +59,7 @@ class Stream:
         self._tensors, self._layout, self._descriptor = tensors, layout, descriptor
         self._allow_overflow = allow_overflow
         self._files, self._engine = Files(), NumpyEngine()
-        self._sides: dict[str, AnySide | Moved] = {}
+        self._sides: dict[str, Readable] = {}
         self._lock, self._stopped, self._done = Lock(), False, 0
         self._total = sum(tensor.nbytes for tensor in tensors)
         #: Values that became infinite, by tensor, where that was allowed.
@@ -113,14 +111,13 @@ class Stream:
                 with self._lock:
                     self._done += data.size
 
-    def _side(self, tensor: PlannedTensor) -> AnySide | Moved:
+    def _side(self, tensor: PlannedTensor) -> Readable:
         """The source of a tensor, opened once; only the one or two that are being read are kept."""
         if tensor.name not in self._sides:
             assert tensor.source is not None
             while len(self._sides) > _MOST_THREADS:
                 self._sides.pop(next(iter(self._sides)))
-            found = moved(tensor.source, self._files, self._engine)
-            self._sides[tensor.name] = found or side_of(tensor.source, self._files, self._engine)
+            self._sides[tensor.name] = side_of(tensor.source, self._files, self._engine)
         return self._sides[tensor.name]
 
     def _place(self, chunk: _Chunk) -> int:
@@ -130,8 +127,8 @@ class Stream:
             return base + chunk.start // tensor.shape[-1] * tensor.row_bytes
         return base + DTYPES[tensor.dtype].nbytes(chunk.start)
 
-    def _encoded(self, chunk: _Chunk, side: AnySide | Moved, room: _Room) -> Any:
-        tensor, held = chunk.tensor, side.layout.tensor.dtype
+    def _encoded(self, chunk: _Chunk, side: Readable, room: _Room) -> Any:
+        tensor, held = chunk.tensor, side.stored
         low, high = side.span(chunk.start, chunk.stop)
         raw = side.read(room.take(0, high - low), chunk.start, chunk.stop)
         if held == tensor.dtype and tensor.row_bytes is None and not side.layout.row_bytes:
@@ -174,8 +171,7 @@ def _step(tensor: PlannedTensor) -> int:
     assert source is not None
     columns = tensor.shape[-1] if tensor.shape else 1
     if source.made is not None and len(tensor.shape) > 1:
-        wanted = _BAND if shortest_run(source) < min(_SHORT, columns) else CHUNK_VALUES
-        return max(1, wanted // columns) * columns
+        return max(1, CHUNK_VALUES // columns) * columns
     if len(tensor.shape) > 1 and (tensor.row_bytes is not None or source.row_bytes is not None):
         return max(1, CHUNK_VALUES // columns) * columns
     if tensor.dtype == source.dtype and source.made is None:

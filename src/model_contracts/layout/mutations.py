@@ -67,6 +67,14 @@ class _Order:
         return self.before == self.of.shape
 
     @property
+    def transposes(self) -> bool:
+        """Whether it exchanges the last two axes, whatever stands before them."""
+        axes = tuple(range(len(self.axes)))
+        return self.whole or (
+            self.axes == (*axes[:-2], *axes[-2:][::-1]) and self.shape == tuple(self.before[axis] for axis in self.axes)
+        )
+
+    @property
     def kept(self) -> int:
         """Values behind each place that is moved: the product of the last axes that stay."""
         last = len(self.axes)
@@ -136,8 +144,8 @@ def _around(below: Expr, rebuild: Callable[[Expr], Expr]) -> Iterator[Rival]:
 def _orders(order: _Order) -> Iterator[Rival]:
     back = tuple(sorted(range(len(order.axes)), key=order.axes.__getitem__))
     turned = tuple(order.before[axis] for axis in order.axes)
-    what = "transposed" if order.whole else f"{order.moved} permuted"
-    negated = "not transposed" if order.whole else f"{order.moved} not permuted"
+    what = "transposed" if order.transposes else f"{order.moved} permuted"
+    negated = "not transposed" if order.transposes else f"{order.moved} not permuted"
     yield negated, Reshape(order.of, order.shape)
     if not order.whole or order.shape == order.before:
         yield f"{what} twice", order.on(order.on(order.of))

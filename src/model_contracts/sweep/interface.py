@@ -126,24 +126,11 @@ class PairMeasures:
 
 
 @dataclass(frozen=True, slots=True)
-class RowPermutation:
-    """llama.cpp's row order of Q and K within each head, relative to Hugging Face's.
-
-    `interleave`: target row order = source.reshape(heads, 2, rows/heads/2, columns).swapaxes(1, 2);
-    `split` is its inverse. A vector is permuted as rows of one column.
-    """
-
-    heads: int
-    direction: Literal["interleave", "split"]
-
-
-@dataclass(frozen=True, slots=True)
 class Pairing:
-    """A target tensor and the source tensor it is compared with, value by value, under a declared transform."""
+    """A target tensor and what it is compared with, value by value: a tensor of its source, or one made of several."""
 
     target: Tensor
     source: Tensor
-    transform: RowPermutation | None = None
     #: Whether something declares that the two hold the same values in that order: equal names, or a family.
     declared: bool = True
 

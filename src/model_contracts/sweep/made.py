@@ -3,177 +3,276 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import replace
-from itertools import product
-from threading import Lock
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from threading import Condition, Lock
+from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from model_contracts.artifact import Tensor
-from model_contracts.layout import Compiled, Digit, LayoutError, LayoutPiece, compiled
+from model_contracts.layout import Compiled, LayoutError, LayoutPiece, ValueStep, compiled
 from model_contracts.sweep.blocks import BlockLayout
+from model_contracts.sweep.gather import Batch, Read, batches
 from model_contracts.sweep.kernels.decode_numpy import value_type
-from model_contracts.sweep.kernels.totals import Bytes, Values
-from model_contracts.sweep.laid_out import changed
+from model_contracts.sweep.kernels.totals import CHUNK_VALUES, Bytes, Values
 from model_contracts.sweep.packed import PackedSide
 from model_contracts.sweep.reads import Files, ReadFailed
-from model_contracts.sweep.sides import Decoders, Side, read_all
+from model_contracts.sweep.sides import Decoded, Decoders, Readable, Side, read_all
 
-#: Values gathered at once where a row is made of many short runs, as in a transposed matrix: each run is then long
-#: enough to be worth a read. Two such bands are kept for the threads of a pass.
-_BAND, _BANDS = 8 * 1024 * 1024, 2
-#: A run of fewer values than this is short; what lies this much denser is read whole and picked from.
-_SHORT, _DENSE = 256, 4
+#: Bytes gathered at once where a chunk of its own would be made of many short reads, as of a transposed matrix; two
+#: such bands are kept for the threads of a pass.
+_BAND, _BANDS = 32 * 1024 * 1024, 2
+#: Bytes that could be copied in the time of one read, and how much dearer than a copy reads may be without a band.
+_READ, _DEARER = 10 * 1024, 4
 
 
-class MadeSide:
-    """A made tensor ready to be read, as float32; as `Side` is. Raises ReadFailed."""
+def side_of(tensor: Tensor, files: Files, engine: Decoders) -> Readable:
+    """What the values of a tensor are read through: stored, packed in several parts, or made. Raises ReadFailed."""
+    if tensor.made is not None:
+        return MadeSide(tensor, files, engine)
+    return Side(tensor, files, engine) if tensor.packed is None else PackedSide(tensor, files)
 
-    whole = False
+
+def values_of(side: Readable, start: int, stop: int) -> Values:
+    """Values start..stop-1, decoded, as an array of its own or a part of one. Raises ReadFailed."""
+    layout = side.layout
+    if layout.row_bytes:
+        return read_all(side, start, stop)
+    first, last = side.span(start, stop)
+    raw = side.read(np.empty(last - first, np.uint8), start, stop)
+    return side.decode(raw, start, start, stop, np.empty(stop - start + 2 * layout.block, np.float64))
+
+
+class MadeSide(Decoded):
+    """A made tensor ready to be read, as `Side` is. Raises ReadFailed.
+
+    Where every part is of one type, and no block of it is cut, stored bytes are gathered and decoded when they are
+    needed, as those of a stored tensor; else values are decoded first and gathered as float32.
+    """
 
     def __init__(self, tensor: Tensor, files: Files, engine: Decoders) -> None:
         assert tensor.made is not None
         self.tensor = tensor
-        self.layout = BlockLayout.of(replace(tensor, dtype="F32", made=None, packed=None))
-        self.kind: type[np.float32] | type[np.float64] = np.float32
+        self._parts = {name: side_of(part, files, engine) for name, part in tensor.made.parts.items()}
         try:
-            self._made: Compiled = compiled(tensor.made.layout)
+            layout = compiled(tensor.made.layout)
         except LayoutError as error:
             raise self._refused(f"cannot be put together: {error}") from None
-        for part in tensor.made.parts.values():
-            if part.packed is None and value_type(part.dtype) is not np.float32:
-                raise self._refused(f"is made of {part.dtype}, which float32 does not hold")
-        self._parts: dict[str, Side | PackedSide] = {
-            name: stored_side(part, files, engine) for name, part in tensor.made.parts.items()
-        }
-        self._columns = max(tensor.columns, 1)
-        runs = (_run(piece)[0] for piece in self._made.pieces)
-        self._banded = min(runs, default=_SHORT) < min(_SHORT, self._columns)
-        self._bands: OrderedDict[int, Values] = OrderedDict()
+        plain = replace(tensor, made=None, packed=None, row_bytes=None)
+        stored = self._stored(layout)
+        if stored is None:
+            plain = replace(plain, dtype="F32")
+        self._bytes, self._made = stored is not None, stored or layout
+        self._steps = layout.pieces[0].steps if self._bytes else ()
+        if whole := {step.name for piece in layout.pieces for step in piece.steps} - _CHANGES.keys():
+            raise self._refused(f"is changed as a whole ({', '.join(sorted(whole))}), and no value by itself")
+        self.layout, self.kind = BlockLayout.of(plain), value_type(plain.dtype)
+        self.stored = None if self._steps else plain.dtype
+        decode = engine.decoder(plain.dtype)
+        assert decode is not None
+        self._decode = decode
+        self._item = _item(self.layout.block_bytes) if self._bytes else np.dtype("<f4")
+        self._columns = self._made.columns
+        self._banded = self._short()
+        self._bands: OrderedDict[int, _Band] = OrderedDict()
         self._lock = Lock()
 
-    def source_row(self, row: int) -> int:
-        """Rows are those of the made tensor."""
-        return row
-
     def span(self, start: int, stop: int) -> tuple[int, int]:
-        """The bytes of a range of values, as float32 from the first of them."""
+        """The bytes of a range of values, counted from the first of them."""
         return self.layout.span(start, stop)
 
     def read(self, buffer: Bytes, start: int, stop: int) -> Bytes:
-        """The values start..stop-1, gathered and decoded, as bytes of float32."""
-        raw = buffer[: 4 * (stop - start)]
-        out = raw.view("<f4")
+        """The blocks that hold values start..stop-1, gathered."""
+        first, last = self.layout.span(start, stop)
+        first, last = first // self._item.itemsize, last // self._item.itemsize
+        out = buffer[: (last - first) * self._item.itemsize].view(self._item)
+        found: Bytes = self._items(out, first, last).view(np.uint8)
+        return found
+
+    def decode(self, raw: Bytes, origin: int, start: int, stop: int, room: Values) -> Values:
+        """Values start..stop-1 of what `read` gave from `origin` on, changed as the layout says."""
+        found = super().decode(raw, origin, start, stop, room)
+        return changed(found, self._steps) if self._steps else found
+
+    def rectangle(self, rows: range, columns: range) -> Any:
+        """The values at some rows and columns as float32 or float64 [rows, columns], read for them alone."""
+        block = self.layout.block if self._bytes else 1
+        part = self._made.rectangle(
+            rows, range(columns[0] // block, columns[-1] // block + 1) if block > 1 else columns
+        )
+        items = np.empty(part.count, self._item)
+        for one in self._batches(part):
+            one.fill(items, self._read, changed)
+        values: Any = np.empty((part.count, block), self.kind)
+        self._decode(items.view(np.uint8).reshape(part.count, -1), values)
+        values = changed(values.reshape(len(rows), -1), self._steps)
+        return values[:, columns[0] % block :][:, :: columns.step] if block > 1 else values
+
+    def _stored(self, layout: Compiled) -> Compiled | None:
+        """The layout in whole blocks of stored bytes; None where values have to be gathered."""
+        parts = self._parts.values()
+        types = {side.layout.tensor.dtype for side in parts}
+        for side in parts:
+            if len(types) > 1 and side.kind is not np.float32:
+                raise self._refused(f"is made of {side.layout.tensor.dtype}, which float32 does not hold")
+        alike = len(types) == 1 and len({piece.steps for piece in layout.pieces}) == 1
+        if alike and all(type(side) is Side and not (side.layout.row_bytes or side.layout.lead) for side in parts):
+            bare = Compiled(layout.shape, tuple(replace(piece, steps=()) for piece in layout.pieces))
+            found = _in_blocks(bare, self.tensor.type.block)
+            if found is not None:
+                return found
+        if any(side.kind is not np.float32 for side in parts):
+            raise self._refused(f"is made of {types.pop()}, which float32 does not hold")
+        return None
+
+    def _short(self) -> bool:
+        """Whether a chunk of its own would be made of many short reads, so that more is to be gathered at once."""
+        most = CHUNK_VALUES
+        rows = range(min(max(most // self._columns, 1), self._made.height))
+        few = self._made.rectangle(rows, range(min(self._columns, most)))
+        if few.count == self._made.count:
+            return False
+        cost = sum(len(one.firsts) * (_READ + one.reach * self._item.itemsize) for one in self._batches(few))
+        return cost > _DEARER * max(few.count * self._item.itemsize, _READ)
+
+    def _batches(self, layout: Compiled) -> Iterator[Batch]:
+        return batches(layout, self._item.itemsize)
+
+    def _items(self, out: Any, start: int, stop: int) -> Any:
+        """Items start..stop-1: a part of the band that holds them all, else in `out`."""
         if not self._banded:
-            self._fill(out, start, stop)
-            return raw
-        rows = max(1, _BAND // self._columns)
-        width = rows * self._columns
+            run = next(self._made.runs(start, stop - start))
+            if self._bytes and (run.size, run.step) == (len(out), 1):
+                self._read(run.name, run.first, out)
+                return out
+            for one, room in self._work(out, start, stop):
+                one.fill(room, self._read, changed)
+            return out
+        width = max(_BAND // self._item.itemsize // self._columns, 1) * self._columns
+        width = min(width, _BAND // self._item.itemsize)
         at = start
         while at < stop:
             number = at // width
             end = min(stop, (number + 1) * width)
-            out[at - start : end - start] = self._band(number, width)[at - number * width : end - number * width]
+            found = self._band(number, width).items(self._read)[at - number * width : end - number * width]
+            if len(found) == stop - start:
+                return found
+            out[at - start : end - start] = found
             at = end
-        return raw
+        return out
 
-    def decode(self, raw: Bytes, origin: int, start: int, stop: int, room: Values) -> Values:
-        """Values start..stop-1 of what `read` gave from `origin` on."""
-        values: Values = raw.view("<f4")[start - origin : stop - origin]
-        return values
-
-    def _band(self, number: int, width: int) -> Values:
+    def _band(self, number: int, width: int) -> _Band:
         with self._lock:
             if number not in self._bands:
-                first, last = number * width, min((number + 1) * width, self.tensor.elements)
-                band = np.empty(last - first, np.float32)
-                self._fill(band, first, last)
-                self._bands[number] = band
+                first, last = number * width, min((number + 1) * width, self._made.count)
+                room = np.empty(last - first, self._item)
+                self._bands[number] = _Band(room, self._work(room, first, last))
                 while len(self._bands) > _BANDS:
                     self._bands.popitem(last=False)
             return self._bands[number]
 
-    def _fill(self, out: Values, start: int, stop: int) -> None:
-        """Gather values start..stop-1: whole rows at once, the rest of a row by itself."""
+    def _work(self, out: Any, start: int, stop: int) -> Iterator[tuple[Batch, Any]]:
+        """What is read for items start..stop-1, whole rows at once and the rest of a row by itself, and its room."""
         columns, at = self._columns, start
         while at < stop:
             row, inside = divmod(at, columns)
             rows = (stop - at) // columns if not inside else 0
             end = at + rows * columns if rows else min(stop, (row + 1) * columns)
             places = range(inside, inside + end - at) if not rows else range(columns)
-            part = self._made.rectangle(range(row, row + max(rows, 1)), places)
-            for piece in part.pieces:
-                self._gather(piece, out[at - start : end - start])
+            room = out[at - start : end - start]
+            for one in self._batches(self._made.rectangle(range(row, row + max(rows, 1)), places)):
+                yield one, room
             at = end
 
-    def _gather(self, piece: LayoutPiece, out: Values) -> None:
-        """One piece of a rectangle: its stored runs read, decoded, changed, and put where they belong."""
-        side, (run, outer, inner) = self._parts[piece.name], _run(piece)
-        digits = (*outer, *inner)
-        there = as_strided(out[piece.at :], [digit.size for digit in digits], [4 * digit.logical for digit in digits])
-        spread = piece.last - piece.first + 1
-        if outer and spread <= _DENSE * piece.count:
-            values = _values(side, piece.first, piece.last + 1)
-            values = as_strided(values, [digit.size for digit in digits], [4 * digit.stored for digit in digits])
+    def _read(self, name: str, first: int, out: Any) -> None:
+        side = self._parts[name]
+        if self._bytes:
+            assert isinstance(side, Side)
+            side.file.read(out.view(np.uint8), side.tensor.offset + first * self._item.itemsize)
         else:
-            values = _runs(side, run, list(_starts(piece.first, outer))).reshape([digit.size for digit in digits])
-        there[...] = changed(values, piece.steps)
+            out[...] = values_of(side, first, first + len(out))
 
     def _refused(self, reason: str) -> ReadFailed:
         return ReadFailed(self.tensor.file, self.tensor.offset, 0, 0, reason)
 
 
-#: What values are read through, however they are stored.
-AnySide = Side | PackedSide | MadeSide
+@dataclass(slots=True)
+class _Band:
+    """Items that several chunks are cut from; every thread that waits for them takes a part of the work."""
+
+    room: Any
+    work: Iterator[tuple[Batch, Any]]
+    turn: Condition = field(default_factory=Condition)
+    open: int = 0
+    done: bool = False
+    failed: ReadFailed | None = None
+
+    def items(self, read: Read) -> Any:
+        """All of them. Raises ReadFailed, to each thread that asks."""
+        while (one := self._next()) is not None:
+            try:
+                one[0].fill(one[1], read, changed)
+            except ReadFailed as error:
+                self.failed = error
+            with self.turn:
+                self.open -= 1
+                self.turn.notify_all()
+        with self.turn:
+            self.turn.wait_for(lambda: not self.open)
+        if self.failed is not None:
+            raise self.failed
+        return self.room
+
+    def _next(self) -> tuple[Batch, Any] | None:
+        with self.turn:
+            one = None if self.failed is not None else next(self.work, None)
+            self.open += one is not None
+            return one
 
 
-def side_of(tensor: Tensor, files: Files, engine: Decoders) -> AnySide:
-    """The side of a tensor, stored, packed or made. Raises ReadFailed."""
-    return stored_side(tensor, files, engine) if tensor.made is None else MadeSide(tensor, files, engine)
+def changed(values: Any, steps: tuple[ValueStep, ...]) -> Any:
+    """Values after elementwise steps, in their own precision; raises LayoutError for what needs the whole tensor."""
+    for step in steps:
+        if step.name not in _CHANGES:
+            raise LayoutError(f"{step.name}: expected a step on single values, found one on the whole tensor")
+        with np.errstate(all="ignore"):
+            values = _CHANGES[step.name](values, values.dtype.type(step.value or 0))
+    return values
 
 
-def stored_side(tensor: Tensor, files: Files, engine: Decoders) -> Side | PackedSide:
-    """The side of a tensor that is stored, in one part or in several."""
-    return Side(tensor, files, engine) if tensor.packed is None else PackedSide(tensor, files)
+#: Exponentials are rounded once, from 64 bits: so the files of llama.cpp's converter hold them, bit for bit.
+_CHANGES: dict[str, Callable[[Any, Any], Any]] = {
+    "add": lambda values, value: values + value,
+    "scale": lambda values, value: values * value,
+    "unscale": lambda values, value: values / value,
+    "neg_exp": lambda values, _: (-np.exp(values.astype(np.float64))).astype(values.dtype),
+    "log_neg": lambda values, _: np.log(-values.astype(np.float64)).astype(values.dtype),
+}
 
 
-def _run(piece: LayoutPiece) -> tuple[int, tuple[Digit, ...], tuple[Digit, ...]]:
-    """Stored values that lie together, the digits between such runs (widest first), and those inside."""
-    digits, run = sorted(piece.digits, key=lambda digit: digit.stored), 1
-    inside = 0
-    for digit in digits:
-        if digit.stored != run:
-            break
-        run *= digit.size
-        inside += 1
-    return run, tuple(reversed(digits[inside:])), tuple(reversed(digits[:inside]))
+def _in_blocks(layout: Compiled, block: int) -> Compiled | None:
+    """The layout with whole blocks as items; None where a block is cut."""
+    if block == 1:
+        return layout
+    pieces = [_piece_in_blocks(piece, block) for piece in layout.pieces]
+    if not layout.shape or layout.shape[-1] % block or None in pieces:
+        return None
+    return Compiled((*layout.shape[:-1], layout.shape[-1] // block), tuple(piece for piece in pieces if piece))
 
 
-def _starts(first: int, outer: tuple[Digit, ...]) -> Iterator[int]:
-    for places in product(*(range(digit.size) for digit in outer)):
-        yield first + sum(place * digit.stored for place, digit in zip(places, outer, strict=True))
+def _piece_in_blocks(piece: LayoutPiece, block: int) -> LayoutPiece | None:
+    if not piece.digits or piece.digits[-1][1:] != (1, 1):
+        return None
+    *outer, run = piece.digits
+    numbers = [piece.at, piece.first, run.size, *(number for digit in outer for number in digit[1:])]
+    if any(number % block for number in numbers):
+        return None
+    digits = [digit._replace(logical=digit.logical // block, stored=digit.stored // block) for digit in outer]
+    if run.size > block:
+        digits.append(run._replace(size=run.size // block))
+    return replace(piece, at=piece.at // block, first=piece.first // block, digits=tuple(digits))
 
 
-def _runs(side: Side | PackedSide, run: int, starts: list[int]) -> Values:
-    """Runs of stored values, decoded together where blocks allow it."""
-    layout = side.layout
-    if layout.row_bytes or run % layout.block or any(start % layout.block for start in starts[:2]):
-        return np.concatenate([_values(side, start, start + run) for start in starts])
-    size = run // layout.block * layout.block_bytes
-    raw = np.empty(size * len(starts), np.uint8)
-    for place, start in enumerate(starts):
-        side.read(raw[place * size : (place + 1) * size], start, start + run)
-    total = run * len(starts)
-    return side.decode(raw, 0, 0, total, np.empty(total + 2 * layout.block, np.float32))
-
-
-def _values(side: Side | PackedSide, start: int, stop: int) -> Values:
-    """Stored values start..stop-1, decoded."""
-    layout = side.layout
-    if layout.row_bytes and isinstance(side, Side):
-        return read_all(side, start, stop)
-    first, last = side.span(start, stop)
-    raw = side.read(np.empty(last - first, np.uint8), start, stop)
-    return side.decode(raw, start, start, stop, np.empty(stop - start + 2 * layout.block, np.float32))
+def _item(size: int) -> np.dtype[Any]:
+    return np.dtype(f"<u{size}" if size in (1, 2, 4, 8) else f"V{size}")

@@ -10,11 +10,9 @@ import numpy as np
 
 from model_contracts.artifact import Tensor
 from model_contracts.sweep.blocks import BlockLayout
-from model_contracts.sweep.interface import RowPermutation
 from model_contracts.sweep.kernels.totals import Bytes, Values
 from model_contracts.sweep.reads import Files, ReadFailed
 from model_contracts.sweep.schemes import PartsRefused, opened
-from model_contracts.sweep.sides import source_row
 
 #: Values decoded at once where few are asked for, and where rows lie across those that are stored: a run of each is
 #: then long enough to be worth a read. Three such bands are kept for the threads of a pass.
@@ -32,26 +30,20 @@ class _Band:
 class PackedSide:
     """A packed weight ready to be read, as float32; as `Side` is. Raises ReadFailed."""
 
-    whole = False
-
-    def __init__(self, tensor: Tensor, files: Files, order: RowPermutation | None = None) -> None:
+    def __init__(self, tensor: Tensor, files: Files) -> None:
         assert tensor.packed is not None
         self.tensor = replace(tensor, dtype="F32", packed=None)
         self.layout = BlockLayout.of(self.tensor)
         self.kind: type[np.float32] | type[np.float64] = np.float32
+        self.stored: str | None = "F32"
         try:
             self._decoder = opened(tensor.packed, tensor.shape, files)
         except PartsRefused as error:
             raise ReadFailed(tensor.file, tensor.offset, 0, 0, f"cannot be decoded: {error}") from None
-        self._order = order
         self._columns = max(tensor.columns, 1)
         self._rows = max(1, (_TURNED if self._decoder.turned else _BAND) // self._columns)
         self._bands: OrderedDict[int, _Band] = OrderedDict()
         self._lock = Lock()
-
-    def source_row(self, row: int) -> int:
-        """Where a row of the declared order lies in the weight."""
-        return row if self._order is None else source_row(row, self.tensor, self._order)
 
     def span(self, start: int, stop: int) -> tuple[int, int]:
         """The bytes of a range of values, as float32 from the first of them."""
@@ -60,14 +52,7 @@ class PackedSide:
     def read(self, buffer: Bytes, start: int, stop: int) -> Bytes:
         """The values start..stop-1, decoded, as bytes of float32."""
         raw = buffer[: 4 * (stop - start)]
-        out: Values = raw.view("<f4")
-        at = start
-        while at < stop:
-            row, inside = divmod(at, self._columns)
-            end = min(stop, at - inside + self._columns) if self._order is not None else stop
-            there = self.source_row(row) * self._columns + inside
-            self._run(out[at - start : end - start], there, there + end - at)
-            at = end
+        self._run(raw.view("<f4"), start, stop)
         return raw
 
     def decode(self, raw: Bytes, origin: int, start: int, stop: int, room: Values) -> Values:

@@ -9,12 +9,11 @@ from model_contracts.artifact import Tensor
 from model_contracts.sweep.blocks import BlockLayout, Cut, logical_columns
 from model_contracts.sweep.few import Group, is_few
 from model_contracts.sweep.interface import Pairing, Problem, Sweep, SweepRequest
-from model_contracts.sweep.made import MadeSide, stored_side
-from model_contracts.sweep.packed import PackedSide
+from model_contracts.sweep.made import side_of
 from model_contracts.sweep.reads import File, Files, ReadFailed, Undecodable
-from model_contracts.sweep.sides import Decoders, Side
+from model_contracts.sweep.sides import Decoders, Readable
 from model_contracts.sweep.tallies import TensorTally
-from model_contracts.sweep.work import AnySide, Chunk, Digest, Work, chunks_of, gap, gathered, take_turn
+from model_contracts.sweep.work import Chunk, Digest, Work, chunks_of, gap, gathered, take_turn
 
 #: Bytes of tensors that share them are read again for each, but a file's bytes at most this often in all.
 MOST_OFTEN = 8
@@ -167,14 +166,14 @@ class SweepPlan:
             work.conclude()
             return work
         try:
-            target = stored_side(tensor, self.files, self._engine)
+            target = side_of(tensor, self.files, self._engine)
         except ReadFailed as error:
             self._sweep.problems.append(error.problem(tensor.name))
             return None
-        sides: tuple[AnySide, ...] = (target,)
+        sides: tuple[Readable, ...] = (target,)
         if pairing is not None:
             try:
-                sides = (target, self._source(target, pairing, columns))
+                sides = (target, side_of(pairing.source, self.files, self._engine))
             except ReadFailed as error:
                 self._sweep.problems.append(error.problem(tensor.name))
                 self._sweep.uncompared[tensor.name] = f"the source: {error.problem(None).reason}"
@@ -182,15 +181,6 @@ class SweepPlan:
         cut = Cut.of([side.layout for side in sides], columns, self._engine.sub_values)
         tally = TensorTally(tensor.elements, columns, tensor.shape, len(sides) > 1)
         return Work(tensor, sides, columns, cut, tally, pairing)
-
-    def _source(self, target: AnySide, pairing: Pairing, columns: int) -> AnySide:
-        if pairing.source.made is not None:
-            return MadeSide(pairing.source, self.files, self._engine)
-        if pairing.source.packed is not None:
-            return PackedSide(pairing.source, self.files, pairing.transform)
-        cut = Cut.of([target.layout, BlockLayout.of(pairing.source)], columns, self._engine.sub_values)
-        longest_row = cut.sub if cut.unit <= cut.sub else -1
-        return Side(pairing.source, self.files, self._engine, pairing.transform, longest_row)
 
     def fail(self, work: Work, error: ReadFailed) -> None:
         """Leave a tensor out, and say why once."""
@@ -223,10 +213,6 @@ def incomparable(pairing: Pairing, engine: Decoders) -> str | None:
             return f"nothing decodes {whose}type {tensor.dtype}"
     if pairing.target.shape != pairing.source.shape:
         return "the shapes differ"
-    order = pairing.transform
-    rows = pairing.target.rows if len(pairing.target.shape) > 1 else pairing.target.columns
-    if order is not None and (order.heads <= 0 or rows % (2 * order.heads)):
-        return f"{rows:,} rows do not divide into {order.heads} heads of two halves"
     return None
 
 
@@ -242,7 +228,7 @@ def _few_source(pairing: Pairing | None, files: Files) -> bool:
         return True
     try:
         made = pairing.source.made is not None
-        return not made and pairing.transform is None and is_few(pairing.source, files.get(pairing.source.file))
+        return not made and is_few(pairing.source, files.get(pairing.source.file))
     except ReadFailed:
         return False
 

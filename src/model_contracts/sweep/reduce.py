@@ -8,8 +8,9 @@ from model_contracts.sweep.blocks import LARGEST_BLOCK, pieces
 from model_contracts.sweep.engines import Engine
 from model_contracts.sweep.kernels import totals as at
 from model_contracts.sweep.kernels.totals import Bytes, SideScratch, Values
+from model_contracts.sweep.sides import Readable
 from model_contracts.sweep.tallies import FIRST, ChunkPart, Partial, SidePart
-from model_contracts.sweep.work import AnySide, Work
+from model_contracts.sweep.work import Work
 
 _ROWS = 64 * 1024
 
@@ -33,7 +34,7 @@ class Bench:
             self._bytes[side] = np.empty(size, np.uint8)
         return self._bytes[side][:size]
 
-    def gather(self, side: AnySide, start: int, stop: int) -> Bytes:
+    def gather(self, side: Readable, start: int, stop: int) -> Bytes:
         """The values start..stop-1 of a target that is read by its side. Raises ReadFailed."""
         first, last = side.span(start, stop)
         with self._engine.turn:
@@ -45,7 +46,7 @@ class Bench:
         if len(work.sides) == 2:
             return self._pair(work, raw, start, stop)
         part = ChunkPart()
-        if self._engine.stored(work.sides[0].tensor.dtype):
+        if self._engine.stored(work.sides[0].layout.tensor.dtype):
             self._stored(work, raw, start, stop, part.target)
         else:
             self._decoded(work, raw, start, stop, part.target)
@@ -60,7 +61,8 @@ class Bench:
                 low = (at_value - start) * width
                 stored = raw[low : low + rows * columns * width]
                 scratch = self._scratch(0, part, complete)
-                flagged = self._engine.moments_stored(work.sides[0].tensor.dtype, stored, (rows, columns), scratch)
+                kind = work.sides[0].layout.tensor.dtype
+                flagged = self._engine.moments_stored(kind, stored, (rows, columns), scratch)
                 _keep(part, scratch, flagged, work.columns, at_value, rows, columns, complete)
 
     def _decoded(self, work: Work, raw: Bytes, start: int, stop: int, part: SidePart) -> None:
@@ -93,9 +95,7 @@ class Bench:
                 self._keep_pair(work, part, into, at_value, rows, columns, complete)
         return part
 
-    def _read_source(self, source: AnySide, start: int, stop: int) -> Bytes:
-        if source.whole:
-            return self._bytes[1][:0]
+    def _read_source(self, source: Readable, start: int, stop: int) -> Bytes:
         first, last = source.span(start, stop)
         self.source_bytes = last - first
         return source.read(self.room(1, last - first), start, stop)

@@ -103,11 +103,9 @@ class SideTally:
         self._totals[place] += 1
         self._flag(row.row, np.array([flag], np.uint8))
 
-    def moments(self, permuted: Any = None) -> Moments:
-        """The whole tensor; `permuted` maps a row of the order read to a row of the tensor."""
+    def moments(self) -> Moments:
+        """The whole tensor; rows are those of the order read."""
         totals, first = self._totals, self._first
-        if permuted is not None:
-            first = {flag: sorted(permuted(row) for row in rows) for flag, rows in first.items()}
         return Moments(
             count=self._elements,
             nan=int(totals[at.NAN]),

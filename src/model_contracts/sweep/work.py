@@ -13,14 +13,9 @@ from model_contracts.artifact import Tensor
 from model_contracts.sweep.blocks import READ_BYTES, Cut
 from model_contracts.sweep.few import FewSeen, Group
 from model_contracts.sweep.interface import Pairing
-from model_contracts.sweep.made import MadeSide
-from model_contracts.sweep.packed import PackedSide
 from model_contracts.sweep.reads import File
-from model_contracts.sweep.sides import Side
+from model_contracts.sweep.sides import Readable
 from model_contracts.sweep.tallies import TensorTally
-
-#: One side of a work: stored as it is, in several parts, or made of others.
-AnySide = Side | PackedSide | MadeSide
 
 
 @dataclass(slots=True)
@@ -41,7 +36,7 @@ class Work:
     """
 
     tensor: Tensor
-    sides: tuple[AnySide, ...]
+    sides: tuple[Readable, ...]
     columns: int
     cut: Cut | None
     tally: TensorTally | None
@@ -67,7 +62,7 @@ class Work:
             return
         source = pair = None
         if tally.pair is not None and tally.source is not None:
-            source, pair = tally.source.moments(self.sides[1].source_row), tally.pair.measures()
+            source, pair = tally.source.moments(), tally.pair.measures()
         self.found = FewSeen(tally.target.moments(), source, pair)
         self.tally, self.cut, self.sides = None, None, ()
 

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model_contracts.anatomy import fits, rivals
+from model_contracts.anatomy import fits
 from model_contracts.anatomy.budgets import Budget
+from model_contracts.anatomy.counterparts import made_of
 from model_contracts.anatomy.rivals import explain
+from model_contracts.anatomy.steps import within_heads
 from model_contracts.anatomy.view import View
 from model_contracts.definitions import load_families
 from model_contracts.formats.opening import open_artifact
-from model_contracts.sweep.interface import Pairing, PairMeasures, RowPermutation
+from model_contracts.layout import Expr, Stored
+from model_contracts.sweep.interface import Pairing, PairMeasures
 from support.conversions import interleaved, split_again
 from support.safetensors_files import dumps, write_file
 
@@ -35,14 +38,15 @@ Change = Callable[[np.ndarray], np.ndarray]
 
 @pytest.fixture(params=["whole", "sampled"], autouse=True)
 def sampled(request: Any, monkeypatch: Any) -> bool:
-    """Once as a small matrix is read, once as a large one is: a few heads, and a transposition part by part."""
+    """Once as a small matrix is read, once as a large one is: some of its rows, and a first look at few of them."""
     if request.param == "sampled":
         monkeypatch.setattr(fits, "_SAMPLE", ROWS * ROWS // 2)
-        monkeypatch.setattr(rivals, "_AT_ONCE", 5 * ROWS)
+        monkeypatch.setattr(fits, "_FEW_ROWS", 7)
+        monkeypatch.setattr(fits, "_FEW_COLUMNS", 9)
     return request.param == "sampled"
 
 
-def explained(folder: Path, change: Change, order: RowPermutation | None = None, row: int = 0) -> str | None:
+def explained(folder: Path, change: Change, heads: int | None = None, row: int = 0) -> str | None:
     """The explanation of a target that `change` made of its source."""
     random = np.random.default_rng(5)
     tensors = {name: random.normal(size=(ROWS, ROWS)).astype(np.float32) for name in (Q, NEXT)}
@@ -54,21 +58,27 @@ def explained(folder: Path, change: Change, order: RowPermutation | None = None,
         (folder / name / "config.json").write_text(dumps(CONFIG), "utf-8")
         views.append(View(open_artifact(folder / name), load_families()))
     source, target = views
-    pairing = Pairing(target.artifact.tensors[Q], source.artifact.tensors[Q], order)
-    return explain(pairing, PairMeasures(min_row=row), BUDGET, source)
+    held = source.artifact.tensors[Q]
+    declared = held if heads is None else made_of(in_pairs(Stored(Q, held.shape), heads), {Q: held}, Q)
+    return explain(Pairing(target.artifact.tensors[Q], declared), PairMeasures(min_row=row), BUDGET, target, source)
+
+
+def in_pairs(rows: Expr, heads: int) -> Expr:
+    """llama.cpp's order of the rows of each head."""
+    return within_heads(rows, heads)
 
 
 @pytest.mark.parametrize(
-    ("words", "change", "order"),
+    ("words", "change", "heads"),
     [
         ("rows permuted to llama.cpp's order with 8 heads (num_attention_heads)", lambda x: interleaved(x, 8), None),
         ("rows permuted to Hugging Face's order with 2 heads (num_key_value_heads)", lambda x: split_again(x, 2), None),
         (
             "rows permuted to llama.cpp's order with 8 heads (num_attention_heads)",
             lambda x: interleaved(x, 8),
-            RowPermutation(2, "interleave"),
+            2,
         ),
-        ("rows not permuted (Q/K left in the source's order)", lambda x: x, RowPermutation(2, "interleave")),
+        ("rows not permuted (Q/K left in the source's order)", lambda x: x, 2),
         (
             "with 8 heads (num_attention_heads), where they have 2 (num_key_value_heads),",
             lambda x: split_again(interleaved(x, 2), 8),
@@ -84,10 +94,8 @@ def explained(folder: Path, change: Change, order: RowPermutation | None = None,
         ),
     ],
 )
-def test_the_rival_that_made_the_target_is_named(
-    words: str, change: Change, order: RowPermutation | None, tmp_path: Path
-) -> None:
-    assert f"{words} explains it" in (explained(tmp_path, change, order) or "")
+def test_the_rival_that_made_the_target_is_named(words: str, change: Change, heads: int | None, tmp_path: Path) -> None:
+    assert f"{words} explains it" in (explained(tmp_path, change, heads) or "")
 
 
 def test_a_head_at_the_end_is_looked_at_where_the_worst_row_is(tmp_path: Path) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 
+from model_contracts.anatomy.counterparts import made_of
 from model_contracts.artifact import Artifact
 from model_contracts.formats.opening import open_artifact
 from model_contracts.layout import (
+    Expr,
     NotInvertible,
     Stored,
     compiled,
@@ -21,7 +24,6 @@ from model_contracts.layout import (
     stored,
     substitute,
 )
-from model_contracts.sweep.laid_out import values
 from model_contracts.sweep.rows import read_rows
 from support import shared_models
 from support.family_layouts import CUT, MADE, Made
@@ -32,16 +34,16 @@ def opened(name: str) -> Artifact:
     return open_artifact(shared_models.SHARED / "families" / name)
 
 
-def of_files(made: Made) -> tuple[Any, Any]:
-    """A reader of the source's values, and the values of the converted tensor."""
+def of_files(made: Made) -> tuple[Callable[[Expr], Any], Any]:
+    """What gives the values of an expression over the source's tensors, and the values of the converted tensor."""
     shared_models.shared(shared_models.SHARED / "families" / f"{made.family}.gguf")
     source, target = opened(made.family).tensors, opened(f"{made.family}.gguf").tensors[made.tensor]
 
-    def read(name: str, first: int, count: int) -> Any:
-        tensor = source[name]
-        return read_rows(tensor, 0, tensor.rows).reshape(-1)[first : first + count]
+    def values(expr: Expr) -> Any:
+        whole = made_of(expr, source, "whole")
+        return read_rows(whole, 0, whole.rows).reshape(expr.shape)
 
-    return read, read_rows(target, 0, target.rows).reshape(target.shape)
+    return values, read_rows(target, 0, target.rows).reshape(target.shape)
 
 
 def agree(found: Any, expected: Any, exact: bool) -> bool:
@@ -56,20 +58,18 @@ def is_exact(made: Made) -> bool:
 
 @pytest.mark.parametrize("made", MADE, ids=lambda made: f"{made.family}-{made.tensor}")
 def test_a_declared_layout_gives_what_the_converter_wrote(made: Made):
-    read, expected = of_files(made)
+    values, expected = of_files(made)
     assert {leaf.name: leaf.shape for leaf in stored(made.expr)} == {
         leaf.name: opened(made.family).tensors[leaf.name].shape for leaf in stored(made.expr)
     }
-    assert agree(values(compiled(made.expr), read), expected, is_exact(made))
-    assert agree(values(compiled(simplify(made.expr)), read), expected, is_exact(made))
+    assert agree(values(made.expr), expected, is_exact(made))
+    assert agree(values(simplify(made.expr)), expected, is_exact(made))
 
 
 @pytest.mark.parametrize("made", MADE, ids=lambda made: f"{made.family}-{made.tensor}")
 def test_no_rival_of_a_declared_layout_gives_it(made: Made):
-    read, expected = of_files(made)
-    wrong = [
-        sentence for sentence, rival in mutations(made.expr) if agree(values(compiled(rival), read), expected, False)
-    ]
+    values, expected = of_files(made)
+    wrong = [sentence for sentence, rival in mutations(made.expr) if agree(values(rival), expected, False)]
     assert wrong == []
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from model_contracts.artifact import Tensor
-from model_contracts.sweep.interface import Pairing, RowPermutation, Sweep, SweepRequest
+from model_contracts.sweep.interface import Pairing, Sweep, SweepRequest
 from model_contracts.sweep.kernels.reduce_numpy import NumpyEngine
 from model_contracts.sweep.plan import incomparable
 from model_contracts.sweep.sweep import sweep
@@ -42,18 +42,6 @@ REASONS: dict[str, tuple[Callable[[Pairing], Pairing], str]] = {
     },
     "shapes": (on("source", shape=(COLUMNS, ROWS)), "the shapes differ"),
     "one-axis-more": (on("source", shape=(1, ROWS, COLUMNS)), "the shapes differ"),
-    "heads": (
-        lambda pair: replace(pair, transform=RowPermutation(3, "interleave")),
-        "8 rows do not divide into 3 heads of two halves",
-    ),
-    "halves": (
-        lambda pair: replace(pair, transform=RowPermutation(8, "split")),
-        "8 rows do not divide into 8 heads of two halves",
-    ),
-    "no-heads": (
-        lambda pair: replace(pair, transform=RowPermutation(0, "split")),
-        "8 rows do not divide into 0 heads of two halves",
-    ),
 }
 
 
@@ -66,21 +54,11 @@ def test_a_pair_that_cannot_be_compared_is_left_out_of_the_pass_with_its_reason(
     assert (seen.uncompared, seen.pairs) == ({"t": reason}, {})
 
 
-@pytest.mark.parametrize("heads", [None, 1, 2, 4])
-def test_a_pair_that_can_be_compared_is(heads: int | None, tmp_path: Path) -> None:
-    order = RowPermutation(heads, "interleave") if heads is not None else None
-    pair = replace(sound(tmp_path), transform=order)
+def test_a_pair_that_can_be_compared_is(tmp_path: Path) -> None:
+    pair = sound(tmp_path)
     assert incomparable(pair, NumpyEngine()) is None
     seen = sweep(SweepRequest([pair.target], {"t": pair}), engine="numpy")
     assert (seen.uncompared, seen.pairs["t"].count) == ({}, ROWS * COLUMNS)
-
-
-def test_a_vector_is_permuted_by_its_values(tmp_path: Path) -> None:
-    pair = sound(tmp_path)
-    target, source = (replace(side, shape=(ROWS * COLUMNS,)) for side in (pair.target, pair.source))
-    assert incomparable(Pairing(target, source, RowPermutation(128, "split")), NumpyEngine()) is None
-    reason = "256 rows do not divide into 96 heads of two halves"
-    assert incomparable(Pairing(target, source, RowPermutation(96, "split")), NumpyEngine()) == reason
 
 
 def _shortened(folder: Path, which: Literal["t", "s"]) -> Sweep:

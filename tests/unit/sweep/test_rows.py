@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model_contracts.sweep.rows import MOST_VALUES, permute_rows, read_rows
+from model_contracts.sweep.rows import MOST_VALUES, read_rows
 from support.shared_models import MODELS, needs_models
 from support.tensor_files import TensorFile, bf16, random_blocks
 
@@ -47,15 +47,6 @@ def test_more_values_than_fit_are_refused(tmp_path: Path) -> None:
     tensor = TensorFile(tmp_path / "t").add("w", "U8", (MOST_VALUES + 1,), b"")
     with pytest.raises(ValueError, match="are more than"):
         read_rows(tensor, 0, 1)
-
-
-def test_splitting_undoes_interleaving() -> None:
-    rows = RNG.standard_normal((48, 3))
-    moved = permute_rows(rows, 4, "interleave")
-    assert moved[1].tolist() == rows[6].tolist()
-    assert np.array_equal(permute_rows(moved, 4, "split"), rows)
-    with pytest.raises(ValueError, match="48 rows are not 5 heads"):
-        permute_rows(rows, 5, "split")
 
 
 @needs_models

@@ -21,7 +21,7 @@ _EXPLAINED = 8
 
 def elementwise(examination: Examination, parameters: Budgets, where: Where) -> Comparisons:
     """Compare each pair's measures with its budget; where one fails, fit the rival explanations and name the best."""
-    sweep = examination.sweep
+    sweep, views = examination.sweep, (examination.view, examination.source_view)
     for unmade in examination.match.unmade:
         yield gap(unmade.tensor, unmade.reason, unmade.tensor.elements)
     explained = 0
@@ -47,7 +47,7 @@ def elementwise(examination: Examination, parameters: Budgets, where: Where) -> 
         rival = None
         if worst is not None and explained < _EXPLAINED:
             explained += 1
-            rival = explain(pairing, measures, known[1] if known is not None else None, examination.source_view)
+            rival = explain(pairing, measures, known[1] if known is not None else None, *views)
         if worst is not None and not pairing.declared:
             yield undeclared(examination, pairing, _reading(rival))
             continue

@@ -19,7 +19,7 @@ from model_contracts.family import Family, FamilyTensor, Fused
 from model_contracts.layout import LayoutError
 from model_contracts.runtimes.interface import Refused
 from model_contracts.sweep.kernels.reduce_numpy import NumpyEngine
-from model_contracts.sweep.made import MadeSide
+from model_contracts.sweep.made import side_of, values_of
 from model_contracts.sweep.reads import File, Files, ReadFailed
 from model_contracts.sweep.rows import read_rows
 from model_contracts.system.cores import cores
@@ -126,10 +126,10 @@ def _fill(tensor: Tensor, values: np.ndarray[tuple[int], np.dtype[np.float32]], 
             raise Refused(f"{part.name} has the type {part.dtype}, which is not decoded here")
     try:
         if tensor.made is not None:
-            side = MadeSide(tensor, files, engine)
+            side = side_of(tensor, files, engine)
             for start in range(0, tensor.elements, _PIECE):
                 piece = values[start : start + _PIECE]
-                side.read(piece.view(np.uint8), start, start + len(piece))
+                piece[...] = values_of(side, start, start + len(piece))
         elif tensor.dtype in _PLAIN:
             _widen(tensor, values)
         else:
