@@ -6,6 +6,7 @@ import re
 
 from pydantic import Field, model_validator
 
+from model_contracts.artifact import Tensor
 from model_contracts.dtypes import DTYPES
 from model_contracts.layout import ValueStep, steps_of
 from model_contracts.outcome import Record
@@ -45,15 +46,27 @@ class Budgets(Record):
         return self
 
     def of(self, pairing: Pairing) -> tuple[str, Budget] | None:
-        """The budget of a pair and what it is called; of packed weights that of the next larger group that has one."""
-        packed = pairing.target.packed
+        """The budget of a pair and what it is called.
+
+        Of packed weights it is that of the next larger group that has one. Where both sides are quantised, each in its
+        own way (made of one model, and not of each other), both errors are allowed.
+        """
+        found = self._of(pairing.target)
+        other = self._of(pairing.source) if pairing.source.packed is not None else None
+        if found is None or other is None or pairing.target.kind != "quantised":
+            return found
+        ours, theirs = found[1].model_dump(), other[1].model_dump()
+        both = {measure: ours[measure] + theirs[measure] for measure in ours}
+        return found[0], Budget(**{**both, "row_cosine": min(both["row_cosine"], 1.0)})
+
+    def _of(self, tensor: Tensor) -> tuple[str, Budget] | None:
+        packed = tensor.packed
         if packed is None or packed.grain is None:
-            name = pairing.target.dtype if packed is None else ""
+            name = tensor.dtype if packed is None else ""
             return (name, self.budgets[name]) if name in self.budgets else None
         kind, share = packed.grain
-        wider = sorted(
-            size for size in (_size(key, kind) for key in self.budgets) if size is not None and size >= share
-        )
+        sizes = (_size(key, kind) for key in self.budgets)
+        wider = sorted(size for size in sizes if size is not None and size >= share)
         names = [f"{kind}/{size}" for size in (wider if share > 0 else ())]
         names += [f"{kind}/row"] if share >= 0 else [f"{kind}/tensor"]
         return next(((name, self.budgets[name]) for name in (*names, kind) if name in self.budgets), None)

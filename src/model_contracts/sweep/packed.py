@@ -19,7 +19,7 @@ from model_contracts.sweep.schemes import PartsRefused, opened
 _FEW, _BAND, _TURNED, _BANDS = 64 * 1024, 256 * 1024, 2 * 1024 * 1024, 3
 
 
-class _Band:
+class _DecodedRows:
     """Some rows: whoever comes first decodes them, and others wait for that."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class PackedSide:
             raise ReadFailed(tensor.file, tensor.offset, 0, 0, f"cannot be decoded: {error}") from None
         self._columns = max(tensor.columns, 1)
         self._rows = max(1, (_TURNED if self._decoder.turned else _BAND) // self._columns)
-        self._bands: OrderedDict[int, _Band] = OrderedDict()
+        self._bands: OrderedDict[int, _DecodedRows] = OrderedDict()
         self._lock = Lock()
 
     def span(self, start: int, stop: int) -> tuple[int, int]:
@@ -78,7 +78,7 @@ class PackedSide:
         with self._lock:
             band = self._bands.get(number)
             if band is None:
-                band = self._bands[number] = _Band()
+                band = self._bands[number] = _DecodedRows()
                 while len(self._bands) > _BANDS:
                     self._bands.popitem(last=False)
         with band.lock:

@@ -168,3 +168,17 @@ def test_scales_that_went_into_the_norm_the_wrong_way_are_falsified(tmp_path: Pa
     assert {str(c.place.tensor).rpartition("layers.0.")[2] for c in compared if not c.holds} >= {
         "input_layernorm.weight", "self_attn.q_proj.weight", "mlp.gate_proj.weight",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("target", "source"), [("ct-int4", "nf4"), ("mlx", "ct-int8"), ("ct-int8", "fp8-block")])
+def test_two_packings_of_one_model_may_be_off_by_what_both_may(tmp_path: Path, target: str, source: str) -> None:
+    sides = quantised_folder(target, tmp_path / "target"), quantised_folder(source, tmp_path / "source")
+    for gate in (VALUES, MOMENTS):
+        compared, gaps = yielded(gate, *sides)
+        assert (violated(compared), gaps) == (set(), [])
+
+
+def test_a_packed_model_and_itself_may_not_differ_at_all(tmp_path: Path) -> None:
+    sides = quantised_folder("gptq", tmp_path / "target"), quantised_folder("gptq", tmp_path / "source")
+    compared, gaps = yielded(VALUES, *sides)
+    assert {c.measure for c in compared} == {"differing_values"} and not gaps
