@@ -42,6 +42,10 @@ class Default(Record):
     shown_by: tuple[str, Scalar, Scalar] | None = Field(
         None, description="A tensor, the value where the file has it, and where it has none of the name."
     )
+    each_layer: dict[str, dict[str, str]] | None = Field(
+        None,
+        description="A hyper-parameter with one value a layer, and by its values (in lower case) another that this is.",
+    )
     where: dict[str, tuple[Scalar, ...]] = Field(
         default_factory=dict, description="Only where each of these hyper-parameters is one of these values."
     )
@@ -91,6 +95,9 @@ class HyperParameter(Record):
         default_factory=dict, description="A value of a GGUF, as text in lower case, to what config.json calls it."
     )
     whole: bool = Field(False, description="A whole number in config.json, whatever a GGUF makes of it.")
+    zero_but_in: str | None = Field(
+        None, description="A hyper-parameter that lists layers by number: in all others it is 0."
+    )
     owed: bool = Field(False, description="A converter that drops it has lost something (no default stands in).")
 
     def spelled(self, keys: Literal["config", "gguf", "apr"]) -> tuple[str, ...]:
@@ -141,6 +148,26 @@ class Fused(Record):
     )
     steps: tuple[LayoutStep, ...] = Field((), description="What is done to the whole.")
     presence: Literal["required", "optional"] = "required"
+
+
+class Spelled(Record):
+    """A logical weight under another name than its convention's own, and what is done to it there."""
+
+    key: str = Field(description="The logical weight.")
+    steps: tuple[LayoutStep, ...] = Field((), description="From its shape to how it is stored; those, and no other.")
+
+
+class Dialect(Record):
+    """How some files of a convention name and store weights otherwise: Meta's own, MLX's, older GGUF files."""
+
+    of: Literal["huggingface", "gguf"]
+    alone: bool = Field(False, description="No other name of the convention stands beside these.")
+    names: dict[str, Spelled] = Field(
+        default_factory=dict, description="Stored names; with `{e}` a tensor for each index of axis 0."
+    )
+    fused: dict[str, Fused] = Field(
+        default_factory=dict, description="Stored tensors of several weights, to which nothing is done before."
+    )
 
 
 class Layers(Record):
@@ -244,6 +271,9 @@ class Family(Definition):
     )
     fused: dict[Literal["huggingface", "gguf"], dict[str, Fused | None]] = Field(
         default_factory=dict, description="By convention and stored name: tensors that hold several weights."
+    )
+    dialects: dict[str, Dialect | None] = Field(
+        default_factory=dict, description="Other ways to store it, by name; a file whose names are of one is read so."
     )
     converter_only: tuple[str, ...] = Field((), description="GGUF names a converter adds from the config (rope_freqs).")
     computed: tuple[str, ...] = Field(

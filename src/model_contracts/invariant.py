@@ -41,6 +41,14 @@ class Origin:
         return self.file
 
 
+class Guard(Record):
+    """A fault that a gate is there to see, and the bound at which it would see it no more."""
+
+    fault: str = Field(description="The fault, as `catches` or a page of measurements tells it.")
+    parameter: tuple[str, ...] = Field(min_length=1, description="The bound: keys into the gate's parameters.")
+    passes_at: float = Field(description="The bound at which the fault passes; the gate's own lies on the other side.")
+
+
 class Gate(Record):
     """The stable id of an outcome, and the check that decides it."""
 
@@ -48,6 +56,9 @@ class Gate(Record):
     title: str = Field(description="What holds when the gate is green, in one line.")
     check: Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")] = Field(description="Kind of check (`contracts list`).")
     parameters: dict[str, JsonValue] = Field(default_factory=dict, description="Typed by the kind of check.")
+    guards: tuple[Guard, ...] = Field(
+        (), description="Faults it is there to see: contracts lint holds clauses to them."
+    )
 
 
 class Invariant(Definition):

@@ -14,7 +14,7 @@ ROOM = "model_contracts.compat"
 DOORS = {
     "qualification/reading.py": "playbooks of the founding system",
     "cli/founding.py": "the report of its evidence",
-    "schemas.py": "the schema of its evidence",
+    "schemas/generated.py": "the schema of its evidence",
 }
 
 

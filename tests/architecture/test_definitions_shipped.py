@@ -11,8 +11,10 @@ from jsonschema import Draft202012Validator
 
 from model_contracts import definitions, schemas
 from model_contracts.definitions.outline import outlines
+from model_contracts.definitions.shipped import kind_below
 from model_contracts.definitions.tree import parse
 from model_contracts.playbook import Tier
+from support.schema_lines import line, wanted
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = [(kind, name) for kind in definitions.KINDS for name in definitions.shipped_ids(kind)]
@@ -39,6 +41,49 @@ def test_every_shipped_file_is_valid_by_the_schema_that_is_shipped_with_it():
             offenders += [(outline.id, error.message) for error in schema.iter_errors(outline.tree.value)]
     assert {(kind, outline.id) for kind in definitions.KINDS for outline in outlines(kind)} == set(SHIPPED)
     assert offenders == []
+
+
+def test_every_shipped_file_says_its_schema_first_and_so_does_the_example():
+    example = [
+        (path, line(path, "definitions" if path.name == "definitions.yaml" else schema_of(path)))
+        for path in sorted((ROOT / "tests" / "data" / "acme").rglob("*.yaml"))
+    ]
+    lines = [*wanted(), *example]
+    assert len(lines) > 150
+    missing = [path.as_posix() for path, text in lines if not path.read_text("utf-8").startswith(text)]
+    assert missing == [], "run in tests/: python -m support.schema_lines"
+
+
+def schema_of(path: Path) -> str:
+    """The kind of a definition of the example, by its folder."""
+    steps = path.relative_to(ROOT / "tests" / "data" / "acme").as_posix()[: -len(".yaml")].partition("/")
+    return kind_below(steps[0], steps[2])
+
+
+def test_schemas_know_ids_and_parameters_and_refuse_no_id_of_others():
+    def refused(kind: str, value: object) -> list[str]:
+        schema = Draft202012Validator(json.loads((ROOT / "schemas" / schemas.file_name(kind)).read_bytes()))
+        return [error.message for error in schema.iter_errors(value)]
+
+    def contract(**clause: object) -> dict[str, object]:
+        return {"id": "x", "title": "t", "extends": ["acme/all"], "clauses": [clause]}
+
+    def invariant(check: str, **parameters: object) -> dict[str, object]:
+        gates = [{"id": "X-1", "title": "t", "check": check, "parameters": parameters}]
+        return {"id": "x", "title": "t", "statement": "s", "subject": "artifact", "gates": gates}
+
+    assert refused("contract", contract(invariant="acme/house", parameters={"own": 1})) == []
+    assert refused("contract", contract(invariant="tensor/values", parameters={"dead_rows": 0.5})) == []
+    assert (
+        "'dead_row' was unexpected"
+        in refused("contract", contract(invariant="tensor/values", parameters={"dead_row": 0}))[0]
+    )
+    assert "G0-X-1" in refused("contract", contract(invariant="tensor/values", gates=["G0-X-1"]))[0]
+    assert refused("invariant", invariant("acme_even_norms", times=3)) == []
+    assert refused("invariant", invariant("tensors_typed", tensors=["a"], types=["F32"])) == []
+    assert "'type' was unexpected" in refused("invariant", invariant("tensors_typed", tensors=["a"], type="F32"))[0]
+    known = json.loads((ROOT / "schemas" / "contract.schema.json").read_bytes())["$defs"]["Clause"]["properties"]
+    assert set(known["invariant"]["anyOf"][0]["enum"]) == {invariant.id for invariant in INVARIANTS}
 
 
 def test_every_committed_schema_is_valid_and_what_the_types_generate():

@@ -49,6 +49,7 @@ REMAINING: dict[str, tuple[int, str]] = {
     "storage._state": (2, "the layout keeps no state, or the state says nothing of that member"),
     "storage._ignored": (1, "the configuration has no list of modules"),
     "storage._covered": (1, "the method leaves layers out by design, or packs nothing"),
+    "storage._orders": (2, "the weight holds no order, or another gate tells that its bytes are not there"),
     "tokenizer_flags._types": (1, "published files keep no token types"),
     "tokenizer_flags._flag": (1, "no side declares it and both readers assume the same"),
     "tokenizer_flags._pre_tokenizer": (

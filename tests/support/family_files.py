@@ -14,7 +14,7 @@ import numpy as np
 from model_contracts import layout
 from model_contracts.anatomy.conventions import Convention, Conventions, StoredEntry, named
 from model_contracts.anatomy.families import _said
-from model_contracts.anatomy.hyperparameters import _at, completed, enabled
+from model_contracts.anatomy.hyperparameters import at, by_kinds, completed, enabled
 from model_contracts.definitions import load_families
 from model_contracts.family import Family, FamilyTensor, HyperParameter
 from support.shared_models import SHARED
@@ -42,6 +42,8 @@ class Side:
         if tokens is not None:
             found.setdefault("vocab_size", len(tokens))
         completed(self.family, found)
+        lists = {name: value for name, value in found.items() if isinstance(value, list | tuple)}
+        found.update(by_kinds(self.family, lists, found))
         return found
 
     @cached_property
@@ -52,7 +54,7 @@ class Side:
             if not enabled(parameter, self.declared):
                 continue
             for key in self.keys(parameter):
-                value = _at(self.declared, key)
+                value = at(self.declared, key)
                 if value is not None:
                     found[name] = value
                     break

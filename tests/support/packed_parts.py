@@ -89,7 +89,7 @@ def gptq(bits: int) -> Callable[[int, int], Parts]:
         ".qweight": ("I32", (i * bits // 32, o)),
         ".qzeros": ("I32", (i // 128, o * bits // 32)),
         ".scales": ("F16", (i // 128, o)),
-        ".g_idx": numbers(*range(i), dtype="I32"),
+        ".g_idx": numbers(*(column // 128 for column in range(i)), dtype="I32"),
     }
 
 

@@ -184,12 +184,18 @@ QUANTISED: dict[str, tuple[Layout, Writer]] = {
 }
 
 
-def quantised_folder(name: str, folder: Path, write: Writer | None = None) -> Path:
-    """One layer of tiny-qwen2 in a layout; `write` stands in for what writes its parts."""
+def quantised_folder(
+    name: str,
+    folder: Path,
+    write: Writer | None = None,
+    of_module: Callable[[str, Any], dict[str, Stored]] | None = None,
+) -> Path:
+    """One layer of tiny-qwen2 in a layout; `write` (of a module: `of_module`) stands in for what writes its parts."""
     layout, honest = QUANTISED[name]
     tensors, _ = read_safetensors_model(QWEN2 / "model.safetensors")
 
     def parts(module: str, empty: Parts) -> Parts:
-        return {**(write or honest)(np.asarray(tensors[f"{module}.weight"].values, np.float32))}
+        values = np.asarray(tensors[f"{module}.weight"].values, np.float32)
+        return {**(of_module(module, values) if of_module is not None else (write or honest)(values))}
 
     return packed_folder(layout, folder, parts)

@@ -71,10 +71,11 @@ class Copy:
 
         `more` are files of the architecture's tests that this recipe must not fall foul of either.
         """
-        for part in ("tests/architecture", "pyproject.toml", "README.md", "CONTRIBUTING.md", "docs"):
+        support = ("tests/support/__init__.py", "tests/support/schema_lines.py", "tests/data/acme")
+        for part in ("tests/architecture", *support, "pyproject.toml", "README.md", "CONTRIBUTING.md", "docs"):
             source, target = ROOT / part, self.root / part
+            target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copytree(source, target) if source.is_dir() else shutil.copyfile(source, target)
-        (self.root / "tests" / "support").mkdir()
         shutil.copyfile(ROOT / TREES, self.root / TREES)
         folder = self.root / "tests" / "architecture"
         laws: list[str] = [f"{folder}/test_definitions_shipped.py", f"{folder}/test_readable.py"]

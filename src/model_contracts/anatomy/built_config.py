@@ -62,8 +62,8 @@ def _value(name: str, parameter: HyperParameter, side: DeclaredSide) -> Any:
     """What config.json holds of a hyper-parameter (None: nothing)."""
     view = side.view
     value: Any = view.layered.get(name)
-    if value is not None and parameter.zero_where:
-        given = {one for one in value if one}
+    if value is not None and all(type(one) is int for one in value) and 0 in value:
+        given = {one for one in value if one}  # layers of another kind have none of it
         value = given.pop() if len(given) == 1 else value
     if name not in side.said and not isinstance(getattr(side.silenced.get(name), "value", True), bool):
         return None

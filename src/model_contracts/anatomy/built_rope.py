@@ -99,7 +99,7 @@ def rope_factors(view: View, name: str) -> Factors | None:
 
 
 def listed_factors(name: str, source: View, target: View) -> str | None:
-    """The key under which a target's config.json lists the factors that a tensor of the source holds (None: none does)."""
+    """The key under which config.json of a target lists the factors that a tensor of the source holds, if one does."""
     config = target.artifact.config or carried_config(target.artifact) or {}
     held = rope_factors(source, name)
     for key in ("rope_scaling", "rope_parameters"):

@@ -12,7 +12,7 @@ from model_contracts.anatomy.hyperparameters import Number, size_of
 from model_contracts.anatomy.layers import in_layer, layers_of
 from model_contracts.anatomy.steps import stepped
 from model_contracts.containers import Convention
-from model_contracts.family import Dimension, Family, FamilyTensor, Fused
+from model_contracts.family import Dialect, Dimension, Family, FamilyTensor, Fused, Spelled
 from model_contracts.layout import Concat, Expr, Reshape, Stored, Take, inverse, stored, substitute
 
 _NUMBER = re.compile(r"(?<=\.)(\d{1,5})(?=\.|$)")
@@ -43,11 +43,28 @@ class Conventions:
     numbers: Mapping[str, Number]
     #: Whether only shapes are asked for, which no multiplier changes.
     shapes_only: bool = False
+    #: The name of the dialect of the convention that the artifact is in (None: the convention itself).
+    dialect: str | None = None
 
     @property
     def _by_key(self) -> bool:
         """Whether weights are stored under the keys of the family's table: these are GGUF's names."""
         return self.convention == "gguf"
+
+    @property
+    def way(self) -> tuple[str, str | None]:
+        """The convention and the dialect: two artifacts of one way store every weight alike."""
+        return self.convention, self.dialect
+
+    @cached_property
+    def _dialect(self) -> Dialect | None:
+        return self.family.dialects.get(self.dialect) if self.dialect is not None else None
+
+    @cached_property
+    def _own(self) -> dict[str, tuple[str, Spelled]]:
+        """A logical weight to its name in the dialect."""
+        found = self._dialect.names if self._dialect is not None else {}
+        return {one.key: (name, one) for name, one in found.items() if self.family.tensors.get(one.key) is not None}
 
     def entry(self, name: str) -> StoredEntry | None:
         """What a stored name stands for; None where the family does not know it."""
@@ -66,17 +83,20 @@ class Conventions:
     def _table(self) -> dict[str, tuple[str, bool, str]]:
         """A name with its numbers taken out, to its key, whether that is of a fused one, and what the numbers count."""
         table: dict[str, tuple[str, bool, str]] = {}
+        for key, (name, _) in self._own.items():
+            table.setdefault(*_opened(name, key, False))
         for key, weight in self.family.tensors.items():
             for name in self._names(key, weight):
                 table.setdefault(*_opened(name, key, False))
-        for key, fused in self.family.fused.get(self.convention, {}).items():
-            if fused is not None:
-                for name in (key, self._alone(key)) if not self._by_key else (key,):
-                    table.setdefault(*_opened(name, key, True))
+        for key in self._fused:
+            for name in (key, self._alone(key)) if not self._by_key else (key,):
+                table.setdefault(*_opened(name, key, True))
         return table
 
     def _names(self, key: str, weight: FamilyTensor | None) -> Iterator[str]:
-        if weight is None or weight.only not in (None, self.convention):
+        if weight is None or weight.only not in (None, self.convention) or key in self._own:
+            return
+        if self._dialect is not None and (self._dialect.alone or self.holds(key)):
             return
         if self._by_key:
             if not any(key in fused.of for fused in self._fused.values()):
@@ -95,7 +115,15 @@ class Conventions:
 
     @cached_property
     def _fused(self) -> dict[str, Fused]:
-        return {key: one for key, one in self.family.fused.get(self.convention, {}).items() if one is not None}
+        found = {key: one for key, one in self.family.fused.get(self.convention, {}).items() if one is not None}
+        if self._dialect is None:
+            return found
+        own = {part for fused in self._dialect.fused.values() for part in fused.of} | self._own.keys()
+        left = {key: one for key, one in found.items() if not own & {*one.of} and not self._dialect.alone}
+        known = self.family.tensors
+        return left | {
+            key: one for key, one in self._dialect.fused.items() if all(known.get(part) is not None for part in one.of)
+        }
 
     @cached_property
     def _held(self) -> dict[str, str]:
@@ -159,7 +187,7 @@ class Conventions:
             if not 0 <= entry.expert < whole.shape[0]:
                 raise ValueError(f"index {entry.expert} of {whole.shape[0]}")
             whole = Reshape(Take(whole, 0, entry.expert, entry.expert + 1), whole.shape[1:])
-        return self._stepped(whole, weight, entry.layer)
+        return self._stepped(whole, entry.key, weight, entry.layer)
 
     def expression(self, key: str, layer: int | None) -> Expr:
         """A logical weight over stored tensors. Raises NotKnown, ValueError."""
@@ -168,13 +196,19 @@ class Conventions:
             return inverse(self._whole(self._fused[held], layer), named(held, layer))[named(key, layer)]
         weight, shape = self.family.tensors[key], self.shape(key, layer)
         assert weight is not None
-        name = key if self._by_key else weight.huggingface
+        name = self._template(key, weight)
         if name is None:
             raise NotKnown(f"{self.convention} stores no {key}")
-        if "{e}" in name and not self._by_key:
-            return self._stacked(name, weight, shape, layer)
+        if "{e}" in name:
+            return self._stacked(name, key, weight, shape, layer)
         logical = named(key, layer)
-        return inverse(self._stepped(Stored(logical, shape), weight, layer), named(name, layer))[logical]
+        return inverse(self._stepped(Stored(logical, shape), key, weight, layer), named(name, layer))[logical]
+
+    def _template(self, key: str, weight: FamilyTensor) -> str | None:
+        """What a weight that stands alone is called."""
+        if key in self._own:
+            return self._own[key][0]
+        return key if self._by_key else weight.huggingface
 
     def otherwise(
         self, keys: Sequence[str], layer: int | None, heads: Mapping[str, int]
@@ -197,21 +231,20 @@ class Conventions:
                     yield words, self._said(held, other, layer)
 
     def _said(self, held: str, fused: Fused, layer: int | None) -> Callable[[str], Expr | None]:
-        table = {**self.family.fused, self.convention: {**self.family.fused[self.convention], held: fused}}
-        other = replace(self, family=self.family.model_copy(update={"fused": table}))
-
         def weight(key: str) -> Expr | None:
             try:
-                return other.expression(key, layer)
+                if key in fused.of:
+                    return inverse(self._whole(fused, layer), named(held, layer))[named(key, layer)]
+                return self.expression(key, layer)
             except (NotKnown, ValueError):
                 return None
 
         return weight
 
-    def _stacked(self, name: str, weight: FamilyTensor, shape: tuple[int, ...], layer: int | None) -> Expr:
+    def _stacked(self, name: str, key: str, weight: FamilyTensor, shape: tuple[int, ...], layer: int | None) -> Expr:
         if shape[0] > _MOST_EXPERTS:
             raise NotKnown(f"{shape[0]:,} tensors make one weight, more than {_MOST_EXPERTS:,}")
-        one = inverse(self._stepped(Stored("", shape[1:]), weight, layer), "\0")[""]
+        one = inverse(self._stepped(Stored("", shape[1:]), key, weight, layer), "\0")[""]
         stacked = (1, *shape[1:])
         parts = (named(name, layer, index) for index in range(shape[0]))
         return Concat(tuple(Reshape(_renamed(one, part), stacked) for part in parts), 0)
@@ -233,10 +266,14 @@ class Conventions:
         """A logical weight with its own steps done, as a fused tensor holds it."""
         weight = self.family.tensors[key]
         assert weight is not None
-        return self._stepped(Stored(named(key, layer), self.shape(key, layer)), weight, layer)
+        whole = Stored(named(key, layer), self.shape(key, layer))
+        if self._dialect is not None and any(key in fused.of for fused in self._dialect.fused.values()):
+            return whole
+        return self._stepped(whole, key, weight, layer)
 
-    def _stepped(self, whole: Expr, weight: FamilyTensor, layer: int | None) -> Expr:
+    def _stepped(self, whole: Expr, key: str, weight: FamilyTensor, layer: int | None) -> Expr:
         steps = weight.gguf_steps if self._by_key else weight.huggingface_steps
+        steps = self._own[key][1].steps if key in self._own else steps
         return stepped(whole, steps, lambda size: self.size((size,), layer), self._value)
 
     def _value(self, said: str | float) -> float:
@@ -265,7 +302,7 @@ class Conventions:
         """Stored names (templates) that the convention has, their key, what the family says, and their layers."""
         for key, weight in self.family.tensors.items():
             if weight is not None and key not in self._held and weight.only in (None, self.convention):
-                name = key if self._by_key else weight.huggingface
+                name = self._template(key, weight)
                 if name is not None:
                     yield name, key, weight, layers_of(weight.layers, self.numbers, layers)
         for key, fused in self._fused.items():

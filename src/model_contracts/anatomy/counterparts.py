@@ -89,7 +89,7 @@ class Counterparts:
             return plain
         weight = ours.family.tensors.get(entry.key)
         unchanged = weight is not None and weight.alike and not _held(known, entry)
-        if unchanged or ours.convention == known.convention:
+        if unchanged or ours.way == known.way:
             return plain if entry.expert is None else self._stored.get(entry)
         answer = self._answer(ours, known, entry, tensor.name)
         return Unmade(tensor, answer.reason, answer.parts) if isinstance(answer, Lacking) else answer
@@ -99,7 +99,7 @@ class Counterparts:
         known, weight = self.source.conventions, ours.family.tensors.get(entry.key)
         assert known is not None  # a plan is made by a family
         alike = not entry.fused and weight is not None and weight.alike and not known.holds(entry.key)
-        if alike or ours.convention == known.convention:
+        if alike or ours.way == known.way:
             return self._stored.get(entry)
         return self._answer(ours, known, entry, ours.name(entry))
 
@@ -167,7 +167,7 @@ class Counterparts:
 def answered_in_part(target: View, source: View) -> Iterator[str]:
     """Fused tensors of the source of which a weight stands in no tensor of the target (gate without up)."""
     ours, theirs = target.conventions, source.conventions
-    if ours is None or theirs is None or ours.family.id != theirs.family.id or ours.convention == theirs.convention:
+    if ours is None or theirs is None or ours.family.id != theirs.family.id or ours.way == theirs.way:
         return
     held = {(key, entry.layer) for entry in target.entries.values() if entry is not None for key in ours.keys(entry)}
     for name, entry in source.entries.items():

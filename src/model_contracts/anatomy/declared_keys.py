@@ -9,9 +9,9 @@ from functools import cached_property
 from typing import Any, Literal
 
 from model_contracts.anatomy.declared_words import MOST_KEYS, Plain, alike, leaves, normal, plain
-from model_contracts.anatomy.hyperparameters import CARRIED, Number, carried_along, default, enabled, evaluated
+from model_contracts.anatomy.hyperparameters import CARRIED, Number, at, carried_along, default, enabled, evaluated
 from model_contracts.anatomy.layers import by_kinds
-from model_contracts.anatomy.multimodal import TEXT_CONFIGS
+from model_contracts.anatomy.multimodal import TEXT_CONFIGS, text_config
 from model_contracts.anatomy.view import View
 from model_contracts.containers import ContainerForm
 from model_contracts.family import Default
@@ -103,13 +103,22 @@ class DeclaredSide:
         """Name of the table to what is written out and says the same as no declaration (`none`, a window of 0)."""
         return {name: said for name, said in self._read[1].items() if name not in self.said}
 
+    def _written(self, key: str) -> Plain | None:
+        """The value of a key; of one with a `*`, what all that match it agree on."""
+        if "*" not in key:
+            return self.all.get(key)
+        value = plain(at(text_config(self.view.artifact.config), key)) if self.kind == "config" else None
+        if value is not None:
+            self._claimed.add(key.partition(".*")[0])
+        return value
+
     @cached_property
     def _read(self) -> tuple[dict[str, Said], dict[str, Said]]:
         found: dict[str, Said] = {}
         silent: dict[str, Said] = {}
         for name, value in self.table.items():
             for key in self.spelled(value):
-                written = self.all.get(key)
+                written = self._written(key)
                 if written is None:
                     continue
                 there = normal(written, value)
@@ -151,6 +160,12 @@ class DeclaredSide:
     def _one(self, line: Value, numbers: Mapping[str, Number]) -> Number | None:
         own = _holding(self._own(line), numbers)
         return default(line, numbers) if own is None else evaluated(own, numbers)
+
+    def reads_alike(self, name: str) -> bool:
+        """Whether the readers of config.json and of GGUF take the same unasked, as far as both are known."""
+        line = self.table[name]
+        one, other = (_holding(own, self.numbers) for own in (line.config_default, line.gguf_default))
+        return one == other
 
     def taken_unasked(self, name: str) -> bool:
         """Whether the readers of config.json take of themselves what those of this container build in."""
@@ -241,8 +256,13 @@ def _with_zeros(value: Plain, line: Value, found: Mapping[str, Said], table: Map
         if isinstance(layers, tuple | str):
             without = [*none, *(normal(kind, table[kinds]) for kind in none)]
             return tuple(0 if kind in without else value for kind in layers)
+    count = found[_LAYERS].value if _LAYERS in found else None
+    if line.zero_but_in is not None and line.zero_but_in in found and isinstance(count, int):
+        among = found[line.zero_but_in].value
+        within = among if isinstance(among, tuple) else (among,)
+        return tuple(value if layer in within else 0 for layer in range(min(count, MOST_KEYS)))
     if line.zero_not_at is not None:
-        at, period, count = (found[name].value if name in found else None for name in (*line.zero_not_at, _LAYERS))
+        at, period = (found[name].value if name in found else None for name in line.zero_not_at)
         if isinstance(at, int) and isinstance(period, int) and isinstance(count, int) and period > 0:
             return tuple(value if layer % period == at else 0 for layer in range(min(count, MOST_KEYS)))
     return None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from model_contracts.anatomy.carried import carried_config
 from model_contracts.anatomy.multimodal import text_part
 from model_contracts.artifact import Artifact
 from model_contracts.family import Families, Family
@@ -34,7 +35,8 @@ def architecture(artifact: Artifact, families: Families) -> Architecture | None:
     for name, place, words in _declared(artifact):
         known = [family for family in families.saying(name) if not family.abstract and words(family, name)]
         # Mistral's GGUF files say `llama`: the family of that very name comes first, but one that a key asks for.
-        known.sort(key=lambda family: (not family.only_with, family.id != f"families/{name}"))
+        # Of a GGUF's text a class for text alone is meant first: mistral3 is the word of Ministral 3 and of a part.
+        known.sort(key=lambda one: (not one.only_with, not one.runs_without_config, one.id != f"families/{name}"))
         others = [_another(artifact, family, name) for family in known]
         meant = next((family for family, other in zip(known, others, strict=True) if other is None), None)
         but = next((other for other in others if other), None) if meant is None else None
@@ -48,7 +50,7 @@ def architecture(artifact: Artifact, families: Families) -> Architecture | None:
 def _another(artifact: Artifact, family: Family, name: str) -> str | None:
     """Why an artifact is of another architecture under the family's word (None: it is not; "": nothing says so)."""
     if artifact.format != "gguf":
-        config = artifact.config or {} if artifact.form.beside else {}
+        config = (artifact.config if artifact.form.beside else carried_config(artifact)) or {}
         said = (key for key, values in family.not_where.items() if _said(config.get(key), values))
         return next((f"{key} = {config[key]}" for key in said), None)
     if any(tensor not in artifact.tensors for tensor in family.only_with_tensors):

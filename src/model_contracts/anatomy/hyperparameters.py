@@ -35,7 +35,7 @@ def declared(artifact: Artifact, family: Family) -> dict[str, Declared]:
     along = carried_along(artifact)
     for name, parameter in family.hyperparameters.items():
         for key, lookup, file in _places(artifact, parameter, along):
-            value = _one(_at(lookup, key))
+            value = _one(at(lookup, key))
             if _usable(value):
                 found[name] = Declared(
                     value, Place(file=file, key=key), enabled=enabled(parameter, lookup.get(CARRIED, lookup))
@@ -50,12 +50,27 @@ def layered(artifact: Artifact, family: Family) -> dict[str, tuple[Number, ...]]
     along = carried_along(artifact)
     for name, parameter in family.hyperparameters.items():
         for key, lookup, _ in _places(artifact, parameter, along):
-            value = _at(lookup, key)
+            value = at(lookup, key)
             if isinstance(value, list | tuple) and 0 < len(value) <= _MOST_LAYERS and all(map(_usable, value)):
                 if any(part != value[0] for part in value):
                     found[name] = tuple(value)
                 break
+    if any(one.default is not None and one.default.each_layer for one in family.hyperparameters.values()):
+        found |= dict(by_kinds(family, found, resolved(family, declared(artifact, family))))
     return found
+
+
+def by_kinds(
+    family: Family, lists: Mapping[str, Sequence[Number]], numbers: Mapping[str, Number]
+) -> Iterator[tuple[str, tuple[Number, ...]]]:
+    """What differs by the kind of a layer, where that is declared and this is not one list by itself."""
+    for name, parameter in family.hyperparameters.items():
+        table = parameter.default.each_layer if parameter.default is not None else None
+        for kinds, values in (table or {}).items():
+            each = [numbers.get(values.get(str(kind).lower(), "")) for kind in lists.get(kinds, ())]
+            known = [value for value in each if value is not None]
+            if name not in lists and known and len(known) == len(each):
+                yield name, tuple(known)
 
 
 def resolved(
@@ -98,6 +113,8 @@ def evaluated(fallback: Default, numbers: Mapping[str, Number]) -> Number | None
     """The one value of a default, over what else is known (None: not known, or a list)."""
     if fallback.same_as is not None:
         return numbers.get(fallback.same_as)
+    for kinds, table in (fallback.each_layer or {}).items():
+        return numbers.get(table.get(str(numbers.get(kinds)).lower(), ""))
     if fallback.length is not None:
         values: Any = numbers.get(fallback.length)
         return len(values) if isinstance(values, str | list | tuple) else None
@@ -181,16 +198,27 @@ def _places(
         yield from (*whole, *own) if "tie_word_embeddings" in parameter.config else (*own, *whole)
 
 
-def _at(mapping: Mapping[str, Any], key: str) -> Any:
+def at(mapping: Mapping[str, Any], key: str) -> Any:
     """The value under a key; in config.json dots lead into nested objects."""
     if key in mapping:
         return mapping[key]
     value: Any = mapping
-    for part in key.split("."):
-        if not isinstance(value, Mapping) or part not in value:
+    for part, _, rest in _parts(key):
+        if not isinstance(value, Mapping):
+            return None
+        if part == "*":  # what every entry that has it agrees on
+            every = [found for entry in value.values() if (found := at({"": entry}, f".{rest}")) is not None]
+            return every[0] if every and all(found == every[0] for found in every) else None
+        if part not in value:
             return None
         value = value[part]
     return value
+
+
+def _parts(key: str) -> Iterator[tuple[str, str, str]]:
+    while key:
+        yield (whole := key.partition("."))
+        key = whole[2]
 
 
 def _one(value: Any) -> Any:

@@ -44,7 +44,8 @@ def text_config(config: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
 def of_several_parts(config: Mapping[str, Any] | None) -> bool:
     """Whether config.json declares another part beside the language model."""
-    return any(isinstance((config or {}).get(key), Mapping) for key in _OTHER_CONFIGS)
+    other = any(isinstance((config or {}).get(key), Mapping) for key in _OTHER_CONFIGS)
+    return other or text_part(config) is not None
 
 
 def without_part(name: str) -> str:

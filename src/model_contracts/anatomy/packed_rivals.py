@@ -20,6 +20,7 @@ _MISREADINGS: dict[str, tuple[tuple[str, str], ...]] = {
     "pack_quantized": (*_NIBBLES, *_ZEROS, *_SCALES),
     "gptq": (*_NIBBLES, *_ZEROS, _SCALES[0], ("order", "groups in the order of the columns (g_idx not used)")),
     "awq": (*_NIBBLES, *_ZEROS, _SCALES[0], ("order", "columns of each word in their own order (not AWQ's)")),
+    "hqq": (*_NIBBLES, *_ZEROS, _SCALES[0]),
     "bitsandbytes": (*_NIBBLES, _SCALES[0]),
     "mlx": (*_NIBBLES, *_ZEROS, *_SCALES),
 }

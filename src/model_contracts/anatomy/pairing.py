@@ -69,7 +69,7 @@ def match(target: View, source: View) -> Match:
         else:
             used.update(part.name for part in parts_of(answer))
         if answer is not None and not tensor.placeholder and not answer.placeholder:
-            same = target.convention == source.convention and target.bare[name] == source.bare.get(answer.name)
+            same = target.way == source.way and target.bare[name] == source.bare.get(answer.name)
             pairings[name] = Pairing(tensor, _squeezed(answer, tensor), same or unknown is None)
     missing, explained = [], []
     used -= set(answered_in_part(target, source))
@@ -132,7 +132,7 @@ def _in_doubt(found: Match, unknown: str, target: View, source: View) -> Match:
     extra = [one for one in found.extra if one.explanation is None]
     if (
         target.part.name == source.part.name
-        and target.convention == source.convention
+        and target.way == source.way
         and not _packed(target)
         and not _packed(source)
     ):
@@ -186,7 +186,7 @@ def _layers(names: Iterable[str]) -> set[int]:
 
 def _by_bare_name(source: View, target: View) -> dict[str, Tensor]:
     """The source's tensors by their own names, where both sides name tensors the same way."""
-    if target.convention != source.convention:
+    if target.way != source.way:
         return {}
     return {source.bare[name]: tensor for name, tensor in source.artifact.tensors.items()}
 

@@ -22,7 +22,7 @@ class NotRebuilt(Exception):
 def document_of(tokenizer: Tokenizer) -> Section:
     """A tokenizer.json that cuts and merges as the arrays, and the name of the pre-tokenizer, say. Raises NotRebuilt.
 
-    What is put around a text is what `add_bos` and `add_eos` say, and nothing where they are None.
+    Merges are pairs. What is put around a text is what `add_bos` and `add_eos` say, and nothing where they are None.
     """
     build = _BUILDERS.get(kind_of(tokenizer))
     if build is None:
@@ -98,12 +98,12 @@ def _scored(tokenizer: Tokenizer) -> Sequence[Merge]:
 
 def _merging(tokenizer: Tokenizer, merges: Sequence[Merge], **options: Any) -> Section:
     ids = tokenizer.ids
-    lost = next((pair for pair in merges if any(part not in ids for part in (*pair, "".join(pair)))), None)
+    lost = next((one for one in merges if one[0] not in ids or one[1] not in ids or one[0] + one[1] not in ids), None)
     if lost is not None:
         raise NotRebuilt(f"the merge {lost[0]!r} {lost[1]!r} has a part, or makes a token, that the vocabulary lacks")
     usual = dict.fromkeys(("dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix"))
     flags = dict.fromkeys(("fuse_unk", "byte_fallback", "ignore_merges"), False)
-    tables = {"vocab": _vocabulary(tokenizer), "merges": [list(pair) for pair in merges]}
+    tables = {"vocab": _vocabulary(tokenizer), "merges": list(merges)}
     return {"type": "BPE", **usual, **flags, **options, **tables}
 
 

@@ -91,7 +91,25 @@ class View:
         if self.family is None:
             return None
         numbers: dict[str, Any] = dict(self.numbers) | self.layered
-        return Conventions(self.family, self.convention, numbers | self._multipliers(self.family))
+        numbers |= self._multipliers(self.family)
+        return Conventions(self.family, self.convention, numbers, dialect=self.dialect)
+
+    @cached_property
+    def dialect(self) -> str | None:
+        """The dialect of its convention that its names are of (None: of the convention itself)."""
+        family = self.family
+        for name, said in (family.dialects if family is not None else {}).items():
+            if family is None or said is None or said.of != self.convention:
+                continue
+            plain, other = Conventions(family, said.of, {}), Conventions(family, said.of, {}, dialect=name)
+            if any(plain.entry(one) is None and other.entry(one) is not None for one in self._of_part.values()):
+                return name
+        return None
+
+    @property
+    def way(self) -> tuple[str, str | None]:
+        """The convention and the dialect of it."""
+        return self.convention, self.dialect
 
     def _multipliers(self, family: Family) -> dict[str, Any]:
         """What values are multiplied by, as the other side declares it: a GGUF holds the products and no multiplier."""
@@ -125,7 +143,15 @@ class View:
         """What a wrapper or a training run left before every name, and which ("": nothing); adapters bear one."""
         if self.part.name == "adapter" or self.convention == "gguf":
             return "", ""
-        return prefix(self.artifact.tensors.keys(), self._find if self.family is not None else None)
+        return prefix(self._of_part.values(), self._find if self.family is not None else None)
+
+    @cached_property
+    def _of_part(self) -> dict[str, str]:
+        """Tensor name to what the language model alone would call it."""
+        return {name: self._alone(name) for name in self.artifact.tensors}
+
+    def _alone(self, name: str) -> str:
+        return without_part(name) if self.several_parts else name
 
     @cached_property
     def wrapped(self) -> dict[str, str]:
@@ -140,8 +166,7 @@ class View:
         """Tensor name to the name without prefix and wrappers, in the order of the artifact."""
         if self.convention == "gguf":
             return {name: name for name in self.artifact.tensors}
-        found = {name: self.without_prefix(name) for name in self.artifact.tensors}
-        return {name: without_part(bare) for name, bare in found.items()} if self.several_parts else found
+        return {name: self.without_prefix(name) for name in self.artifact.tensors}
 
     @cached_property
     def several_parts(self) -> bool:
@@ -155,7 +180,7 @@ class View:
 
     def without_prefix(self, name: str) -> str:
         """A name of this artifact's convention without the prefix and the wrappers that its tensors bear."""
-        return name if self.convention == "gguf" else unwrapped(name[len(self.prefix[0]) :])[0]
+        return name if self.convention == "gguf" else unwrapped(self._alone(name)[len(self.prefix[0]) :])[0]
 
     def find(self, bare: str) -> str | None:
         """The canonical name of a bare one (None: nothing knows it)."""
@@ -219,7 +244,9 @@ class View:
     @property
     def rows_interleaved(self) -> bool:
         """Whether Q and K rows of a rotary family stand in llama.cpp's order: files with GGUF names."""
-        return self.convention == "gguf"
+        said = self.family.dialects.get(self.dialect) if self.family is not None and self.dialect is not None else None
+        steps = (step for one in said.names.values() for step in one.steps) if said is not None else ()
+        return self.convention == "gguf" or any(step.rows_within_heads is not None for step in steps)
 
     @property
     def unknown(self) -> str | None:
@@ -237,6 +264,12 @@ class View:
         if self.family is None:
             return None
         return self.family.tensors.get(names.template(canonical_name)[0])
+
+    @property
+    def headless(self) -> bool:
+        """Whether its class is a base model, which has no output head (`LlamaModel`)."""
+        name = self.architecture.name if self.architecture is not None else ""
+        return name.endswith("Model") and not name.endswith(("LMHeadModel", "LMModel"))
 
     def flag(self, key: str) -> bool:
         """Whether config.json sets a flag."""

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from model_contracts.anatomy.budgets import Budgets
 from model_contracts.anatomy.claims import Claim, claims
+from model_contracts.anatomy.folded import Folded, Folds
 from model_contracts.anatomy.pairing import Match, match
 from model_contracts.anatomy.parts import WEIGHTLESS
 from model_contracts.anatomy.parts import not_owed as not_owed_by
@@ -110,6 +112,7 @@ class Examination:
     #: Why a contract that lies beside the target could not be used.
     refused: str | None = None
     _pass: Callable[[], Sweep] | None = field(default=None, repr=False)
+    _folds: Folds | None = field(default=None, repr=False)
     _sweep: Sweep | None = field(default=None, repr=False)
 
     @cached_property
@@ -174,6 +177,15 @@ class Examination:
                     found.setdefault(one.name, one)
         return found
 
+    def folded(self, name: str, budgets: Budgets) -> Folded | None:
+        """What explains a pair whose scales were moved between layers (only of packed weights)."""
+        if self._folds is None:
+            named = {self.view.canonical[found]: pairing for found, pairing in self.match.pairings.items()}
+            packed = any(pairing.target.packed is not None for pairing in named.values())
+            known = {key: pairing for key, pairing in named.items() if key is not None} if packed else {}
+            self._folds = Folds(known, budgets)
+        return self._folds.of(self.view.canonical[name]) if self._folds.pairings else None
+
     def _request(self) -> SweepRequest:
         target, logical = self.target, self.view.artifact
         files = list(target.files) + (list(self.source.files) if self.source is not None else [])
@@ -205,6 +217,7 @@ def unread(examination: Examination) -> Iterator[Gap]:
             continue
         known = tensor.dtype not in examination.sweep.undecoded
         reason = "its bytes are not there" if known else f"nothing decodes type {tensor.dtype}"
+        reason = examination.sweep.undecodable.get(name, reason)
         yield gap(tensor, reason, tensor.elements)
 
 

@@ -26,13 +26,27 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "evidence": ("model_contracts.cli.evidence", "validate evidence and run files"),
     "list": ("model_contracts.cli.list", "list invariants, contracts, families, gates and kinds of checks"),
     "families": ("model_contracts.cli.families", "say what each family covers, or draft one that is not shipped"),
+    "lint": ("model_contracts.cli.lint", "say what is wrong with contracts and other definitions"),
     "explain": ("model_contracts.cli.explain", "explain a gate, an invariant or a contract"),
     "runtimes": ("model_contracts.cli.runtimes", "say which runtimes are here, and how to get the others"),
     "schema": ("model_contracts.cli.schema", "print or write the JSON Schemas"),
 }
 
 #: Commands that definitions and plugins of others are opened for.
-WORLD = ("check", "qualify", "convert", "golden", "inspect", "stats", "report", "replay", "list", "explain", "runtimes")
+WORLD = (
+    "check",
+    "qualify",
+    "convert",
+    "golden",
+    "inspect",
+    "stats",
+    "report",
+    "replay",
+    "list",
+    "lint",
+    "explain",
+    "runtimes",
+)
 
 EXIT_CODES = "exit codes: 0 kept, 1 falsified, 2 usage, 3 not proven, 4 the checker itself could not work"
 

@@ -20,9 +20,9 @@ def formats(parser: argparse.ArgumentParser) -> None:
 
 def refuse_format(arguments: argparse.Namespace) -> None:
     """Raises UsageError, before anything is read, for a form that no reporter writes."""
-    from model_contracts.engine.plan import UsageError
-
     if arguments.format not in names():
+        from model_contracts.engine.plan import UsageError
+
         choices = ", ".join(names())
         raise UsageError(f"argument --format: invalid choice: {arguments.format!r} (choose from {choices})")
 

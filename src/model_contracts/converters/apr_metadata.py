@@ -6,7 +6,7 @@ from typing import Any
 
 from model_contracts.anatomy.tokenizer_kinds import known
 from model_contracts.converters.carried import to_carry
-from model_contracts.converters.interface import TargetModel
+from model_contracts.converters.interface import Documents, TargetModel
 from model_contracts.converters.tokenizer_arrays import arrays_of
 from model_contracts.converters.tokenizer_keys import OPTIONS
 from model_contracts.converters.tokenizer_refusals import refuse
@@ -51,7 +51,7 @@ def metadata(model: TargetModel) -> dict[str, Any]:
     if documents.published:
         values["hf_config"] = documents.config
     values["tensor_shapes"] = {tensor.name: list(tensor.shape) for tensor in model.tensors}
-    return values | _tokenizer(model)
+    return values | tokenizer_metadata(model.documents, int(model.numbers["vocab_size"]))
 
 
 def _quantization(model: TargetModel) -> dict[str, Any]:
@@ -88,10 +88,10 @@ def _hyperparameters(model: TargetModel) -> dict[str, Any]:
     return values
 
 
-def _tokenizer(model: TargetModel) -> dict[str, Any]:
-    documents = model.documents
+def tokenizer_metadata(documents: Documents, rows: int) -> dict[str, Any]:
+    """Every key of a tokenizer of so many ids, and what is carried for the way back. Raises ConversionRefused."""
     refuse(documents.tokenizer, documents.kind)
-    arrays = arrays_of(documents.tokenizer, int(model.numbers["vocab_size"]), documents.kind, documents.pieces)
+    arrays = arrays_of(documents.tokenizer, rows, documents.kind, documents.pieces)
     values: dict[str, Any] = {
         "tokenizer.model_type": _WORDS[arrays.kind],
         "tokenizer.model": about.gguf[0] if (about := known(arrays.kind)) is not None else None,

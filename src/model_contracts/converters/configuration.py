@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from model_contracts.anatomy.built_rope import NotDeclared
@@ -10,6 +11,9 @@ from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact
 from model_contracts.converters.interface import ConversionRefused
 
+#: Keys of a configuration that say how weights are packed.
+_PACKING = ("quantization_config", "compression_config", "quantization")
+
 
 def config_of(view: View, notes: list[str]) -> tuple[dict[str, Any], bool]:
     """config.json and whether it is the published one. Raises ConversionRefused where there is none to convert by."""
@@ -17,9 +21,11 @@ def config_of(view: View, notes: list[str]) -> tuple[dict[str, Any], bool]:
     if artifact.form.beside:
         if artifact.config is None:
             raise ConversionRefused(_unread(artifact))
-        if "quantization_config" in artifact.config:
-            raise ConversionRefused(f"{artifact.path}: config.json declares quantised weights, which are not read here")
-        return dict(artifact.config), True
+        unknown = next((block for block in view.storage.declared if block.scheme is None), None)
+        if unknown is not None:
+            said = f"{unknown.place} declares quantised weights ({unknown.method})"
+            raise ConversionRefused(f"{artifact.path}: {said}, and no scheme is shipped that knows them")
+        return plain(artifact.config), True
     try:
         found = configuration(view)
     except NotDeclared as refused:
@@ -27,6 +33,15 @@ def config_of(view: View, notes: list[str]) -> tuple[dict[str, Any], bool]:
     if found.disagreed is not None:
         notes.append(f"the config.json carried in the file was not taken: it disagrees on {found.disagreed}")
     return found.document, found.published
+
+
+def plain(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of the same model with weights that are not packed."""
+    kept = {key: value for key, value in config.items() if key not in _PACKING}
+    return {
+        key: plain(value) if key.endswith("_config") and isinstance(value, dict) else value
+        for key, value in kept.items()
+    }
 
 
 def _unread(artifact: Artifact) -> str:

@@ -32,16 +32,16 @@ def model_of(
     view: View, documents: Documents, format: Format, dtype: str | None, recipes: Recipes, name: str
 ) -> tuple[TargetModel, tuple[str, ...]]:
     """The model to write, and what people should know of it. Raises ConversionRefused."""
-    if view.storage.weights:
-        raise ConversionRefused(
-            f"{view.artifact.path}: values of layout {view.storage.weights[0].title} are not decoded"
-        )
+    for tensor in _all(view):
+        if tensor.packed is not None and tensor.packed.unread is not None:
+            raise ConversionRefused(f"{view.artifact.path}: values of layout {tensor.packed.layout} are not decoded")
     embedding, head = view.by_canonical.get(EMBEDDING), view.by_canonical.get(HEAD)
     if embedding is None or len(embedding.shape) != 2:
         raise ConversionRefused(f"{view.artifact.path}: it has no token embedding that is known by its name")
     tied = view.tied is not False and (head is None or head.placeholder or _copied(view, head, embedding))
     types = Types.asked(dtype, format, recipes, layer_count(view.canonical.values()), tied)
-    types.decoded = any(tensor.type.kind == "quantised" and tensor.dtype not in HOLDS[format] for tensor in _all(view))
+    types.unpacked = _unpacked(view)
+    types.decoded = any(tensor.kind == "quantised" and tensor.dtype not in HOLDS[format] for tensor in _all(view))
     to_gguf = FORMS[format].prefixed_keys
     keys = _stated(view, documents.config, format)
     plan = TensorPlan(view, format, tied, _alone(documents.config), _blocks(keys))
@@ -107,6 +107,12 @@ def _left_out(plan: TensorPlan) -> Iterator[str]:
 def _all(view: View) -> Iterator[Tensor]:
     """The tensors that have bytes."""
     return (tensor for tensor in view.artifact.tensors.values() if not tensor.placeholder)
+
+
+def _unpacked(view: View) -> str:
+    """The commonest float type among weights that are not packed; F32 where all are."""
+    types = Counter(tensor.dtype for tensor in _all(view) if tensor.packed is None and tensor.dtype in _WORDS)
+    return next((dtype for dtype, _ in types.most_common(1)), "F32")
 
 
 def _scaling(documents: Documents) -> dict[str, Any]:

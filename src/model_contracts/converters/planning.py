@@ -118,7 +118,7 @@ class TensorPlan:
             if canonical is None and (_gguf(FORMS[self.format]) or _gguf(self.view.artifact.form)):
                 unknown.append(name)
             elif known is not None and entry is not None:
-                yield Meant(self._spelled(known.name(entry)), canonical, tensor)
+                yield Meant(self._spelled(self._beside(entry) or known.name(entry)), canonical, tensor)
             else:
                 yield Meant(self._called(name, canonical), canonical, tensor)
         _refuse(unknown)

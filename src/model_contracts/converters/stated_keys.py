@@ -17,6 +17,8 @@ from model_contracts.converters.interface import ConversionRefused
 from model_contracts.keys import Keys, Value
 from model_contracts.outcome import Place, jsonable
 
+#: What readers of every architecture compute with, where it follows from what a config.json declares.
+_MADE = ("rope_dimension_count",)
 #: The largest number of 32 bits.
 _LARGEST = 3.4028234663852886e38
 
@@ -88,17 +90,31 @@ class _Statement:
         if rope.is_scaling(key):
             return line.gguf_written is not None or rope.states(self.scaling, key)
         family = self.side.view.family
-        own = not self._measured and family is not None and name in family.hyperparameters
-        return key in self._measured or own or line.carried
+        own = family.hyperparameters.get(name) if family is not None else None
+        declared = name in self.side.said or self.side.made(name) is not None
+        if not self._measured and (own is not None or (declared and name in _MADE) or not line.measured_only):
+            return True
+        if key in self._measured or line.carried or line.gguf_written is not None:
+            return True
+        return (declared and own is not None and own.owed) or self._unlike(name, line)
+
+    def _unlike(self, name: str, line: Value) -> bool:
+        """Whether readers of config.json take a value unasked that llama.cpp does not: silence would change it."""
+        return bool(line.config_default) and not self.side.reads_alike(name) and self.side.assumed(name) is not None
 
     def _value(self, name: str, key: str) -> tuple[Plain | None, Place | str]:
+        line = self.side.table[name]
         if (said := self.side.said.get(name)) is not None and said.enabled:
             return said.value, said.place
         if (made := self.side.made(name)) is not None:
             return made.value, made.place
-        if (written := self.side.table[name].gguf_written) is not None:
+        if (written := line.gguf_written) is not None:
             return evaluated(written, self.side.numbers), name
-        assumed = key in self._measured or (not self._measured and name in ("num_key_value_heads", "rope_theta"))
+        assumed = (
+            key in self._measured
+            or self._unlike(name, line)
+            or (not self._measured and name in ("num_key_value_heads", "rope_theta"))
+        )
         return (self.side.assumed(name), name) if assumed and not rope.is_scaling(key) else (None, name)
 
     def _refuse_silence(self, name: str) -> None:

@@ -15,6 +15,8 @@ from model_contracts.converters.interface import ConversionRefused, Pieces
 _ADDED_SCORE, _NO_SCORE = -1000.0, -10000.0
 #: How tokens are written that steer, whatever a file calls them (conversion/base.py, does_token_look_special).
 _LOOKS = (("<|", "|>"), ("<\uff5c", "\uff5c>"), ("<unused", ">"))
+#: The largest number of 32 bits.
+_LARGEST = 3.4028234663852886e38
 _SCORED = ("sentencepiece", "sentencepiece-merges", "unigram")
 _CALLED = ("<pad>", "<mask>", "<2mass>", "[@BOS@]")
 
@@ -49,7 +51,7 @@ def arrays_of(tokenizer: dict[str, Any], rows: int, kind: str | None, pieces: Pi
     tokens: list[str | None] = [None] * rows
     types = [UNUSED] * rows
     scores: Sequence[float] = _vocabulary(tokens, types, model["vocab"])
-    added = {_place(tokens, one.get("content"), one.get("id")): one for one in tokenizer.get("added_tokens") or []}
+    added = {_place(tokens, one.get("content"), one.get("id")): one for one in _entries(tokenizer)}
     merges = joined(model.get("merges") or [])
     if kind == "sentencepiece":
         scores = _scores(tokens, merges, pieces, set(added))
@@ -57,6 +59,7 @@ def arrays_of(tokenizer: dict[str, Any], rows: int, kind: str | None, pieces: Pi
         scores = _padded(scores, rows, {at for at in added if at >= len(scores) or at in pieces.listed})
     _types(types, tokens, model, kind, pieces)
     _added(types, tokens, added, kind, pieces)
+    _holdable(tokens, scores)
     return Arrays(
         tokens,
         types,
@@ -64,6 +67,13 @@ def arrays_of(tokenizer: dict[str, Any], rows: int, kind: str | None, pieces: Pi
         list(scores) if kind in ("sentencepiece", "unigram") else None,
         kind,
     )
+
+
+def _entries(tokenizer: dict[str, Any]) -> list[dict[str, Any]]:
+    entries = tokenizer.get("added_tokens") or []
+    if not isinstance(entries, list) or not all(isinstance(one, dict) for one in entries):
+        raise ConversionRefused("the tokenizer has added tokens that are no objects")
+    return entries
 
 
 def _vocabulary(tokens: list[str | None], types: list[int], vocab: dict[str, Any] | list[Any]) -> list[float]:
@@ -90,6 +100,16 @@ def _place(tokens: list[str | None], token: object, at: object) -> int:
         raise ConversionRefused(f"the tokenizer gives {token!r} the id {at:,}, and the embedding has {rows:,} rows")
     tokens[at] = token
     return at
+
+
+def _holdable(tokens: Sequence[str | None], scores: Sequence[float]) -> None:
+    """Raises ConversionRefused where a token is no text, or 32 bits hold a score not."""
+    try:
+        "".join(token for token in tokens if token is not None).encode()
+    except UnicodeEncodeError as error:
+        raise ConversionRefused(f"the tokenizer has a token that is no text: {error.reason}") from None
+    if (bad := next((score for score in scores if not abs(score) <= _LARGEST), None)) is not None:
+        raise ConversionRefused(f"the tokenizer has the score {bad!r}, which 32 bits do not hold")
 
 
 def _types(types: list[int], tokens: list[str | None], model: dict[str, Any], kind: str, pieces: Pieces) -> None:

@@ -109,8 +109,10 @@ def _around(documents: Documents) -> dict[str, bool]:
     template = canonical("post_processor", documents.tokenizer.get("post_processor"))
     if not isinstance(template, dict) or template.get("type") != "template":
         return flags
-    single, pair = ([piece[0] for piece in template[name]] for name in ("single", "pair"))
-    if "A" not in pair or "B" not in pair or pair.index("A") > pair.index("B"):
+    single, pair = (
+        [piece[0] for piece in template[name] if isinstance(piece, list) and piece] for name in ("single", "pair")
+    )
+    if not single or "A" not in pair or "B" not in pair or pair.index("A") > pair.index("B"):
         return flags
     between = pair[pair.index("A") + 1 : pair.index("B")]
     if not between:

@@ -33,7 +33,10 @@ def rebuilt(artifact: Artifact, tokenizer: Tokenizer) -> dict[str, Any]:
     else:
         opens, closes = (adds(artifact, tokenizer, flag) for flag in ("add_bos", "add_eos"))
         try:
-            return document_of(replace(tokenizer, add_bos=opens, add_eos=closes))
+            document = document_of(replace(tokenizer, add_bos=opens, add_eos=closes))
+            if (merges := document["model"].get("merges")) is not None:
+                document["model"]["merges"] = list(map(list, merges))
+            return document
         except NotRebuilt as none:
             reason = str(none)
     raise ConversionRefused(

@@ -23,15 +23,16 @@ def refuse(tokenizer: Mapping[str, Any], kind: str | None) -> None:
     if kind is None or about is None:
         return  # the arrays are refused
     for part in _parts("normalizer", tokenizer):
-        if part["type"] not in about.normalizers:
-            raise ConversionRefused(f"GGUF has no place for the normalizer {part['type']} of a {kind} tokenizer")
+        name = str(part.get("type"))[:80]
+        if name not in about.normalizers:
+            raise ConversionRefused(f"GGUF and .apr have no place for the normalizer {name} of a {kind} tokenizer")
     for part in _parts("pre_tokenizer", tokenizer):
         if kind == "byte-level" and part.get("add_prefix_space") is True:
-            raise ConversionRefused("GGUF has no place for the space that ByteLevel puts before a text")
+            raise ConversionRefused("GGUF and .apr have no place for the space that ByteLevel puts before a text")
     model = canonical("model", tokenizer.get("model"))
     for option, done in _OPTIONS.get(kind, {}).items():
         if isinstance(model, dict) and model.get(option, done[0]) not in done:
-            raise ConversionRefused(f"GGUF has no place for {option} {model[option]!r} of a {kind} tokenizer")
+            raise ConversionRefused(f"GGUF and .apr have no place for {option} {model[option]!r} of a {kind} tokenizer")
 
 
 def _parts(section: str, tokenizer: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -37,9 +37,12 @@ class Types:
     tied: bool
     #: Whether some block type of the source has no place in the target: then none is kept, for no label fits a mixture.
     decoded: bool = False
+    #: The type of weights that were packed: that of the source's others, as the libraries that unpack them have it.
+    unpacked: str = "F32"
     notes: list[str] = field(default_factory=list)
     _fallbacks: Counter[tuple[str, str]] = field(default_factory=Counter)
     _decoded: Counter[str] = field(default_factory=Counter)
+    _opened: Counter[str] = field(default_factory=Counter)
 
     @classmethod
     def asked(cls, dtype: str | None, format: Format, recipes: Recipes, layers: int, tied: bool) -> Types:
@@ -65,13 +68,13 @@ class Types:
 
     def of(self, tensor: Tensor, canonical: str | None) -> str:
         """The type that a source's tensor gets."""
-        if tensor.type.kind not in ("float", "quantised"):
+        if tensor.kind not in ("float", "quantised"):
             if tensor.dtype not in HOLDS[self.format]:
                 raise ConversionRefused(f"{tensor.name}: {self.format} holds no {tensor.dtype}")
             return tensor.dtype
         fixed = FORMS[self.format].vectors
         # One that is quantised already is left to whoever took it for no exception.
-        plain = canonical is not None and tensor.type.kind == "float"
+        plain = canonical is not None and tensor.kind == "float"
         if fixed is not None and plain and widened(self.recipes, canonical or ""):
             return fixed
         recipe = self.recipe
@@ -87,9 +90,12 @@ class Types:
             return fixed
         # A row of one format may be padded where another's may not.
         whole = tensor.columns % tensor.type.block == 0
-        mixed = self.decoded and tensor.type.kind == "quantised"
+        mixed = tensor.packed is not None or (self.decoded and tensor.type.kind == "quantised")
         if tensor.dtype in HOLDS[self.format] and whole and not mixed:
             return tensor.dtype
+        if tensor.packed is not None:
+            self._opened[tensor.packed.layout] += 1
+            return self.unpacked
         self._decoded[tensor.dtype] += 1
         return "F32"
 
@@ -136,6 +142,9 @@ class Types:
             held = dtype in HOLDS[self.format]
             why = "beside types that it does not hold" if held else f"which {self.format} does not hold"
             self.notes.append(f"{count} tensors were {dtype}, {why}: decoded to F32 (--dtype names another type)")
+        for layout, count in sorted(self._opened.items()):
+            told = f"{count} weights were packed ({layout}): unpacked to {self.unpacked} (--dtype names another type)"
+            self.notes.append(told)
         return tuple(self.notes)
 
 

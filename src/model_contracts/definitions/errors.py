@@ -20,6 +20,10 @@ class DefinitionError(Exception):
         return f"{place}: expected {self.expected}, found {self.found}"
 
 
+class Shadows(DefinitionError):
+    """A definition that claims what another has."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """` (nearest: X)` for the known name that is most like `name`, `` where none is near."""
     from difflib import get_close_matches

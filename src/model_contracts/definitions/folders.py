@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, ClassVar, NoReturn
 
@@ -32,6 +32,7 @@ _REFUSED: dict[Kind, str] = {
     "runtime": "it names a program, and those come from the command line (--runtime FILE)",
     "keys": "there is one table of keys, and it is shipped",
     "tokenizers": "there is one table of tokenizers, and it is shipped",
+    "pretokenizers": "there is one table of pre-tokenizers, and it is shipped",
     "audit": "signs are shipped",
     "tier": "a playbook says itself what it asks otherwise than its tier",
 }
@@ -53,8 +54,15 @@ class DefinitionsFolder(Record):
     title: str = Field(description="Whose definitions these are, and of what.")
 
 
-def open_folder(place: Path) -> OwnFolder:
-    """A folder of definitions, every file of it read. Raises DefinitionError for the first thing that cannot be."""
+#: Takes what is wrong with one file.
+Tell = Callable[[DefinitionError], None]
+
+
+def open_folder(place: Path, tell: Tell | None = None) -> OwnFolder:
+    """A folder of definitions, every file of it read. Raises DefinitionError for the first thing that cannot be.
+
+    `tell` is told of what is wrong with single files in place of that, and they are left out.
+    """
     shown = str(place)
     if not place.is_dir():
         raise DefinitionError(shown, None, None, "a folder of definitions", "no folder")
@@ -66,18 +74,28 @@ def open_folder(place: Path) -> OwnFolder:
         tree.fail(tree.marks["prefix",].value, "a prefix that is no word of shipped ids", repr(manifest.prefix))
     files: dict[str, OwnFile] = {}
     total = 0
-    for kind, name, path in _found(place, manifest.prefix):
-        own, size = _file(kind, name, path, f"{shown}/{path.relative_to(place).as_posix()}")
+    for path in _paths(place, tell):
+        try:
+            own, size = _file(place, path, manifest.prefix)
+            _refuse_twice(files, own)
+        except DefinitionError as error:
+            _tell(error, tell)
+            continue
         total += size
         if total > MAX_TOTAL:
             raise DefinitionError(shown, None, None, f"at most {MAX_TOTAL:,} bytes of definitions", "more")
-        _refuse_twice(files, own)
-        files[name] = own
-    if not files:
+        files[own.id] = own
+    if not files and tell is None:
         raise DefinitionError(shown, None, None, "definitions below contracts/ or invariants/", "none")
     folder = OwnFolder(place, shown, manifest.prefix, digest, files)
-    refuse_gates(folder)
+    _hold_gates(folder, tell)
     return folder
+
+
+def _tell(error: DefinitionError, tell: Tell | None) -> None:
+    if tell is None:
+        raise error
+    tell(error)
 
 
 def open_all(places: Iterable[Path]) -> tuple[OwnFolder, ...]:
@@ -100,58 +118,56 @@ def _reserved() -> frozenset[str]:
     return RESERVED | first
 
 
-def _found(place: Path, prefix: str) -> Iterator[tuple[Kind, str, Path]]:
-    """Kind, id and path of each definition below a folder."""
-    root, folded = place.resolve(), dict[str, str]()
+def _paths(place: Path, tell: Tell | None) -> Iterator[Path]:
+    """The .yaml files of a folder, sorted; links that lead out are refused, and folders that are links."""
+    root, found, entries = place.resolve(), list[Path](), 0
     for top in ("contracts", "invariants"):
-        for path in _yaml(place / top, place, root):
-            steps = path.relative_to(place / top).as_posix()[: -len(".yaml")]
-            shown = f"{place}/{path.relative_to(place).as_posix()}"
-            if any(_STEP.fullmatch(step) is None for step in steps.split("/")):
-                expected = "a name of plain letters (a to z), digits, spaces and . _ + @ -, in each folder of its path"
-                raise DefinitionError(shown, None, None, expected, ascii(steps)[:80])
-            kind = shipped.kind_below(top, steps)
-            if kind not in OWN_KINDS:
-                raise DefinitionError(shown, None, None, f"one of {', '.join(OWN_KINDS)}", f"{kind}: {_REFUSED[kind]}")
-            name = f"{prefix}/{steps}"
-            if (other := folded.setdefault(name.casefold(), shown)) != shown:
-                raise DefinitionError(shown, None, None, f"each id once ({name} is that of {other} too)", repr(name))
-            yield kind, name, path
-
-
-def _yaml(folder: Path, place: Path, root: Path) -> Iterator[Path]:
-    """The .yaml files below a folder, sorted; links that lead out are refused, and folders that are links."""
-    found, entries = list[Path](), 0
-    if folder.is_symlink():
-        _refuse_link(folder)
-    for at, folders, files in os.walk(folder, followlinks=False):
-        here = Path(at)
-        entries += len(folders) + len(files)
-        deep = len(here.relative_to(folder).parts) > MAX_DEPTH
-        if entries > MAX_ENTRIES or deep:
-            expected = f"at most {MAX_ENTRIES:,} entries, {MAX_DEPTH} folders deep"
-            raise DefinitionError(str(place), None, None, expected, "more")
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in folders:
-            if (here / name).is_symlink():
-                _refuse_link(here / name)
-        for name in files:
-            if name.endswith(".yml"):
-                raise DefinitionError(str(here / name), None, None, "a file that ends in .yaml", "one in .yml")
-            if name.endswith(".yaml") and not name.startswith("."):
-                if not (here / name).resolve().is_relative_to(root):
+        if (place / top).is_symlink():
+            _refuse_link(place / top)
+        for at, folders, files in os.walk(place / top, followlinks=False):
+            here = Path(at)
+            entries += len(folders) + len(files)
+            if entries > MAX_ENTRIES or len(here.relative_to(place).parts) > MAX_DEPTH:
+                expected = f"at most {MAX_ENTRIES:,} entries, {MAX_DEPTH} folders deep"
+                raise DefinitionError(str(place), None, None, expected, "more")
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in folders:
+                if (here / name).is_symlink():
                     _refuse_link(here / name)
-                found.append(here / name)
+            for name in files:
+                try:
+                    found += [here / name] if _is_definition(here / name, root) else []
+                except DefinitionError as error:
+                    _tell(error, tell)
     if len(found) > MAX_FILES:
         raise DefinitionError(str(place), None, None, f"at most {MAX_FILES:,} definitions", f"{len(found):,}")
     yield from sorted(found)
+
+
+def _is_definition(path: Path, root: Path) -> bool:
+    if path.name.endswith(".yml"):
+        raise DefinitionError(str(path), None, None, "a file that ends in .yaml", "one in .yml")
+    if not path.name.endswith(".yaml") or path.name.startswith("."):
+        return False
+    if not path.resolve().is_relative_to(root):
+        _refuse_link(path)
+    return True
 
 
 def _refuse_link(path: Path) -> NoReturn:
     raise DefinitionError(str(path), None, None, "a file of the folder itself", "a link that leads elsewhere")
 
 
-def _file(kind: Kind, name: str, path: Path, shown: str) -> tuple[OwnFile, int]:
+def _file(place: Path, path: Path, prefix: str) -> tuple[OwnFile, int]:
+    """A definition whose kind and id are those of its path, and how many bytes its file has."""
+    below = path.relative_to(place).as_posix()
+    shown, (top, _, steps) = f"{place}/{below}", below[: -len(".yaml")].partition("/")
+    if any(_STEP.fullmatch(step) is None for step in steps.split("/")):
+        expected = "a name of plain letters (a to z), digits, spaces and . _ + @ -, in each folder of its path"
+        raise DefinitionError(shown, None, None, expected, ascii(steps)[:80])
+    kind, name = shipped.kind_below(top, steps), f"{prefix}/{steps}"
+    if kind not in OWN_KINDS:
+        raise DefinitionError(shown, None, None, f"one of {', '.join(OWN_KINDS)}", f"{kind}: {_REFUSED[kind]}")
     tree, digest = _tree(path, shown)
     if not isinstance(tree.value, dict):
         tree.fail((1, 1), "a mapping with the keys of a definition", short(tree.value))
@@ -174,12 +190,13 @@ def _tree(path: Path, shown: str) -> tuple[Tree, str]:
 
 
 def _refuse_twice(files: dict[str, OwnFile], own: OwnFile) -> None:
-    if (other := files.get(own.id)) is not None:
+    folded = own.id.casefold()
+    if (other := next((file for name, file in files.items() if name.casefold() == folded), None)) is not None:
         raise DefinitionError(own.tree.file, 1, 1, f"each id once ({own.id} is that of {other.tree.file} too)", own.id)
 
 
-def refuse_gates(folder: OwnFolder) -> None:
-    """Raises DefinitionError for a gate that does not begin with the prefix, or stands in the folder twice."""
+def _hold_gates(folder: OwnFolder, tell: Tell | None) -> None:
+    """Every gate begins with the prefix, and stands in the folder once."""
     start, seen = f"{folder.prefix.upper()}-", dict[str, str]()
     for name in folder.by_kind.get("invariant", ()):
         tree = folder.files[name].tree
@@ -190,9 +207,12 @@ def refuse_gates(folder: OwnFolder) -> None:
                 continue  # typing the invariant tells it better
             mark = tree.marks["gates", at, "id"].value
             if not said.startswith(start):
-                tree.fail(mark, f"a gate id that begins with {start}{_shipped_gate(said)}", ascii(said)[:80])
-            if (other := seen.setdefault(said, f"{tree.file}:{mark[0]}")) != f"{tree.file}:{mark[0]}":
-                tree.fail(mark, f"each gate id once ({said} is that of {other} too)", repr(said))
+                expected = f"a gate id that begins with {start}{_shipped_gate(said)}"
+                _tell(DefinitionError(tree.file, *mark, expected, ascii(said)[:80]), tell)
+            if (other := seen.get(said)) is not None:
+                expected = f"each gate id once ({said} is that of {other} too)"
+                _tell(DefinitionError(tree.file, *mark, expected, repr(said)), tell)
+            seen.setdefault(said, f"{tree.file}:{mark[0]}")
 
 
 def _shipped_gate(said: str) -> str:

@@ -184,10 +184,15 @@ def hold_own() -> None:
 
     Before anything is read: a definition that is loaded half-way through a run would be an error of ours.
     """
-    own = [file for folder in known.open_folders() for file in folder.files.values()]
-    for file in own:
-        _own(KINDS[file.kind], file)
-    kinds = {file.kind for file in own}
+    for folder in known.open_folders():
+        for file in folder.files.values():
+            _own(KINDS[file.kind], file)
+    hold_shadows()
+
+
+def hold_shadows() -> None:
+    """Raises DefinitionError for a word, a method or a label of the open folders that another definition has."""
+    kinds = {file.kind for folder in known.open_folders() for file in folder.files.values()}
     for kind, all_of in (("family", load_families), ("scheme", load_schemes), ("recipes", load_recipes)):
         if kind in kinds:
             all_of()

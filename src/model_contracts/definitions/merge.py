@@ -98,6 +98,7 @@ def merge_family(family: Family, above: Callable[[Family], Family], path: tuple[
                 }
                 for convention in (*base.fused, *family.fused)
             },
+            "dialects": {name: said for name, said in {**base.dialects, **family.dialects}.items() if said is not None},
             "not_where": {**base.not_where, **family.not_where},
             "base_prefix": family.base_prefix if "base_prefix" in family.model_fields_set else base.base_prefix,
             "next_token": family.next_token and base.next_token,

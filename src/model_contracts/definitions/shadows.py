@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from model_contracts.definitions.errors import DefinitionError
+from model_contracts.definitions.errors import Shadows
 from model_contracts.family import Families, Family, Recipes
 from model_contracts.invariant import Definition
 from model_contracts.scheme import Scheme
@@ -39,7 +39,7 @@ def _refuse(own: Iterable[D], known: Iterable[D], claims: Callable[[D], Claims])
         for claim, pointer in claims(definition):
             here = definition.where(*pointer)
             if (there := places.get(claim)) is not None:
-                raise DefinitionError(here, None, None, f"{claim} once (it is that of {there} too)", "it again")
+                raise Shadows(here, None, None, f"{claim} once (it is that of {there} too)", "it again")
             mine.setdefault(claim, here)
         places |= mine
 
@@ -67,12 +67,10 @@ def merge_recipes(table: Recipes, own: Sequence[Recipes]) -> Recipes:
         for key in ("kept", "mixes", "fallbacks"):
             if getattr(other, key):
                 expected = "labels only: what every label promises, or leaves open, is shipped"
-                raise DefinitionError(other.where(key), None, None, expected, f"{key!r}")
+                raise Shadows(other.where(key), None, None, expected, f"{key!r}")
         for claim, place in _claimed(other):
             if claim in places:
-                raise DefinitionError(
-                    place, None, None, f"{claim} once (it is that of {places[claim]} too)", "it again"
-                )
+                raise Shadows(place, None, None, f"{claim} once (it is that of {places[claim]} too)", "it again")
         places |= dict(_claimed(other))
         recipes |= other.recipes
     merged = table.model_copy(update={"recipes": recipes})

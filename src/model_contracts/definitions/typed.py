@@ -68,11 +68,29 @@ def _typed(cls: type[M], value: object, file: str, marks: dict[Pointer, Mark], b
         raise _located(cls, error, file, marks, base) from None
 
 
+def faults(cls: type[M], tree: Tree) -> list[DefinitionError]:
+    """Everything that keeps `tree` from being a `cls`, one a place."""
+    try:
+        build(cls, tree)
+    except DefinitionError as first:
+        try:
+            cls.model_validate_json(json.dumps(tree.value), strict=True)
+        except ValidationError as error:
+            found = [_one(cls, one, tree.file, tree.marks, ()) for one in error.errors(include_url=False)]
+            return list({(one.line, one.column, "key" in one.expected): one for one in reversed(found)}.values())[::-1]
+        return [first]
+    return []
+
+
 def _located(
     cls: type, error: ValidationError, file: str, marks: dict[Pointer, Mark], base: Pointer
 ) -> DefinitionError:
     # A key that is not known comes first: it is often the misspelling of one that is missing.
     first = min(error.errors(include_url=False), key=lambda found: found["type"] != "extra_forbidden")
+    return _one(cls, first, file, marks, base)
+
+
+def _one(cls: type, first: Any, file: str, marks: dict[Pointer, Mark], base: Pointer) -> DefinitionError:
     kind, loc = first["type"], first["loc"]
     if kind == "missing":
         inside, missing = _follow(marks, (*base, *loc[:-1]), base), loc[-1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,7 +29,7 @@ class Weight:
 
 
 @dataclass(frozen=True)
-class Draft:
+class FamilyDraft:
     """What is known of an architecture that no family knows."""
 
     architecture: str
@@ -41,7 +41,7 @@ class Draft:
     config: Mapping[str, Any]
 
 
-def draft(config: Mapping[str, Any], families: Sequence[Family]) -> Draft:
+def draft(config: Mapping[str, Any], families: Sequence[Family]) -> FamilyDraft:
     """The draft of what a config.json says it is. Raises NotDrafted."""
     classes = config.get("architectures")
     if not (isinstance(classes, list) and classes and isinstance(classes[0], str)):
@@ -62,9 +62,12 @@ def draft(config: Mapping[str, Any], families: Sequence[Family]) -> Draft:
     words = (str(text.get("model_type", "")), str(config.get("model_type", "")), classes[0])
     word = gguf_word(*words)
     names = GgufNames(word, layers)
-    weights = tuple(Weight(one, names.of(one), _axes(symbols, one, layers)) for one in found.values())
-    base = _nearest(weights, symbols, families)
-    return Draft(classes[0], words[0] or words[1], word, base, weights, layers, symbols.sizes)
+    base = _nearest(found, families)
+    keys = {one.huggingface: key for key, one in (base.tensors if base is not None else {}).items() if one is not None}
+    weights = tuple(
+        Weight(one, names.of(one) or keys.get(one.name), _axes(symbols, one, layers)) for one in found.values()
+    )
+    return FamilyDraft(classes[0], words[0] or words[1], word, base, weights, layers, symbols.sizes)
 
 
 def _axes(symbols: Symbols, template: Template, layers: int) -> tuple[Axis, ...]:
@@ -85,9 +88,8 @@ def _of_layers(axis: Axis, layers: int) -> Axis:
     return replace(axis, doubt=f"{layers} may be the number of layers") if told else axis
 
 
-def _nearest(weights: Sequence[Weight], symbols: Symbols, families: Sequence[Family]) -> Family | None:
+def _nearest(names: Collection[str], families: Sequence[Family]) -> Family | None:
     """The base of which most tensors are the class's own, and fewest are not."""
-    names = {weight.template.name: weight for weight in weights}
     best: tuple[int, Family] | None = None
     for family in families:
         if not family.abstract:
@@ -126,7 +128,7 @@ def renamed(base: Family | None, axis: Axis) -> Dimension:
     return tuple(names.get(factor, factor) if isinstance(factor, str) else factor for factor in axis.factors)
 
 
-def own_numbers(found: Draft) -> Iterator[str]:
+def own_numbers(found: FamilyDraft) -> Iterator[str]:
     """Keys of config.json that axes are made of and that the base has no hyper-parameter for."""
     base = found.base.hyperparameters if found.base is not None else {}
     told = {key for one in base.values() for key in one.config} | base.keys()

@@ -60,7 +60,7 @@ class Symbols:
         if added:
             return Axis((size,), f"a sum or a share of {', '.join((*added, *above))}")
         rest = Fraction(size * prod(self.sizes[key] for key in below), prod(self.sizes[key] for key in above))
-        factors: list[Factor] = [*above]
+        factors: list[Factor] = sorted(above, key=lambda key: key == "head_dim")
         if below:
             if "hidden_size" in above and below == ["num_attention_heads"] and rest == 1:
                 return Axis((*(key for key in above if key != "hidden_size"), "head_dim"))

@@ -6,18 +6,18 @@ import json
 from collections.abc import Iterator
 from math import prod
 
-from model_contracts.drafting.draft import Draft, Weight, known_by, own_numbers, renamed
+from model_contracts.drafting.draft import FamilyDraft, Weight, known_by, own_numbers, renamed
 from model_contracts.family import Family
 
 _CHECK = "# ?"
 
 
-def written(found: Draft, package: str) -> str:
+def written(found: FamilyDraft, package: str) -> str:
     """The text of the file. Every line with a question mark is for whoever knows the architecture."""
     return "\n".join((*_head(found, package), *_numbers(found), *_tensors(found), ""))
 
 
-def _head(found: Draft, package: str) -> Iterator[str]:
+def _head(found: FamilyDraft, package: str) -> Iterator[str]:
     yield f"# A draft, made of the names and shapes of {found.architecture} ({package}) and of the gguf package's map"
     yield "# of names. What a converter does to values and row orders is not in it: gguf_steps and fused tensors are"
     yield f"# to be added, and each line with {_CHECK[2:]} is to be decided."
@@ -30,7 +30,7 @@ def _head(found: Draft, package: str) -> Iterator[str]:
     yield f"gguf: [{found.word}]" if found.word else f"gguf: []   {_CHECK} the gguf package has no word for it"
 
 
-def _numbers(found: Draft) -> Iterator[str]:
+def _numbers(found: FamilyDraft) -> Iterator[str]:
     own = list(own_numbers(found))
     if own:
         yield "hyperparameters:"
@@ -38,7 +38,7 @@ def _numbers(found: Draft) -> Iterator[str]:
         yield f"  {key}: {{config: [{key}]}}   {_CHECK} its key in GGUF; what is assumed without it; whether it is owed"
 
 
-def _tensors(found: Draft) -> Iterator[str]:
+def _tensors(found: FamilyDraft) -> Iterator[str]:
     lines = [line for weight in found.weights for line in _tensor(found, weight)]
     lines += _taken_away(found)
     if lines:
@@ -46,7 +46,7 @@ def _tensors(found: Draft) -> Iterator[str]:
         yield from lines
 
 
-def _tensor(found: Draft, weight: Weight) -> Iterator[str]:
+def _tensor(found: FamilyDraft, weight: Weight) -> Iterator[str]:
     shape = [prod(_value(found, factor) for factor in axis.factors) for axis in weight.axes]
     if found.base is not None and known_by(found.base, weight, found.config, shape):
         return
@@ -67,7 +67,7 @@ def _tensor(found: Draft, weight: Weight) -> Iterator[str]:
         yield "    may_be_zero: true"
 
 
-def _taken_away(found: Draft) -> Iterator[str]:
+def _taken_away(found: FamilyDraft) -> Iterator[str]:
     """Tensors that the base requires and the class does not have."""
     keys = {weight.key for weight in found.weights}
     for key, tensor in (found.base.tensors if found.base is not None else {}).items():
@@ -79,7 +79,7 @@ def _axis(base: Family | None, factors: tuple[str | int, ...]) -> str:
     return f"[{', '.join(map(str, factors))}]"
 
 
-def _value(found: Draft, factor: str | int) -> int:
+def _value(found: FamilyDraft, factor: str | int) -> int:
     if isinstance(factor, int):
         return factor
     if factor == "head_dim" and "head_dim" not in found.config:

@@ -191,11 +191,11 @@ def _steps(contract: Contract) -> Iterator[Step]:
         _refuse_unknown(contract, index, invariant)
         for at, gate in enumerate(invariant.gates):
             if not clause.gates or gate.id in clause.gates:
-                typed = _parameters(contract, index, invariant, at)
+                typed = typed_parameters(contract, index, invariant, at)
                 yield Step(gate, invariant, contract.id, clause.force, typed, _where(contract, index, invariant, at))
 
 
-def _parameters(contract: Contract, index: int, invariant: Invariant, at: int) -> Record:
+def typed_parameters(contract: Contract, index: int, invariant: Invariant, at: int) -> Record:
     """A gate's parameters: the invariant's that it knows, then its own, then the clause's that it knows."""
     gate, clause = invariant.gates[at], contract.clauses[index]
     typed = _kind(invariant, at)

@@ -161,6 +161,8 @@ class Sweep:
     problems: list[Problem] = field(default_factory=list)
     #: Types that no kernel decodes: their tensors have no moments, and a report says so.
     undecoded: dict[str, int] = field(default_factory=dict)
+    #: Packed weights whose parts make no values, by name, and why.
+    undecodable: dict[str, str] = field(default_factory=dict)
     values: int = 0
     seconds: float = 0.0
     engine: Literal["numba", "numpy"] = "numpy"

@@ -15,8 +15,16 @@ from model_contracts.sweep.reads import Files, ReadFailed
 from model_contracts.sweep.schemes import PartsRefused, opened
 
 #: Values decoded at once where few are asked for, and where rows lie across those that are stored: a run of each is
-#: then long enough to be worth a read. Two such bands are kept for the threads of a pass.
-_FEW, _BAND, _TURNED, _BANDS = 64 * 1024, 256 * 1024, 8 * 1024 * 1024, 2
+#: then long enough to be worth a read. Three such bands are kept for the threads of a pass.
+_FEW, _BAND, _TURNED, _BANDS = 64 * 1024, 256 * 1024, 2 * 1024 * 1024, 3
+
+
+class _Band:
+    """Some rows: whoever comes first decodes them, and others wait for that."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.values: Values | None = None
 
 
 class PackedSide:
@@ -34,7 +42,7 @@ class PackedSide:
             raise ReadFailed(tensor.file, tensor.offset, 0, 0, f"cannot be decoded: {error}") from None
         self._columns = max(tensor.columns, 1)
         self._rows = max(1, (_TURNED if self._decoder.turned else _BAND) // self._columns)
-        self._bands: OrderedDict[int, Values] = OrderedDict()
+        self._bands: OrderedDict[int, _Band] = OrderedDict()
         self._lock = Lock()
 
     def span(self, start: int, stop: int) -> tuple[int, int]:
@@ -68,14 +76,18 @@ class PackedSide:
 
     def _band(self, number: int, width: int) -> Values:
         with self._lock:
-            if number not in self._bands:
-                first, last = number * width, min((number + 1) * width, self.tensor.elements)
-                band = np.empty(last - first, np.float32)
-                self._fill(band, first, last)
-                self._bands[number] = band
+            band = self._bands.get(number)
+            if band is None:
+                band = self._bands[number] = _Band()
                 while len(self._bands) > _BANDS:
                     self._bands.popitem(last=False)
-            return self._bands[number]
+        with band.lock:
+            if band.values is None:
+                first, last = number * width, min((number + 1) * width, self.tensor.elements)
+                values: Values = np.empty(last - first, np.float32)
+                self._fill(values, first, last)
+                band.values = values
+            return band.values
 
     def _fill(self, out: Values, start: int, stop: int) -> None:
         """Decode values start..stop-1: whole rows at once, the rest of a row by itself."""

@@ -10,7 +10,7 @@ from model_contracts.sweep.blocks import BlockLayout, Cut, logical_columns
 from model_contracts.sweep.few import Group, is_few
 from model_contracts.sweep.interface import Pairing, Problem, Sweep, SweepRequest
 from model_contracts.sweep.made import side_of
-from model_contracts.sweep.reads import File, Files, ReadFailed
+from model_contracts.sweep.reads import File, Files, ReadFailed, Undecodable
 from model_contracts.sweep.sides import Decoders, Readable
 from model_contracts.sweep.tallies import TensorTally
 from model_contracts.sweep.work import Chunk, Digest, Work, chunks_of, gap, gathered, take_turn
@@ -187,7 +187,10 @@ class SweepPlan:
         if not work.failed:
             work.failed, work.tally = True, None
             problem = error.problem(work.tensor.name)
-            self._sweep.problems.append(problem)
+            if isinstance(error, Undecodable):
+                self._sweep.undecodable[work.tensor.name] = problem.reason
+            else:
+                self._sweep.problems.append(problem)
             if work.pairing is not None:
                 whose = "the source: " if problem.file == work.pairing.source.file != work.tensor.file else ""
                 self._sweep.uncompared[work.tensor.name] = whose + problem.reason

@@ -31,6 +31,10 @@ class ReadFailed(Exception):
         return Problem(self.path, tensor, self.offset, self.expected, self.observed, self.reason)
 
 
+class Undecodable(ReadFailed):
+    """What was read makes no values (a group that is not there): a fault of the values, and not of the bytes."""
+
+
 class File:
     """One open file. Raises ReadFailed where it cannot be opened or is no regular file."""
 

@@ -1,8 +1,8 @@
 """Owns how schemes.safetensors was recorded: small weights packed and unpacked by the libraries that write them.
 
-Run with compressed-tensors 0.20.0, bitsandbytes 0.50.2, mlx 0.32.4, auto-round 0.16.1 and torch 2.13.0 installed, and
-with compressed-tensors 0.10.2 in a folder of its own: `python make.py deepseek compressed … padded=FOLDER`. Nothing of
-the tests needs them.
+Run with compressed-tensors 0.20.0, bitsandbytes 0.50.2, mlx 0.32.4, auto-round 0.16.1, hqq 0.2.8.post1 and torch 2.13.0
+installed, and with compressed-tensors 0.10.2 in a folder of its own: `python make.py deepseek … padded=FOLDER`.
+Nothing of the tests needs them.
 """
 
 from __future__ import annotations
@@ -231,8 +231,22 @@ def awq() -> None:
     case("awq", "awq", {"bits": 4, "group": 32}, parts, back, "auto-round 0.16.1 (WQLinear_GEMM)")
 
 
+def hqq() -> None:
+    from hqq.core.quantize import Quantizer
+
+    for bits in (1, 2, 3, 4, 8):
+        for axis in (0, 1):
+            arguments: dict[str, Any] = {"nbits": bits, "group_size": 64, "axis": axis, "optimize": False}
+            kind = torch.float32
+            codes, meta = Quantizer.quantize(weight(110 + bits, 60), device="cpu", compute_dtype=kind, **arguments)
+            back = Quantizer.dequantize(codes, meta)
+            parts = {"values": codes, "scale": meta["scale"], "zero": meta["zero"]}
+            settings = {"bits": bits, "group": 64, "axis": axis}
+            case(f"hqq-{bits}-axis{axis}", "hqq", settings, parts, back, "hqq 0.2.8.post1")
+
+
 STEPS = {"deepseek": deepseek, "compressed": compressed, "bitsandbytes": bits_and_bytes, "mlx": mlx, "gptq": gptq,
-         "awq": awq}  # fmt: skip
+         "awq": awq, "hqq": hqq}  # fmt: skip
 
 
 def main(steps: list[str]) -> None:

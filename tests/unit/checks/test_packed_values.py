@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cases.gates import VALUES
+from cases.gates import MOMENTS, SIZES, STORAGE, VALUES
 from support.examining import violated, yielded
-from support.mutations import Stored
+from support.mutations import Stored, safetensors_of, stored
+from support.packed_parts import numbers
 from support.quantised_parts import QUANTISED, awq, gptq, held, nvfp4, quantised_folder
 from support.shared_models import DATA
 
@@ -110,9 +111,60 @@ def reciprocal(made: Made) -> Made:
     return inverted(".weight_global_scale", made)
 
 
+def test_an_order_that_names_a_group_without_a_scale_is_falsified_as_storage(tmp_path: Path) -> None:
+    def wrong(values: Any) -> Made:
+        made = gptq(values)
+        return {**made, ".g_idx": numbers(*range(values.shape[1]), dtype="I32")}
+
+    folder = quantised_folder("gptq", tmp_path, wrong)
+    assert violated(yielded(STORAGE, folder)[0]) == {"group_order"}
+    compared, gaps = yielded(VALUES, folder, QWEN2)
+    assert not violated(compared) and len(gaps) == 7
+    assert violated(yielded(SIZES, folder)[0]) == set()
+
+
 def told(folder: Path, words: str) -> None:
     compared, _ = yielded(VALUES, folder, QWEN2)
     bad = [c for c in compared if not c.holds]
     assert len({c.place.tensor for c in bad}) == 7, "each of the seven is falsified"
     notes = [c.note for c in bad if c.note]
     assert notes and all(words in note for note in notes), notes[:2]
+
+
+def _folding(folder: Path, name: str, spoil: bool = False) -> Path:
+    """As AWQ leaves a layer: columns multiplied, and the norm (the rows of the weight) before them divided."""
+    random = np.random.default_rng(3)
+    norms = {"input_layernorm": 256, "post_attention_layernorm": 256, "up": 512}
+    scales = {key: np.exp(random.uniform(-1, 1, size)).astype(np.float32) for key, size in norms.items()}
+    fed = {"gate_proj": "post_attention_layernorm", "up_proj": "post_attention_layernorm", "down_proj": "up"}
+    fed |= dict.fromkeys(("q_proj", "k_proj", "v_proj"), "input_layernorm")
+
+    def change(module: str, values: Any) -> Made:
+        kind = module.rpartition(".")[2]
+        values = values * scales[fed[kind]] if kind in fed else values
+        return QUANTISED[name][1](values / scales["up"][:, None] if kind == "up_proj" else values)
+
+    target = quantised_folder(name, folder, of_module=change)
+    with safetensors_of(target / "model.safetensors") as tensors:
+        for norm in ("input_layernorm", "post_attention_layernorm"):
+            key = f"model.layers.0.{norm}.weight"
+            divided = tensors[key].values / (scales[norm] ** (-1 if spoil else 1))
+            tensors[key] = stored(divided, tensors[key].dtype)
+    return target
+
+
+@pytest.mark.parametrize("name", ["awq", "ct-int4-zeros"])
+def test_scales_that_were_moved_into_the_norm_before_are_compared_under_them(tmp_path: Path, name: str) -> None:
+    folder = _folding(tmp_path, name)
+    for gate in (VALUES, MOMENTS):
+        compared, gaps = yielded(gate, folder, QWEN2)
+        assert (violated(compared), gaps) == (set(), [])
+    notes = [c.note for c in yielded(VALUES, folder, QWEN2)[0] if c.note]
+    assert sum("moved between layers" in note for note in notes) == 8
+
+
+def test_scales_that_went_into_the_norm_the_wrong_way_are_falsified(tmp_path: Path) -> None:
+    compared, _ = yielded(VALUES, _folding(tmp_path, "awq", spoil=True), QWEN2)
+    assert {str(c.place.tensor).rpartition("layers.0.")[2] for c in compared if not c.holds} >= {
+        "input_layernorm.weight", "self_attn.q_proj.weight", "mlp.gate_proj.weight",
+    }  # fmt: skip

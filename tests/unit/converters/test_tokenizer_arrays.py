@@ -61,9 +61,11 @@ def test_a_token_under_another_added_token_is_carried_by_its_id() -> None:
         (tokenizer({"a": 0, "b ": 1}, [["a", "b "]]), "holds a space"),
         (tokenizer({"a": 0}, [["a"]]), "merges that are not two tokens"),
         ({"model": {"type": "Unigram", "vocab": [["a"]]}}, "pieces that are not a token and its score"),
+        (tokenizer({"\ud800": 0}, []), "a token that is no text"),
+        ({"model": {"type": "Unigram", "vocab": [["a", 1e300]]}}, "the score 1e.300, which 32 bits do not hold"),
         ({"model": {"type": "BPE"}}, "the tokenizer is BPE of a kind that GGUF and .apr have no form for"),
     ],
 )
 def test_what_arrays_cannot_hold_is_refused(document: dict[str, Any], said: str) -> None:
     with pytest.raises(ConversionRefused, match=said):
-        arrays_of(document, 4, "byte-level")
+        arrays_of(document, 4, "unigram" if document["model"]["type"] == "Unigram" else "byte-level")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from model_contracts.anatomy.view import View
+from model_contracts.converters.apr_metadata import tokenizer_metadata
 from model_contracts.converters.carried import carried_tokenizer
 from model_contracts.converters.gather import documents_of, with_tokenizer
 from model_contracts.converters.interface import ConversionRefused, Documents
@@ -19,9 +20,10 @@ from model_contracts.converters.tokenizer_keys import tokenizer_keys
 from model_contracts.converters.tokenizer_rebuilt import arrays_of_tokenizer, rebuilt
 from model_contracts.definitions import load_families
 from model_contracts.formats.opening import open_artifact
+from support.apr_models import AprModel
 from support.gguf_models import GgufModel
 from support.shared_models import SHARED, shared
-from support.tokenizers import DATA, KIND_NAMES
+from support.tokenizers import DATA, KIND_NAMES, seen
 
 FAMILIES = SHARED / "families"
 #: Flags that we declare where llama.cpp's converter leaves them to its readers, as those take them.
@@ -113,6 +115,44 @@ def test_what_is_written_of_each_kind_comes_back_as_it_was(kind: str, tmp_path: 
     assert carried == json.loads((folder / "tokenizer.json").read_text("utf-8"))
     packed = json.loads(keys["model_contracts.huggingface.tokenizer"])
     assert not {"vocab", "merges"} & set(packed["model"])  # the arrays hold them once, or their scores do
+
+
+@pytest.mark.parametrize("kind", KIND_NAMES)
+def test_apr_keeps_each_kind_as_it_was_and_a_check_sees_no_difference(kind: str, tmp_path: Path) -> None:
+    folder = kind_folder(kind, tmp_path)
+    metadata = {"architecture": "llama", **tokenizer_metadata(documents(folder, {}), 600)}
+    path = AprModel(metadata).write(tmp_path / "x.apr")
+    carried, alone = from_container(path)
+    original = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    assert carried == original
+    assert alone["model"]["type"] == original["model"]["type"]
+    told = seen(open_artifact(path), open_artifact(folder))
+    assert told and {gate: broken for gate, (broken, _) in told.items() if broken} == {}
+
+
+@pytest.mark.parametrize("kind", KIND_NAMES)
+def test_a_check_sees_no_difference_in_what_is_written(kind: str, tmp_path: Path) -> None:
+    folder = kind_folder(kind, tmp_path)
+    path = written(tokenizer_keys(documents(folder, {}), 600), tmp_path / "x.gguf")
+    told = seen(open_artifact(path), open_artifact(folder))
+    assert told and {gate: broken for gate, (broken, _) in told.items() if broken} == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "change", "gate"),
+    [
+        ("sentencepiece", "tokenizer.ggml.scores", lambda scores: scores.reverse(), "F-CONTRACT-I5-001"),
+        ("sentencepiece", "tokenizer.ggml.token_type", lambda types: types.__setitem__(1, 1), "F-CONTRACT-I5-003"),
+        ("unigram", "tokenizer.ggml.scores", lambda scores: scores.__setitem__(40, 0.5), "F-CONTRACT-I5-001"),
+        ("wordpiece", "tokenizer.ggml.tokens", lambda tokens: tokens.__setitem__(60, "##x"), "F-CONTRACT-I5-001"),
+    ],
+)
+def test_what_is_written_wrong_is_falsified(kind: str, key: str, change: Any, gate: str, tmp_path: Path) -> None:
+    folder = kind_folder(kind, tmp_path)
+    keys = tokenizer_keys(documents(folder, {}), 600)
+    change(keys[key])
+    told = seen(open_artifact(written(keys, tmp_path / "x.gguf")), open_artifact(folder))
+    assert told[gate][0]
 
 
 @pytest.mark.parametrize("kind", KIND_NAMES)

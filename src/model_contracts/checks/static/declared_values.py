@@ -53,8 +53,10 @@ def compare_value(name: str, pair: Pair) -> Iterator[Comparison | Uncompared]:
     both_alike = pair.target.kind == pair.source.kind == "config"
     if ours is not None and theirs is not None:
         both_alike |= alike(ours.value, theirs.value)  # as where both are switched off
-    if theirs is not None and ours is not None and not theirs.enabled and pair.source.makes(name):
+    if theirs is not None and ours is not None and not theirs.enabled and _otherwise(name, pair):
         yield from _invented(name, ours, pair)  # what the source writes does not count: another value is made of it
+    elif theirs is not None and ours is not None and not ours.enabled and _unasked(name, pair):
+        yield from _lost(name, theirs, pair)
     elif theirs is not None and ours is not None and (theirs.enabled or ours.enabled or both_alike):
         yield _equal(name, ours, theirs, pair)
     elif not pair.across and (unlike := _explicitly(name, ours, theirs, pair)) is not None:
@@ -67,6 +69,16 @@ def compare_value(name: str, pair: Pair) -> Iterator[Comparison | Uncompared]:
         yield from _invented(name, ours, pair)
     elif ours is None and theirs is None and pair.across:
         yield from _undeclared(name, pair)
+
+
+def _otherwise(name: str, pair: Pair) -> bool:
+    """Whether readers of the source compute with another value, made or assumed, where a declared one is off."""
+    return pair.source.makes(name) or (pair.across and pair.source.assumed(name) is not None)
+
+
+def _unasked(name: str, pair: Pair) -> bool:
+    """Whether readers of the target take a value of their own where the declared one is off."""
+    return pair.across and pair.target.assumed(name) is not None
 
 
 def _undeclared(name: str, pair: Pair) -> Iterator[Comparison | Uncompared]:

@@ -7,6 +7,7 @@ from functools import partial
 from math import isnan, sqrt
 
 from model_contracts.anatomy.budgets import Budget, Budgets, exact
+from model_contracts.anatomy.folded import Folded
 from model_contracts.anatomy.logical_places import logical_place
 from model_contracts.anatomy.rivals import explain
 from model_contracts.anatomy.view import View
@@ -42,6 +43,9 @@ def elementwise(examination: Examination, parameters: Budgets, where: Where) -> 
             *_finite(pairing, measures, ours, theirs),
         ]
         worst = next((index for index, comparison in enumerate(comparisons) if not comparison.holds), None)
+        if worst is not None and (folded := examination.folded(name, parameters)) is not None:
+            yield Draft(True, partial(_folded, pairing, measures, folded), measures.count)
+            continue
         rival = None
         if worst is not None and explained < _EXPLAINED:
             explained += 1
@@ -65,6 +69,20 @@ def _with_place(draft: Draft, view: View, target: Tensor) -> Comparison:
     words = logical_place(view, target, found.place.row) if found.place.row is not None else None
     note = "; ".join(part for part in (found.note, words) if part is not None)
     return found.model_copy(update={"note": note}) if words is not None else found
+
+
+def _folded(pairing: Pairing, pair: PairMeasures, folded: Folded) -> Comparison:
+    return Comparison(
+        measure="relative_rmse",
+        place=_place(pairing, pair, None),
+        expected=0.0,
+        observed=folded.error,
+        holds=True,
+        tolerance=folded.bound,
+        smallest_passing_tolerance=folded.error,
+        count=pair.count,
+        note=f"compared under scales that were moved between layers: {folded.words}",
+    )
 
 
 def _explained(draft: Draft, rival: str) -> Comparison:

@@ -54,8 +54,32 @@ def _packed(examination: Examination, pairing: Pairing) -> Comparison | Uncompar
         return Comparison(
             measure="tensor_layout", place=place, expected=source.layout, observed=target.layout, holds=True
         )
+    if source is not None and target is None:
+        return _unpacked(examination, pairing, source.layout)
     ours, theirs = (side.layout if side else "plain values" for side in (target, source))
     return Uncompared(place=place, reason=f"nothing says whether {theirs} may become {ours}")
+
+
+def _unpacked(examination: Examination, pairing: Pairing, layout: str) -> Comparison:
+    """A weight that was unpacked has the type that was asked for, or that of the source's other weights, or F32."""
+    intent = examination.intent
+    if intent is None or intent.recipe is None:
+        others = examination.source_view.artifact.tensors.values()
+        plain = Counter(one.dtype for one in others if one.packed is None and one.kind == "float")
+        types = tuple(dict.fromkeys((*(dtype for dtype, _ in plain.most_common(2)), "F32")))
+    else:
+        canonical = examination.view.canonical[pairing.target.name]
+        types = expected_types(intent.recipe, examination.recipes, canonical, pairing.target)
+    holds = pairing.target.dtype in types
+    return Comparison(
+        measure="tensor_type",
+        place=Place(file=pairing.target.file.name, tensor=pairing.target.name),
+        expected=list(types) if len(types) > 1 else types[0],
+        observed=pairing.target.dtype,
+        holds=holds,
+        bound_from=examination.recipes.where("recipes", intent.label) if intent else None,
+        note=f"unpacked from {layout}",
+    )
 
 
 def _expected(

@@ -15,6 +15,8 @@ from model_contracts.checks.drafts import Draft, gap
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, not_owed, static
 from model_contracts.outcome import Comparison, Place, Uncompared
 from model_contracts.scheme import WeightPart
+from model_contracts.sweep.reads import Files, ReadFailed
+from model_contracts.sweep.schemes import order_refused
 
 _Shapes = list[tuple[int, ...]] | None
 #: Expected shapes by the settings, the part, the weight's shape, and what its values are stored as.
@@ -38,6 +40,7 @@ def storage(examination: Examination, parameters: NoParameters, where: Where) ->
             yield Uncompared(place=Place(file=_file(weight), tensor=weight.name), reason=reason)
         yield from _state(weight)
         yield from _ignored(weight)
+    yield from _orders(view)
     for block in found.declared:
         yield from _covered(view, block)
 
@@ -143,6 +146,35 @@ def _state(weight: PackedWeight) -> Iterator[Comparison]:
             holds=said == value,
             note=None if said == value else f"{weight.entry.place} and the quant_state of the weight differ",
         )
+
+
+def _orders(view: View) -> Comparisons:
+    """An order of columns names groups that are there."""
+    files = Files()
+    try:
+        for tensor in view.artifact.tensors.values():
+            packed = tensor.packed
+            part = dict(packed.roles).get("order") if packed is not None and packed.unread is None else None
+            if packed is None or part is None or not part.readable:
+                continue
+            try:
+                refused = order_refused(packed, tensor.shape, files)
+            except ReadFailed:  # the pass over the bytes tells of it
+                continue
+            yield Draft(refused is None, partial(_order, part, refused), part.elements)
+    finally:
+        files.close()
+
+
+def _order(part: Tensor, refused: str | None) -> Comparison:
+    return Comparison(
+        measure="group_order",
+        place=Place(file=part.file.name, tensor=part.name),
+        expected="a group for each column, of those that have a scale",
+        observed="as expected" if refused is None else refused,
+        holds=refused is None,
+        count=part.elements,
+    )
 
 
 def _ignored(weight: PackedWeight) -> Iterator[Comparison]:

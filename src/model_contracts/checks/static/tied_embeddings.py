@@ -13,6 +13,7 @@ from model_contracts.checks.interface import (
     NoParameters,
     Where,
     missing_input,
+    not_owed,
     packed,
     static,
 )
@@ -49,6 +50,8 @@ def _without_family(view: View) -> Comparisons:
 
 def _agree(view: View) -> Iterator[Comparison | Gap]:
     embedding, head = (view.by_canonical.get(name) for name in ("token_embd.weight", "output.weight"))
+    if head is None and view.headless:
+        raise not_owed("a base model has no output head")
     if embedding is None:
         raise missing_input("there is no token embedding to compare with")
     tied = view.tied

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from model_contracts.anatomy.tokenizer_kinds import adds
 from model_contracts.anatomy.tokenizer_sections import canonical
 from model_contracts.artifact import AddedToken, Artifact, Tokenizer
 from model_contracts.runtimes.interface import Refused
@@ -70,7 +71,8 @@ def encoder(artifact: Artifact) -> Encoder:
         # What tokenizer.json puts around a text, unless tokenizer_config.json says otherwise.
         opens, closes = _around(tokenizer, *_framed(tokenizer, engine))
         return Encoder(engine, opens, closes, tokenizer.origin.name)
-    opens, closes = _around(tokenizer, (), ())
+    said = [adds(artifact, tokenizer, flag) for flag in ("add_bos", "add_eos")]
+    opens, closes = _around(replace(tokenizer, add_bos=said[0], add_eos=said[1]), (), ())
     whole, assumed = completed(artifact, tokenizer)
     return Encoder(rebuilt(whole), opens, closes, f"rebuilt from {tokenizer.origin.name}", assumed)
 

@@ -5,23 +5,25 @@ from __future__ import annotations
 from functools import lru_cache
 
 from model_contracts.artifact import Packed
-from model_contracts.sweep.reads import Files
+from model_contracts.sweep.reads import Files, Undecodable
 from model_contracts.sweep.schemes.awq import Awq
 from model_contracts.sweep.schemes.bitsandbytes import FourBit
 from model_contracts.sweep.schemes.float4 import Float4
 from model_contracts.sweep.schemes.gptq import Gptq
+from model_contracts.sweep.schemes.hqq import Hqq
 from model_contracts.sweep.schemes.interface import Decoder, Grain, Held, Parts, PartsRefused, Value
 from model_contracts.sweep.schemes.mlx import Affine
 from model_contracts.sweep.schemes.pack_quantized import PackQuantized
 from model_contracts.sweep.schemes.scaled import Scaled
 
-__all__ = ["DECODERS", "Decoder", "PartsRefused", "grain", "opened"]
+__all__ = ["DECODERS", "Decoder", "PartsRefused", "grain", "opened", "order_refused"]
 
 DECODERS: dict[str, type[Decoder]] = {
     "awq": Awq,
     "bitsandbytes": FourBit,
     "float4": Float4,
     "gptq": Gptq,
+    "hqq": Hqq,
     "mlx": Affine,
     "pack_quantized": PackQuantized,
     "scaled": Scaled,
@@ -33,6 +35,20 @@ def opened(packed: Packed, shape: tuple[int, ...], files: Files) -> Decoder:
     roles = dict(packed.roles)
     held = {role: Held(tensor.dtype, tensor.shape) for role, tensor in roles.items()}
     return DECODERS[packed.decoder or ""](Parts(shape, held, dict(packed.settings), roles, files))
+
+
+def order_refused(packed: Packed, shape: tuple[int, ...], files: Files) -> str | None:
+    """Why the order of columns that a weight holds cannot be one; None where it can, or where it holds none.
+
+    Raises ReadFailed.
+    """
+    order = getattr(opened(packed, shape, files), "order", None)
+    try:
+        if order is not None:
+            order()
+    except Undecodable as refused:
+        return refused.reason
+    return None
 
 
 @lru_cache(4096)

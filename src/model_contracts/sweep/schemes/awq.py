@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from model_contracts.sweep.kernels.totals import Values
-from model_contracts.sweep.schemes.codes import stream
+from model_contracts.sweep.schemes.grid import by_group
 from model_contracts.sweep.schemes.interface import ROW, Grain, PartMatrix, Parts, PartsRefused, known
 
 #: In which nibble of a word, from the lowest, each of its eight columns lies.
@@ -37,17 +35,27 @@ class Awq:
 
     def rectangle(self, rows: range, columns: range) -> Values:
         """Values as float32 [rows, columns]."""
-        values: Values = self._fields(self._values, columns, rows).astype(np.float32)
+        values = self._fields(self._values, columns, rows)
         first, last = columns.start // self._group, -(-columns.stop // self._group)
+        groups = range(first, last)
+        zeros = self._fields(self._zeros, groups, rows) + self._shift
+        scales = self._scales.floats(groups, rows).T
+        even = columns.start % self._group == 0 and len(columns) % self._group == 0
         group = np.arange(columns.start, columns.stop) // self._group - first
-        values -= self._fields(self._zeros, range(first, last), rows)[group] + self._shift
-        values *= self._scales.floats(range(first, last), rows)[group]
-        return np.ascontiguousarray(values.T)
+        for change, numbers in ((np.subtract, zeros), (np.multiply, scales)):
+            if even:
+                by_group(change, values, numbers, self._group)
+            else:
+                change(values, np.take(numbers, group, axis=1), out=values)
+        return values
 
-    def _fields(self, matrix: PartMatrix, down: range, across: range) -> Any:
-        """Fields [rows, columns] of words, the columns of each word in their order."""
+    def _fields(self, matrix: PartMatrix, down: range, across: range) -> Values:
+        """Fields as float32 [columns, rows] of words [rows, columns / 8], each column where its nibble is."""
         first, last = across.start // 8, -(-across.stop // 8)
-        words = np.ascontiguousarray(matrix.words(down, range(first, last)))
-        nibbles = stream(words.view(np.uint8), 4, 0, 8 * (last - first)).reshape(len(down), -1, 8)
+        words = np.ascontiguousarray(matrix.words(down, range(first, last)).T)
+        fields = np.empty((last - first, 8, len(down)), np.float32)
+        for column, nibble in enumerate(self._nibbles):
+            fields[:, column] = (words >> np.uint32(4 * nibble)) & np.uint32(15)
         skip = across.start - 8 * first
-        return nibbles[:, :, self._nibbles].reshape(len(down), -1)[:, skip : skip + len(across)]
+        values: Values = fields.reshape(-1, len(down))[skip : skip + len(across)]
+        return values

@@ -44,11 +44,13 @@ class Float4:
 
     def rectangle(self, rows: range, columns: range) -> Values:
         """Values as float32 [rows, columns]."""
-        values, scale = self._elements(rows, columns), self._scale.over(rows, columns)
-        if self._global is not None:
+        values = self._elements(rows, columns)
+        if self._global is None:
+            self._scale.apply(np.multiply, values, rows, columns)
+        else:
             whole = self._global.over(rows, columns)
-            scale = scale / whole if self._divides else scale * (whole * self._share)
-        values *= scale
+            scale = self._scale.over(rows, columns)
+            values *= scale / whole if self._divides else scale * (whole * self._share)
         if self._inputs is not None:
             values *= self._inputs.floats(range(1), columns)
         return values

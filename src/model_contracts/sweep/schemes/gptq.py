@@ -8,7 +8,7 @@ import numpy as np
 
 from model_contracts.sweep.kernels.totals import Values
 from model_contracts.sweep.schemes.codes import stream
-from model_contracts.sweep.schemes.grid import group_order
+from model_contracts.sweep.schemes.grid import by_group, group_order
 from model_contracts.sweep.schemes.interface import ROW, Grain, Parts, PartsRefused, known
 
 #: What is added to a stored zero point, by format: the first one stores it less one.
@@ -31,6 +31,7 @@ class Gptq:
         if form not in _ADDED or (form == "gptq" and method in ("auto-round", "intel/auto-round")):
             raise PartsRefused(f"which zero points the format {form} stores is not known")
         self._added, self._shift = _ADDED[str(form)], np.float32(parts.shift)
+        self._columns = columns
         self._group = group if group > 0 else columns
         self.grain: Grain = (f"INT{self._bits}", self._group if self._group < columns else ROW)
         self._groups = -(-columns // self._group)
@@ -39,7 +40,7 @@ class Gptq:
         self._scales = parts.matrix("scale", self._groups, height)
         known(self._values.held, "I32")
         known(self._zeros.held, "I32")
-        self._order = group_order(parts, self._groups) if "order" in parts.held and parts.misread != "order" else None
+        self.order = group_order(parts, self._groups) if "order" in parts.held and parts.misread != "order" else None
 
     def rectangle(self, rows: range, columns: range) -> Values:
         """Values as float32 [rows, columns]."""
@@ -48,14 +49,17 @@ class Gptq:
         words = np.ascontiguousarray(self._values.words(range(low, high), rows).T)
         skip = columns.start - columns.start // 32 * 32
         values: Values = stream(words.view(np.uint8), self._bits, skip, len(columns)).astype(np.float32)
-        group = self._group_of(columns)
-        values -= self._zero_of(rows)[:, group] + self._shift
-        values *= self._scales.floats(range(self._groups), rows).T[:, group]
+        zeros, scales = self._zero_of(rows) + self._shift, self._scales.floats(range(self._groups), rows).T
+        for change, numbers in ((np.subtract, zeros), (np.multiply, scales)):
+            if self.order is None and len(columns) == self._columns and self._columns % self._group == 0:
+                by_group(change, values, numbers, self._group)
+            else:
+                change(values, np.take(numbers, self._group_of(columns), axis=1), out=values)
         return values
 
     def _group_of(self, columns: range) -> Any:
-        if self._order is not None:
-            return self._order()[columns.start : columns.stop]
+        if self.order is not None:
+            return self.order()[columns.start : columns.stop]
         return np.arange(columns.start, columns.stop) // self._group
 
     def _zero_of(self, rows: range) -> Values:

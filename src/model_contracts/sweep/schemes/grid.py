@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from model_contracts.sweep.kernels.totals import Values
-from model_contracts.sweep.reads import ReadFailed
+from model_contracts.sweep.reads import Undecodable
 from model_contracts.sweep.schemes.interface import ROW, TENSOR, PartMatrix, Parts, PartsRefused, known
 
 
@@ -61,9 +61,24 @@ class Grid:
             block = block[:, across - left]
         return block
 
-    def spread(self, numbers: Values, columns: range, order: Any = None) -> Values:
-        """Numbers [rows, all groups] as [rows, columns or 1]."""
-        return numbers if numbers.shape[1] == 1 else numbers[:, self._across(columns, order)]
+    def apply(self, change: np.ufunc, values: Values, rows: range, columns: range, order: Any = None) -> None:
+        """Change values [rows, columns] in place by the numbers that go with them (np.multiply, np.add …)."""
+        even = order is None and not self._shifted and columns.start % self.wide == 0 and len(columns) % self.wide == 0
+        if not even or self.wide >= self._columns or self.wide == 1:
+            change(values, self.over(rows, columns, order), out=values)
+            return
+        steps = range(columns.start // self.wide, columns.stop // self.wide)
+        down = self._down(rows)
+        first = int(down[0])
+        block = self.stored.floats(range(first, int(down[-1]) + 1), steps, self._bytes_as)
+        by_group(change, values, block if self.tall == 1 else block[down - first], self.wide)
+
+    def spread(self, change: np.ufunc, values: Values, numbers: Values, columns: range, order: Any = None) -> None:
+        """The same by numbers [rows, all groups]."""
+        if numbers.shape[1] == 1:
+            change(values, numbers, out=values)
+        else:
+            change(values, np.take(numbers, self._across(columns, order), axis=1), out=values)
 
     def _down(self, rows: range) -> Any:
         at = np.arange(rows.start, rows.stop)
@@ -89,10 +104,19 @@ def _step(parts: Parts, blocks: int, size: int, names: tuple[str, ...]) -> int:
     raise PartsRefused(f"{blocks} numbers for {size}, and no declared size of blocks makes that")
 
 
+def by_group(change: np.ufunc, values: Values, numbers: Values, wide: int) -> None:
+    """Change values [rows, groups * wide] in place by numbers [rows, groups]."""
+    view = values.reshape(len(values), -1, wide) if values.flags.c_contiguous else None
+    if view is not None:
+        change(view, numbers[:, :, None], out=view)
+    else:
+        change(values, np.repeat(numbers, wide, axis=1), out=values)
+
+
 def group_order(parts: Parts, groups: int) -> Callable[[], Any]:
     """Gives each column's group as the part `order` says it, once read; a part of -1 says that they follow each other.
 
-    Raises PartsRefused where it has another size; what it gives raises ReadFailed for groups that are not there.
+    Raises PartsRefused where it has another size; what it gives raises Undecodable for groups that are not there.
     """
     matrix = parts.matrix("order", 1, parts.columns)
     known(matrix.held, "I32", "I64")
@@ -106,7 +130,7 @@ def group_order(parts: Parts, groups: int) -> Callable[[], Any]:
         if len(order) and not (order.min() >= 0 and order.max() < groups):
             tensor = parts.tensors["order"]
             reason = f"{tensor.name} names groups {order.min()} to {order.max()}, and there are {groups}"
-            raise ReadFailed(tensor.file, tensor.offset, 0, 0, reason)
+            raise Undecodable(tensor.file, tensor.offset, 0, 0, reason)
         return order
 
     return read

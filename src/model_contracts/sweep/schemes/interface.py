@@ -148,10 +148,10 @@ class PartMatrix:
 
     def raw(self, rows: range, columns: range) -> Any:
         """Stored elements [rows, columns] in their own type (8-bit floats as bytes, BF16 as its 16 bits)."""
-        stored = self._stored(rows, columns)
+        stored: Any = self._stored(rows, columns)
         if self.change != "nibbles":
             return stored
-        swapped = np.ascontiguousarray(stored).view(np.uint8)
+        swapped: Any = np.ascontiguousarray(stored).view(np.uint8)
         swapped = (swapped >> 4) | (swapped << 4)
         return swapped.view(stored.dtype)
 

@@ -32,6 +32,6 @@ class Affine:
         raw = self._values.raw(rows, range(first * self._bits // 8, last))
         values: Values = stream(raw, self._bits, columns.start - first, len(columns)).astype(np.float32)
         values -= self._shift
-        values *= self._scale.over(rows, columns)
-        values += self._offset.over(rows, columns)
+        self._scale.apply(np.multiply, values, rows, columns)
+        self._offset.apply(np.add, values, rows, columns)
         return values

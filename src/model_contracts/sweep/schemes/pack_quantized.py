@@ -31,11 +31,11 @@ class PackQuantized:
         self._zero = self._zeros(parts) if parts.settings.get("symmetric") is False else None
         self.grain: Grain = (f"{'INT' if self._zero is None else 'UINT'}{self._bits}", self._scale.share)
         groups = -(-parts.columns // self._scale.wide)
-        self._order = group_order(parts, groups) if "order" in parts.held else None
+        self.order = group_order(parts, groups) if "order" in parts.held else None
 
     def rectangle(self, rows: range, columns: range) -> Values:
         """Values as float32 [rows, columns]."""
-        order = self._order() if self._order is not None else None
+        order = self.order() if self.order is not None else None
         first = columns.start // 32 * 32
         per = 32 // self._bits
         low, high = (columns.start // per, -(-columns.stop // per)) if self._padded else (
@@ -47,9 +47,11 @@ class PackQuantized:
         else:
             fields = stream(np.ascontiguousarray(words).view(np.uint8), self._bits, columns.start - first, len(columns))
         values: Values = fields.astype(np.float32)
-        values -= np.float32(self._shift)
-        values -= np.float32(1 << (self._bits - 1)) if self._zero is None else self._zero_of(rows, columns, order)
-        values *= self._scale.over(rows, columns, order)
+        if self._zero is None:
+            values -= np.float32((1 << (self._bits - 1)) + self._shift)
+        else:
+            self._scale.spread(np.subtract, values, self._zero_of(rows) + np.float32(self._shift), columns, order)
+        self._scale.apply(np.multiply, values, rows, columns, order)
         return values
 
     def _words(self, count: int) -> int:
@@ -63,8 +65,8 @@ class PackQuantized:
         known(matrix.held, "I32")
         return matrix
 
-    def _zero_of(self, rows: range, columns: range, order: Values | None) -> Values:
-        """Zero points [rows, columns or 1] as fields."""
+    def _zero_of(self, rows: range) -> Values:
+        """Zero points [rows, groups] as fields."""
         assert self._zero is not None
         deep, found = self._words(self._height), []
         for matrix in range(rows.start // self._height, (rows.stop - 1) // self._height + 1):
@@ -75,7 +77,8 @@ class PackQuantized:
             raw = np.ascontiguousarray(words)
             found.append(take(raw if self._padded else raw.view(np.uint8), self._bits, inside.start, len(inside)).T)
         fields = np.concatenate(found) if len(found) > 1 else found[0]
-        return self._scale.spread(fields.astype(np.float32), columns, order)
+        zeros: Values = fields.astype(np.float32)
+        return zeros
 
 
 def _is_padded(shape: tuple[int, ...], columns: int, bits: int) -> bool:

@@ -36,7 +36,7 @@ class Scaled:
         values = self._values.floats(rows, columns)
         if self._zero is not None:
             values = values - self._zero.over(rows, columns)
-        values *= self._scale.over(rows, columns)
+        self._scale.apply(np.multiply, values, rows, columns)
         if self._factor is not None:
             values *= self._factor
         if self._inputs is not None:

@@ -14,6 +14,7 @@ from model_contracts import door, placing
 from model_contracts.compat.apr_qa.record import FoundingEvidence
 from model_contracts.contract import Contract
 from model_contracts.converter import CommandConverter
+from model_contracts.definitions.folders import DefinitionsFolder
 from model_contracts.definitions.shipped import Kind
 from model_contracts.family import Family, Recipes
 from model_contracts.golden import Golden
@@ -22,13 +23,14 @@ from model_contracts.keys import Keys
 from model_contracts.outcome import Evidence, Run
 from model_contracts.playbook import Playbook, System, Tier
 from model_contracts.runtime import CommandRuntime
+from model_contracts.schemas.completed import complete
+from model_contracts.schemas.plain import plain
 from model_contracts.scheme import Scheme
 from model_contracts.sign import Sign
 from model_contracts.tokenization import PreTokenizers, Tokenizers
 
 Schema = dict[str, Any]
-Node = Any  # any part of a schema
-Name = Literal[Kind, "golden", "evidence", "founding-evidence", "run"]
+Name = Literal[Kind, "definitions", "golden", "evidence", "founding-evidence", "run"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -49,6 +51,7 @@ _TYPES: dict[Name, tuple[Any, JsonSchemaMode, str]] = {
     "system": (System, "validation", "A converter and runtimes that are qualified together"),
     "audit": (Sign, "validation", "How a verdict looks that is worth nothing, and what a person is told of it"),
     "scheme": (Scheme, "validation", "How a weight is stored as several tensors"),
+    "definitions": (DefinitionsFolder, "validation", "What makes a folder one of definitions: its prefix"),
     "golden": (Golden, "validation", "A golden file: what a model answered to stored prompts"),
     "evidence": (Evidence, "serialization", "evidence.json: the outcomes of a run"),
     "founding-evidence": (FoundingEvidence, "validation", "evidence.json of the founding system"),
@@ -121,8 +124,9 @@ def _holds(path: Path, data: bytes) -> bool:
 def _schema(name: Name) -> Schema:
     kind, mode, title = _TYPES[name]
     schema = TypeAdapter(kind).json_schema(mode=mode)
-    schema = _plain(schema)
+    schema = plain(schema)
     schema.get("$defs", {}).pop("JsonValue", None)
+    schema = complete(name, schema)
     definitions = schema.get("$defs", {})
     if "Comparison" in definitions:
         for bound in ("tolerance", "smallest_passing_tolerance"):
@@ -136,24 +140,3 @@ def _schema(name: Name) -> Schema:
         ]
     body = {key: schema[key] for key in sorted(schema, key=lambda key: (key == "$defs", 0)) if key != "title"}
     return {"$schema": DIALECT, "$id": f"urn:model-contracts:schema:{name}", "title": title, **body}
-
-
-def _plain(node: Node, named: bool = False) -> Node:
-    """The same schema, shorter and several times faster to hold a value against.
-
-    Property titles only repeat names; `anyOf` over plain types is a list of types; any JSON value is the empty schema.
-    `named`: the node's keys are property names, not keywords.
-    """
-    if isinstance(node, list):
-        return [_plain(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    if named:
-        return {key: _plain({k: v for k, v in part.items() if k != "title"}) for key, part in node.items()}
-    node = {key: _plain(item, key == "properties") for key, item in node.items()}
-    if node.get("$ref") == "#/$defs/JsonValue":
-        del node["$ref"]
-    parts = node.get("anyOf", ())
-    if parts and all(part.keys() == {"type"} and isinstance(part["type"], str) for part in parts):
-        node = {"type": [part["type"] for part in parts], **{k: v for k, v in node.items() if k != "anyOf"}}
-    return node
