@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bench_commands
 import bench_conversions
 import bench_golden_rule
+import bench_layouts
 import bench_memory
 import bench_passes
 import bench_qualification
@@ -26,6 +27,7 @@ from timing import Row
 
 GROUPS: dict[str, Callable[[Path, int], Iterator[Row]]] = {
     "passes": bench_passes.rows,
+    "layouts": bench_layouts.rows,
     "commands": bench_commands.rows,
     "conversions": bench_conversions.rows,
     "memory": bench_memory.rows,

@@ -1,4 +1,4 @@
-"""Peak private memory of a full check of a sparse 20 GB file, against the bound of 300 MB."""
+"""Peak private memory of full checks of sparse files and pairs of 20 GB, against the bound of 300 MB."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from sparse_pairs import KINDS, write
 from timing import Row
 
 _MEASURE = """
@@ -39,9 +40,17 @@ def rows(model: Path, runs: int) -> Iterator[Row]:
     with tempfile.TemporaryDirectory(dir=model.parent) as folder:
         path = Path(folder) / "sparse.safetensors"
         sparse_model(path)
-        contracts = str(Path(sys.executable).with_name("contracts"))
-        measure = [sys.executable, "-c", _MEASURE, contracts, "check", str(path)]
-        done = subprocess.run(measure, capture_output=True, text=True, check=True)
-        code, peak = done.stdout.split()
-        assert code in ("1", "3"), done.stdout
-        yield Row("peak memory, sparse 20 GB file", "300 MB", int(peak) / 1024, 300, 1.0, "at most", "MB")
+        yield _row("sparse 20 GB file", str(path))
+        for kind in KINDS:
+            target, source = write(kind, Path(folder))
+            yield _row(f"sparse pair of 20 GB each, {kind}", str(target), "--against", str(source))
+
+
+def _row(words: str, *arguments: str) -> Row:
+    """The peak of one check."""
+    contracts = str(Path(sys.executable).with_name("contracts"))
+    measure = [sys.executable, "-c", _MEASURE, contracts, "check", *arguments]
+    done = subprocess.run(measure, capture_output=True, text=True, check=True)
+    code, peak = done.stdout.split()
+    assert code in ("1", "3"), done.stdout
+    return Row(f"peak memory, {words}", "300 MB", int(peak) / 1024, 300, 1.0, "at most", "MB")

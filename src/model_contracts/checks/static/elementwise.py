@@ -8,7 +8,9 @@ from math import isnan, sqrt
 
 from model_contracts.anatomy.budgets import Budget, Budgets, exact
 from model_contracts.anatomy.folded import Folded
+from model_contracts.anatomy.logical_places import logical_place
 from model_contracts.anatomy.rivals import explain
+from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.checks.drafts import Draft, gap, share
 from model_contracts.checks.interface import Comparisons, Examination, Where, static, uncompared, undeclared
@@ -51,9 +53,22 @@ def elementwise(examination: Examination, parameters: Budgets, where: Where) -> 
         if worst is not None and not pairing.declared:
             yield undeclared(examination, pairing, _reading(rival))
             continue
+        comparisons = [_placed(one, examination.view, pairing.target) for one in comparisons]
         if worst is not None and rival is not None:
             comparisons[worst] = comparisons[worst]._replace(write=partial(_explained, comparisons[worst], rival))
         yield from comparisons
+
+
+def _placed(draft: Draft, view: View, target: Tensor) -> Draft:
+    """The same, and of a row that fails which row it is of which weight, expert and head."""
+    return draft if draft.holds else draft._replace(write=partial(_with_place, draft, view, target))
+
+
+def _with_place(draft: Draft, view: View, target: Tensor) -> Comparison:
+    found = draft.write()
+    words = logical_place(view, target, found.place.row) if found.place.row is not None else None
+    note = "; ".join(part for part in (found.note, words) if part is not None)
+    return found.model_copy(update={"note": note}) if words is not None else found
 
 
 def _folded(pairing: Pairing, pair: PairMeasures, folded: Folded) -> Comparison:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
+from model_contracts.anatomy.logical_places import logical_place
+from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.checks.drafts import Draft
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, static, unread
@@ -23,13 +25,15 @@ def values_finite(examination: Examination, parameters: NoParameters, where: Whe
         tensor = read[name]
         if name in parts and tensor.packed is None and tensor.type.kind == "integer":
             continue
-        yield Draft(bad == 0, partial(_finite, tensor, moments), moments.count)
+        yield Draft(bad == 0, partial(_finite, examination.view, tensor, moments), moments.count)
     yield from unread(examination)
 
 
-def _finite(tensor: Tensor, moments: Moments) -> Comparison:
+def _finite(view: View, tensor: Tensor, moments: Moments) -> Comparison:
     bad = moments.nan + moments.infinite
     row = moments.first_nonfinite[0] if moments.first_nonfinite else None
+    placed = logical_place(view, tensor, row) if bad and row is not None else None
+    where = _where(bad, moments.nan, moments.infinite, moments.nonfinite_rows, moments.experts)
     return Comparison(
         measure="nonfinite_values",
         place=Place(file=tensor.file.name, tensor=tensor.name, row=row),
@@ -39,7 +43,7 @@ def _finite(tensor: Tensor, moments: Moments) -> Comparison:
         tolerance=0.0,
         smallest_passing_tolerance=float(bad),
         count=moments.count,
-        note=_where(bad, moments.nan, moments.infinite, moments.nonfinite_rows, moments.experts) if bad else None,
+        note="; ".join(part for part in (where, placed) if part is not None) if bad else None,
     )
 
 
