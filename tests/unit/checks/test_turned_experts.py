@@ -154,7 +154,7 @@ def test_packed_experts_are_written_plain_and_there_and_back(
     experts = packed(pair)
     source = with_experts(pair, tmp_path / "packed", experts)
     with json_of(source / "config.json") as config:
-        config |= SAID
+        config.update(SAID)
     for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
         shutil.copy(DATA / "tiny-qwen2" / name, source / name)
     assert decided(convert(source, tmp_path / target)) == ("kept", ())
