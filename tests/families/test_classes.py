@@ -33,6 +33,7 @@ OLD_OF = {
     "families/encoder": {"is_causal", "causal"},
     "families/falcon": {"n_layer", "n_head", "n_head_kv"},
     "families/gemma4": {"global_head_dim"},
+    "families/glm4_moe_lite": {"first_k_dense_replace"},
     "families/gpt2": {"n_ctx"},
     "families/gpt_neox": {"rotary_emb_base", "rotary_pct"},
     "families/hy_v3": {"first_k_dense_replace"},
