@@ -14,7 +14,7 @@ Scalar = int | float | bool | str
 
 
 class Default(Record):
-    """What a reader assumes when a hyper-parameter is not declared: one field beside `where` (`leading` has `value`)."""
+    """What readers assume of what is not declared: one field beside `where` (`leading`: and `value`)."""
 
     value: Scalar | None = None
     values: tuple[Scalar, ...] | None = Field(None, description="A list, as it is.")
