@@ -23,7 +23,6 @@ NAMES = sorted(
 )
 #: Folders of which no GGUF is written as llama.cpp's converter does, and why.
 NOT_WRITTEN = {
-    "bitnet": "no family is shipped: its converter makes other values of the weights, which nothing declares",
     "gpt_oss": "its experts are packed (MXFP4), and packed weights are not written yet",
 }
 WRITTEN = [name for name in NAMES if name not in NOT_WRITTEN]
@@ -40,6 +39,7 @@ DIFFERENCES = (
     ("deepseek2.expert_gating_func", "deepseek_v3", "the sigmoid of its class: silence is softmax to readers"),
     ("mamba2.ssm.dt_b_c_rms", "mamba2", "that it has no such norms, said"),
     ("falcon.tensor_data_layout", "falcon_*", "no reader of llama.cpp asks for it"),
+    ("bitnet.rope.scaling.*", "bitnet", "linear scaling by 1, which scales nothing"),
     ("t5.attention.layer_norm_epsilon", "t5", "its reader asks for that of RMSNorm, which both have"),
     ("tokenizer.ggml.add_*os_token", "*", "no token is put before or behind a text: ours says so"),
     ("tokenizer.ggml.add_space_prefix", "ernie4_5 granitemoe llama_bias", "no reader of these tokenizers asks for it"),
