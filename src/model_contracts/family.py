@@ -115,7 +115,7 @@ Size = str | int
 
 
 class LayoutStep(Record):
-    """One step from a logical weight to how a convention stores it; exactly one field is set. Each but `ternarise` can be undone."""
+    """One step from a logical weight to what a convention stores; one field is set. All but `ternarise` have a way back."""
 
     rows_within_heads: Size | None = Field(
         None, description="Rows of this many heads, each from two halves to pairs (llama.cpp's rotary order)."

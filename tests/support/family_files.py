@@ -204,10 +204,10 @@ def _applied(name: str, value: float | None, values: np.ndarray) -> np.ndarray:
         return np.asarray((-torch.exp(torch.from_numpy(np.ascontiguousarray(values)))).numpy())
     if name in ("scale", "unscale"):
         return values * np.float32(value) if name == "scale" else values / np.float32(value)
-    if name == "ternarise":  # in F32 as the converter computes it; a GGUF holds the scale rounded to its type
+    if name == "ternarise":  # in F32, as the converter computes it
         mean = torch.from_numpy(np.ascontiguousarray(values)).abs().mean().clamp(min=1e-5)
         whole = (torch.from_numpy(values) * (1 / mean)).round().clamp(-1, 1) / (1 / mean)
-        return np.asarray(whole.to(torch.bfloat16).to(torch.float32).numpy())
+        return np.asarray(whole.numpy())
     raise AssertionError(name)
 
 

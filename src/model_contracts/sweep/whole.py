@@ -12,15 +12,18 @@ from model_contracts.artifact import Tensor
 from model_contracts.layout import Compiled, LayoutPiece, ValueStep
 from model_contracts.sweep.kernels.totals import CHUNK_VALUES
 from model_contracts.sweep.reads import ReadFailed
-from model_contracts.sweep.sides import Readable, values_of
+from model_contracts.sweep.sides import Readable, Side, values_of
 
 #: The smallest scale: llama.cpp's converter (BitnetModel.weight_quant) takes no smaller one.
 _SMALLEST = 1e-5
 _TERNARISE = ValueStep("ternarise")
+#: Means that are kept, by file and place: a diagnosis looks at some rows of one tensor many times.
+_MEANS: dict[tuple[object, ...], np.float32] = {}
+_MOST_MEANS = 64
 
 
 def settled(layout: Compiled, parts: Mapping[str, Readable], tensor: Tensor) -> Compiled:
-    """The layout of a made tensor, `ternarise` as steps on single values. Raises ReadFailed where no scale can be taken.
+    """The layout of a made tensor, `ternarise` as steps on single values. Raises ReadFailed where there is no scale.
 
     A scale is that of a stored tensor: the step has to come first, and the layout to hold every value of the tensor.
     """
@@ -51,12 +54,28 @@ def _ternarised(mean: np.float32, made: Tensor) -> tuple[ValueStep, ...]:
         bits = int(scale.view(np.uint32))
         scale = np.uint32((bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF0000).view(np.float32)
     elif grain == "F16":
-        scale = np.float32(np.float16(scale))
+        with np.errstate(over="ignore"):
+            scale = np.float32(np.float16(scale))
+    if not np.isfinite(scale):
+        raise _refused(made, f"is changed by the mean of its magnitudes (ternarise), which {grain} does not hold")
     return ValueStep("scale", float(inverse)), ValueStep("ternary", float(scale))
 
 
 def _mean(side: Readable, made: Tensor) -> np.float32:
     """The mean of the magnitudes of a stored tensor."""
+    tensor = side.layout.tensor
+    key = (side.file.stamp, tensor.offset, tensor.elements, tensor.dtype) if isinstance(side, Side) else None
+    mean = _MEANS.get(key) if key is not None else None
+    if mean is None:
+        mean = _taken(side, made)
+        if len(_MEANS) >= _MOST_MEANS:
+            _MEANS.clear()
+        if key is not None:
+            _MEANS[key] = mean
+    return mean
+
+
+def _taken(side: Readable, made: Tensor) -> np.float32:
     count, total = side.layout.tensor.elements, 0.0
     for start in range(0, count, CHUNK_VALUES):
         values = values_of(side, start, min(start + CHUNK_VALUES, count))
