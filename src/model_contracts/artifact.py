@@ -44,10 +44,15 @@ class Packed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Made:
-    """How a tensor is made of stored ones: the layout, and the stored tensors by the names it has for them."""
+    """How a tensor is made of stored ones: the layout, and the stored tensors by the names it has for them.
+
+    `grain` is the element type that a number computed of a whole tensor is rounded to, as what it is compared with
+    stores it (None: F32).
+    """
 
     layout: Expr
     parts: Mapping[str, Tensor]
+    grain: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

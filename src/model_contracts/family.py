@@ -14,7 +14,7 @@ Scalar = int | float | bool | str
 
 
 class Default(Record):
-    """What a reader assumes when a hyper-parameter is not declared; exactly one field beside `where` is set."""
+    """What readers assume of what is not declared: one field beside `where` (`leading`: and `value`)."""
 
     value: Scalar | None = None
     values: tuple[Scalar, ...] | None = Field(None, description="A list, as it is.")
@@ -31,6 +31,11 @@ class Default(Record):
     )
     total: tuple[str | int, ...] | None = Field(None, description="Hyper-parameters and numbers added.")
     length: str | None = Field(None, description="How many values (or letters) a hyper-parameter has.")
+    leading: tuple[str, Scalar] | None = Field(
+        None,
+        description="How many values of a hyper-parameter with one a layer are this, from the first on; where that is "
+        "not declared, `value`.",
+    )
     difference: tuple[str | int, str | int] | None = Field(None, description="The first less the second.")
     times: tuple[float, str] | None = Field(None, description="A number times a hyper-parameter, not rounded.")
     ratio: tuple[str, str] | None = Field(None, description="The first divided by the second, a fraction too.")
@@ -115,7 +120,7 @@ Size = str | int
 
 
 class LayoutStep(Record):
-    """One step from a logical weight to how a convention stores it; exactly one field is set. Each can be undone."""
+    """One step from a logical weight to what a convention stores; one field is set. All but `ternarise` have a way back."""
 
     rows_within_heads: Size | None = Field(
         None, description="Rows of this many heads, each from two halves to pairs (llama.cpp's rotary order)."
@@ -134,6 +139,9 @@ class LayoutStep(Record):
         description="Every value is multiplied by this: a number, or a hyper-parameter (`name.1`: its second).",
     )
     negative_exp: Literal[True] | None = Field(None, description="x becomes -exp(x).")
+    ternarise: Literal[True] | None = Field(
+        None, description="x becomes -s, 0 or s, the nearest, with s the mean of the magnitudes of the whole tensor."
+    )
 
     @model_validator(mode="after")
     def _one(self) -> LayoutStep:

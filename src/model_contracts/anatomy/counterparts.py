@@ -95,7 +95,11 @@ class Counterparts:
         if unchanged or ours.way == known.way:
             return same if entry.expert is None else self._stored.get(entry)
         answer = self._answer(ours, known, entry, tensor.name, is_turned(tensor))
-        return Unmade(tensor, answer.reason, answer.parts) if isinstance(answer, Lacking) else answer
+        if isinstance(answer, Lacking):
+            return Unmade(tensor, answer.reason, answer.parts)
+        if answer is None or answer.made is None:
+            return answer
+        return replace(answer, made=replace(answer.made, grain=tensor.dtype))
 
     def planned(self, ours: Conventions, entry: StoredEntry) -> Tensor | Lacking | None:
         """What makes a tensor that a convention stores, be it there or only planned; None where no part of it is."""

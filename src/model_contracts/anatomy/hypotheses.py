@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, islice
 from math import prod
 
@@ -51,6 +51,14 @@ class Hypotheses:
 
     def __iter__(self) -> Iterator[Hypothesis]:
         """Each, those in the words of their convention first; of some the values are the same."""
+        for words, tensor in self._all():
+            made = tensor.made
+            yield (
+                words,
+                tensor if made is None else replace(tensor, made=replace(made, grain=self.pairing.target.dtype)),
+            )
+
+    def _all(self) -> Iterator[Hypothesis]:
         layout, parts = self.layout, self.parts
         for words, other in self._layouts():
             if other.shape == layout.shape and other != layout:

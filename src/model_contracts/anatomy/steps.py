@@ -41,7 +41,7 @@ def _one(whole: Expr, step: LayoutStep, size: Sized) -> Expr:
         return Reshape(Permute(back, (0, 2, 1, 3)), shape)
     if step.add is not None:
         return Apply(whole, "add", step.add)
-    return Apply(whole, "neg_exp")
+    return Apply(whole, "neg_exp" if step.ternarise is None else "ternarise")
 
 
 def transposed(whole: Expr) -> Expr:
