@@ -30,6 +30,8 @@ class Packed:
     settings: tuple[tuple[str, str | int | float | bool | None], ...] = ()
     #: The kind of number that values are kept in, and how many share a scale (0: a row, -1: the tensor).
     grain: tuple[str, int] | None = None
+    #: Whether the plain tensor, which a convention tells of, has the last two axes of this weight exchanged.
+    turned: bool = False
 
     @property
     def unread(self) -> str | None:
@@ -42,10 +44,15 @@ class Packed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Made:
-    """How a tensor is made of stored ones: the layout, and the stored tensors by the names it has for them."""
+    """How a tensor is made of stored ones: the layout, and the stored tensors by the names it has for them.
+
+    `grain` is the element type that a number computed of a whole tensor is rounded to, as what it is compared with
+    stores it (None: F32).
+    """
 
     layout: Expr
     parts: Mapping[str, Tensor]
+    grain: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ Size = str | int
 
 
 class LayoutStep(Record):
-    """One step from a logical weight to how a convention stores it; exactly one field is set. Each can be undone."""
+    """One step from a logical weight to what a convention stores; one field is set. All but `ternarise` have a way back."""
 
     rows_within_heads: Size | None = Field(
         None, description="Rows of this many heads, each from two halves to pairs (llama.cpp's rotary order)."
@@ -139,6 +139,9 @@ class LayoutStep(Record):
         description="Every value is multiplied by this: a number, or a hyper-parameter (`name.1`: its second).",
     )
     negative_exp: Literal[True] | None = Field(None, description="x becomes -exp(x).")
+    ternarise: Literal[True] | None = Field(
+        None, description="x becomes -s, 0 or s, the nearest, with s the mean of the magnitudes of the whole tensor."
+    )
 
     @model_validator(mode="after")
     def _one(self) -> LayoutStep:

@@ -17,7 +17,7 @@ from support.mutations import Stored, copied, json_of, safetensors_of, stored
 UP, DOWN = "model.layers.1.mlp.up_proj.weight", "model.layers.1.mlp.down_proj.weight"
 Edit = Callable[[dict[str, Stored]], None]
 #: A class and an architecture word of a real model whose family is not shipped, and which the gguf package maps.
-CLASS, MODEL_TYPE, WORD = "BitNetForCausalLM", "bitnet", "bitnet"
+CLASS, MODEL_TYPE, WORD = "LLaDAModelLM", "llada", "llada"
 
 
 def foreign(base: Path, folder: Path, name: str = "foreign", edit: Edit | None = None) -> Path:
@@ -113,15 +113,15 @@ VARIANTS: tuple[Variant, ...] = (
     broken(
         "unknown-a-layer-dropped-on-the-way-to-gguf",
         foreign_gguf(QWEN2, _no_layer_2),
-        seen(CONFIG, "num_hidden_layers", key="bitnet.block_count", observed="no tensor of layer 2"),
+        seen(CONFIG, "num_hidden_layers", key="llada.block_count", observed="no tensor of layer 2"),
         seen(BIJECTION, "layer_missing", tensor="layer 2", observed=None),
     ),
     broken(
         "a-layer-dropped-and-not-declared-on-the-way-to-gguf",
-        foreign_gguf(QWEN2, lambda model: (_no_layer_2(model), model.__setitem__("bitnet.block_count", 2))[0]),
-        seen(DECLARED, "num_hidden_layers", key="bitnet.block_count", expected=4, observed=2),
+        foreign_gguf(QWEN2, lambda model: (_no_layer_2(model), model.__setitem__("llada.block_count", 2))[0]),
+        seen(DECLARED, "num_hidden_layers", key="llada.block_count", expected=4, observed=2),
         seen(BIJECTION, "layer_missing", tensor="layer 2", observed=None),
-        seen(DECLARED, "num_hidden_layers", key="bitnet.block_count", expected=4, observed=2),
+        seen(DECLARED, "num_hidden_layers", key="llada.block_count", expected=4, observed=2),
     ),
     broken(
         "unknown-a-compiled-module-saved",
@@ -195,7 +195,7 @@ NOT_PROVEN: dict[str, tuple[Make, dict[str, str]]] = {
     "unknown-alone": (
         _alone(lambda tensors: None),
         {
-            FAMILY: "no family is shipped for 'BitNetForCausalLM' (config.json · architectures): which tensors",
+            FAMILY: "no family is shipped for 'LLaDAModelLM' (config.json · architectures): which tensors",
             LAYOUT: "the shapes of its tensors are not known",
             CONFIG: "which other sizes it declares",
         },

@@ -54,6 +54,8 @@ OLD_OF = {
 ANEW = {"Qwen3VLMoeForConditionalGeneration": "a model made anew has the axes of its experts the other way round"}
 #: Keys of llama.cpp that came behind the installed gguf package.
 NEWER = {"{arch}.hidden_activation"}
+#: Weights that a folder may have and llama.cpp's reader has no place for: they are missed in a GGUF, and not left out.
+NO_PLACE = {"families/bitnet": {"output"}}
 
 
 def _known(architecture: str) -> None:
@@ -89,7 +91,7 @@ def test_gguf_names_are_those_of_the_package(family: str) -> None:
     table = Conventions(said, "gguf", {})
     names = {template for template, *_ in _stored(table)}
     bare = {name.removesuffix(".weight").removesuffix(".bias") for name in names}
-    assert bare - known == set()
+    assert bare - known == NO_PLACE.get(family, set())
 
 
 def _stored(table: Conventions) -> Iterator[tuple[str, ...]]:

@@ -16,6 +16,7 @@ _WORDS = {
     "add": (" not added", " added twice", ""),
     "scale": ("not multiplied by", "twice", ""),
     "negative_exp": ("-exp(x) not taken", "-exp(x) taken twice", ""),
+    "ternarise": ("not ternarised",),
 }
 
 
@@ -48,7 +49,8 @@ def faults(family: Family, heads: int) -> Iterator[Fault]:
 
 def _wrong(step: LayoutStep, heads: int) -> Iterator[tuple[str, tuple[LayoutStep, ...]]]:
     yield "left out", ()
-    yield "done twice", (step, step)
+    if step.ternarise is None:
+        yield "done twice", (step, step)
     if step.rows_within_heads is not None:
         yield "for other heads", (LayoutStep(rows_within_heads=heads),)
     elif step.tile is not None:

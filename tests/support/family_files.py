@@ -20,8 +20,6 @@ from model_contracts.family import Family, FamilyTensor, HyperParameter
 from support.shared_models import SHARED
 
 FOLDER = SHARED / "families"
-#: The converter makes other values of these, and no step says so.
-LEFT_OUT = {"bitnet"}
 
 
 @dataclass(frozen=True)
@@ -137,7 +135,7 @@ def pairs() -> list[Pair]:
         name = config.parent.name
         declared = json.loads(config.read_text())
         (architecture, *_) = declared["architectures"]
-        if architecture in by_class and name not in LEFT_OUT and (FOLDER / f"{name}.gguf").is_file():
+        if architecture in by_class and (FOLDER / f"{name}.gguf").is_file():
             meant = (family for family in by_class[architecture] if not elsewhere(family, declared))
             found.append(Pair(name, next(meant)))
     return found
@@ -206,6 +204,10 @@ def _applied(name: str, value: float | None, values: np.ndarray) -> np.ndarray:
         return np.asarray((-torch.exp(torch.from_numpy(np.ascontiguousarray(values)))).numpy())
     if name in ("scale", "unscale"):
         return values * np.float32(value) if name == "scale" else values / np.float32(value)
+    if name == "ternarise":  # in F32, as the converter computes it
+        mean = torch.from_numpy(np.ascontiguousarray(values)).abs().mean().clamp(min=1e-5)
+        whole = (torch.from_numpy(values) * (1 / mean)).round().clamp(-1, 1) / (1 / mean)
+        return np.asarray(whole.numpy())
     raise AssertionError(name)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from model_contracts.anatomy.carried import PREFIX
 from model_contracts.anatomy.claims import claims
-from model_contracts.anatomy.counterparts import parts_of
+from model_contracts.anatomy.made import parts_of
 from model_contracts.anatomy.names import huggingface_name, layer_count
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor

@@ -188,7 +188,8 @@ def _split(order: _Order) -> list[tuple[int, int]]:
 def _steps(expr: Apply) -> Iterator[Rival]:
     left_out, twice, turned = undone(expr.step)
     yield left_out, expr.of
-    yield twice, Apply(expr, expr.name, expr.value, expr.exact)
+    if expr.name != "ternarise":  # its number is that of a stored tensor
+        yield twice, Apply(expr, expr.name, expr.value, expr.exact)
     if (back := expr.step.inverse) is not None:
         yield turned, Apply(expr.of, back.name, back.value, back.exact)
 

@@ -13,6 +13,7 @@ STEPS: dict[str, tuple[str | None, bool]] = {
     "neg_exp": ("log_neg", False),
     "log_neg": ("neg_exp", False),
     "ternarise": (None, False),  # -s, 0 or s, with s the mean of the magnitudes of the whole tensor
+    "ternary": (None, True),  # -s, 0 or s, with s given, for what is nearest to -1, 0 and 1
 }
 _MAY_BE_EXACT = ("add", "scale", "unscale")
 
@@ -76,4 +77,5 @@ def undone(step: ValueStep) -> tuple[str, str, str]:
         "neg_exp": ("-exp(x) not taken", "-exp(x) taken twice", "log(-x) taken instead of -exp(x)"),
         "log_neg": ("log(-x) not taken", "log(-x) taken twice", "-exp(x) taken instead of log(-x)"),
         "ternarise": ("not ternarised", "ternarised twice", ""),
+        "ternary": ("not ternarised", "ternarised twice", ""),
     }[step.name]

@@ -18,7 +18,8 @@ from model_contracts.sweep.kernels.decode_numpy import value_type
 from model_contracts.sweep.kernels.totals import CHUNK_VALUES, Bytes, Values
 from model_contracts.sweep.packed import PackedSide
 from model_contracts.sweep.reads import Files, ReadFailed
-from model_contracts.sweep.sides import Decoded, Decoders, Readable, Side, read_all
+from model_contracts.sweep.sides import Decoded, Decoders, Readable, Side, values_of
+from model_contracts.sweep.whole import settled, ternary
 
 #: Bytes gathered at once where a chunk of its own would be made of many short reads, as of a transposed matrix; two
 #: such bands are kept for the threads of a pass.
@@ -32,16 +33,6 @@ def side_of(tensor: Tensor, files: Files, engine: Decoders) -> Readable:
     if tensor.made is not None:
         return MadeSide(tensor, files, engine)
     return Side(tensor, files, engine) if tensor.packed is None else PackedSide(tensor, files)
-
-
-def values_of(side: Readable, start: int, stop: int) -> Values:
-    """Values start..stop-1, decoded, as an array of its own or a part of one. Raises ReadFailed."""
-    layout = side.layout
-    if layout.row_bytes:
-        return read_all(side, start, stop)
-    first, last = side.span(start, stop)
-    raw = side.read(np.empty(last - first, np.uint8), start, stop)
-    return side.decode(raw, start, start, stop, np.empty(stop - start + 2 * layout.block, np.float64))
 
 
 class MadeSide(Decoded):
@@ -59,14 +50,13 @@ class MadeSide(Decoded):
             layout = compiled(tensor.made.layout)
         except LayoutError as error:
             raise self._refused(f"cannot be put together: {error}") from None
+        layout = settled(layout, self._parts, tensor)
         plain = replace(tensor, made=None, packed=None, row_bytes=None)
         stored = self._stored(layout)
         if stored is None:
             plain = replace(plain, dtype="F32")
         self._bytes, self._made = stored is not None, stored or layout
         self._steps = layout.pieces[0].steps if self._bytes else ()
-        if whole := {step.name for piece in layout.pieces for step in piece.steps} - _CHANGES.keys():
-            raise self._refused(f"is changed as a whole ({', '.join(sorted(whole))}), and no value by itself")
         self.layout, self.kind = BlockLayout.of(plain), value_type(plain.dtype)
         self.stored = None if self._steps else plain.dtype
         decode = engine.decoder(plain.dtype)
@@ -248,6 +238,7 @@ _CHANGES: dict[str, Callable[[Any, Any], Any]] = {
     "unscale": lambda values, value: values / value,
     "neg_exp": lambda values, _: (-np.exp(values.astype(np.float64))).astype(values.dtype),
     "log_neg": lambda values, _: np.log(-values.astype(np.float64)).astype(values.dtype),
+    "ternary": ternary,
 }
 
 

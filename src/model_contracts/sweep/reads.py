@@ -63,6 +63,11 @@ class File:
                 raise ReadFailed(self.path, offset, wanted, done, "the file ends before its bytes do")
             done += count
 
+    @property
+    def stamp(self) -> tuple[Path, int, int]:
+        """What tells it from a later file at this path: its size, and when it was written."""
+        return self.path, self.size, self._written
+
     def changed(self) -> Problem | None:
         """A Problem if the file at this path is another one than when it was opened."""
         try:

@@ -10,9 +10,9 @@ import numpy as np
 
 from model_contracts.artifact import Made, Tensor
 from model_contracts.layout import Stored
-from model_contracts.sweep.made import MadeSide, side_of, values_of
+from model_contracts.sweep.made import MadeSide, side_of
 from model_contracts.sweep.reads import Files, ReadFailed
-from model_contracts.sweep.sides import Decoders
+from model_contracts.sweep.sides import Decoders, values_of
 
 __all__ = ["MOST_VALUES", "read_part", "read_rows"]
 

@@ -139,3 +139,13 @@ def read_all(side: Readable, start: int, stop: int, step: int = 64 * 1024) -> Va
             out[position - start : end - start] = side.decode(raw, position, position, end, room)
             position = end
     return out
+
+
+def values_of(side: Readable, start: int, stop: int) -> Values:
+    """Values start..stop-1, decoded, as an array of its own or a part of one. Raises ReadFailed."""
+    layout = side.layout
+    if layout.row_bytes:
+        return read_all(side, start, stop)
+    first, last = side.span(start, stop)
+    raw = side.read(np.empty(last - first, np.uint8), start, stop)
+    return side.decode(raw, start, start, stop, np.empty(stop - start + 2 * layout.block, np.float64))

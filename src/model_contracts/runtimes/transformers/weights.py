@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from model_contracts.anatomy.conventions import Conventions, NotKnown, StoredEntry, named
-from model_contracts.anatomy.counterparts import Counterparts, Lacking, parts_of
+from model_contracts.anatomy.counterparts import Counterparts, Lacking
+from model_contracts.anatomy.made import parts_of
 from model_contracts.anatomy.names import layer_count
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
@@ -19,9 +20,10 @@ from model_contracts.family import Family, FamilyTensor, Fused
 from model_contracts.layout import LayoutError
 from model_contracts.runtimes.interface import Refused
 from model_contracts.sweep.kernels.reduce_numpy import NumpyEngine
-from model_contracts.sweep.made import side_of, values_of
+from model_contracts.sweep.made import side_of
 from model_contracts.sweep.reads import File, Files, ReadFailed
 from model_contracts.sweep.rows import read_rows
+from model_contracts.sweep.sides import values_of
 from model_contracts.system.cores import cores
 
 #: Layers that are looked for, at most.
