@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from model_contracts.converters import builtin
+from model_contracts.converters.interface import ConversionRefused
 from model_contracts.engine.plan import CheckRequest
 from model_contracts.engine.run import check
 from model_contracts.formats.opening import open_artifact
