@@ -101,6 +101,7 @@ MODELS: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
         {"num_heads": 8, "head_dim": 16, "time_step_limit": [0.0, {"__float__": "Infinity"}], "time_step_rank": 4},
         {"ssm.inner_size": 128, "ssm.time_step_rank": 8, "context_length": 1048576, "feed_forward_length": 0},
     ),
+    "hy_v3": ("HYV3ForCausalLM", "hy_v3", {}, {}),
     "lfm2": (
         "Lfm2ForCausalLM",
         "lfm2",
@@ -247,6 +248,14 @@ def test_blocks_that_predict_ahead_are_no_layers() -> None:
     assert compared(counted, source("deepseek_v3")) == (set(), set())
     assert compared(target("deepseek_v3", block_count=7), source("deepseek_v3"))[0] == {"num_hidden_layers"}
     assert compared(counted, source("deepseek_v3", num_nextn_predict_layers=2))[0] == {"num_nextn_predict_layers"}
+
+
+@pytest.mark.parametrize(("dense", "lost"), [(1, set()), (2, {"first_k_dense_replace"}), (None, set())])
+def test_dense_layers_that_a_list_begins_with_are_those_of_the_gguf(dense: int | None, lost: set[str]) -> None:
+    """transformers writes mlp_layer_types of Hunyuan 3, llama.cpp's key counts; without either both take one."""
+    kinds = ["dense"] * dense + ["sparse"] * (6 - dense) if dense else None
+    folder = source("hy_v3", mlp_layer_types=kinds)
+    assert compared(target("hy_v3", leading_dense_block_count=1), folder)[0] == lost
 
 
 def test_the_two_deepseeks_are_told_apart_by_true() -> None:
