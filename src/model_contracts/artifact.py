@@ -30,6 +30,8 @@ class Packed:
     settings: tuple[tuple[str, str | int | float | bool | None], ...] = ()
     #: The kind of number that values are kept in, and how many share a scale (0: a row, -1: the tensor).
     grain: tuple[str, int] | None = None
+    #: Whether the plain tensor, which a convention tells of, has the last two axes of this weight exchanged.
+    turned: bool = False
 
     @property
     def unread(self) -> str | None:

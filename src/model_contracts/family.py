@@ -14,7 +14,7 @@ Scalar = int | float | bool | str
 
 
 class Default(Record):
-    """What a reader assumes when a hyper-parameter is not declared; exactly one field beside `where` is set."""
+    """What readers assume of what is not declared: one field beside `where` (`leading`: and `value`)."""
 
     value: Scalar | None = None
     values: tuple[Scalar, ...] | None = Field(None, description="A list, as it is.")
@@ -31,6 +31,11 @@ class Default(Record):
     )
     total: tuple[str | int, ...] | None = Field(None, description="Hyper-parameters and numbers added.")
     length: str | None = Field(None, description="How many values (or letters) a hyper-parameter has.")
+    leading: tuple[str, Scalar] | None = Field(
+        None,
+        description="How many values of a hyper-parameter with one a layer are this, from the first on; where that is "
+        "not declared, `value`.",
+    )
     difference: tuple[str | int, str | int] | None = Field(None, description="The first less the second.")
     times: tuple[float, str] | None = Field(None, description="A number times a hyper-parameter, not rounded.")
     ratio: tuple[str, str] | None = Field(None, description="The first divided by the second, a fraction too.")
@@ -115,7 +120,7 @@ Size = str | int
 
 
 class LayoutStep(Record):
-    """One step from a logical weight to what is stored; one field is set. All but `ternarise` can be undone."""
+    """One step from a logical weight to what a convention stores; one field is set. `ternarise` alone has no way back."""
 
     rows_within_heads: Size | None = Field(
         None, description="Rows of this many heads, each from two halves to pairs (llama.cpp's rotary order)."

@@ -78,6 +78,7 @@ class StorageLayout(Record):
     signs: tuple[str, ...] = Field((), description="Parts whose presence shows the layout without any configuration.")
     settings: dict[str, Setting] = Field(default_factory=dict)
     shape: StoredShape | None = None
+    turned: bool = Field(False, description="What it unpacks to has the last two axes of the weight exchanged.")
     parts: tuple[WeightPart, ...] = Field(min_length=1)
     decoder: str | None = Field(
         None, description="What of `sweep/schemes` decodes it (none: values are not evaluated)."

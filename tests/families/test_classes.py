@@ -24,14 +24,19 @@ OLD = {
 }  # fmt: skip
 #: The same, of one family alone: the files of its first release.
 OLD_OF = {
+    "families/afmoe": {"score_func"},
     "families/bloom": {"n_embed", "seq_length"},
+    "families/cohere2_moe": {"first_k_dense_replace"},
     "families/decoder-experts-after-dense": {"scoring_func"},
     "families/deepseek_v2": {"scoring_func"},
     "families/deepseek_v3": {"scoring_func", "topk_method"},
     "families/encoder": {"is_causal", "causal"},
     "families/falcon": {"n_layer", "n_head", "n_head_kv"},
+    "families/gemma4": {"global_head_dim"},
+    "families/glm4_moe_lite": {"first_k_dense_replace"},
     "families/gpt2": {"n_ctx"},
-    "families/gpt_neox": {"rotary_emb_base"},
+    "families/gpt_neox": {"rotary_emb_base", "rotary_pct"},
+    "families/hy_v3": {"first_k_dense_replace"},
     "families/lfm2": {"block_ff_dim", "block_norm_eps", "tie_embedding"},
     "families/mamba": {"d_model", "n_layer", "d_inner", "d_state", "dt_rank", "d_conv", "rms_norm_eps"},
     "families/mamba2": {"d_inner", "ngroups", "intermediate_size"},
@@ -39,6 +44,7 @@ OLD_OF = {
                             "rotary_emb_base", "n_positions", "prenorm", "rotary_emb_interleaved"},
     "families/modernbert": {"local_attention"},
     "families/nemotron_h": {"hybrid_override_pattern", "attention_head_dim", "rms_norm_eps", "num_hidden_layers"},
+    "families/nemotron_h_moe": {"hybrid_override_pattern"},
     "families/stablelm": {"norm_eps"},
     "families/t5": {"n_positions", "decoder_start_token_id"},
 }  # fmt: skip

@@ -59,6 +59,14 @@ OWN: dict[str, dict[str, Any]] = {
         "activation_sparsity_pattern": [0.95, 0.0, 0.0, 0.0, 0.0, 0.0],
         "intermediate_size": 96,
     },
+    "Cohere2MoeForCausalLM": {
+        "num_hidden_layers": 3,
+        "mlp_layer_types": ["dense", "dense", "sparse"],
+        "prefix_dense_intermediate_size": 112,
+        "num_shared_experts": 2,
+    },
+    "Glm4MoeLiteForCausalLM": {"num_hidden_layers": 3, "mlp_layer_types": ["dense", "dense", "sparse"]},
+    "HYV3ForCausalLM": {"num_hidden_layers": 3, "mlp_layer_types": ["dense", "dense", "sparse"]},
     "Llama4ForCausalLM": {"interleave_moe_layer_step": 2, "layer_types": None, "moe_layers": None},
 }
 

@@ -221,6 +221,8 @@ def owed(side: Side) -> Iterator[str]:
     tied = side.declared.get("tie_word_embeddings", side.numbers.get("tie_word_embeddings"))
     if side.convention == "gguf":
         tied = "output.weight" not in side.values
+    elif any(name.endswith("Model") and "LM" not in name for name in side.declared.get("architectures", ())):
+        tied = True  # a base model has no head
     for template, key, said, layers in side.conventions.owed(side.layers):
         asked = isinstance(said, FamilyTensor) and said.required_by is not None and side.declared.get(said.required_by)
         if (said.presence == "optional" and asked is not True) or (said.presence == "unless_tied" and tied):

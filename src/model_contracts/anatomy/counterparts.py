@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from model_contracts.anatomy.conventions import Conventions, NotKnown, StoredEntry, named
+from model_contracts.anatomy.made import facing, is_turned, made_of, plain
 from model_contracts.anatomy.names import template
+from model_contracts.anatomy.steps import transposed
 from model_contracts.anatomy.view import View
-from model_contracts.artifact import Made, Tensor
+from model_contracts.artifact import Tensor
 from model_contracts.layout import Expr, LayoutError, Stored, simplify, stored, substitute
 
 
@@ -27,12 +28,13 @@ class Unmade:
 class DeclaredLayout:
     """A stored tensor of the target over logical weights, each of these over stored tensors of the source, and these.
 
-    `lacking` are names of tensors that the source has not.
+    `turned` are those that are packed turned, as plain tensors; `lacking` names of tensors that the source has not.
     """
 
     whole: Expr
     weights: Mapping[str, Expr]
     parts: Mapping[str, Tensor]
+    turned: Mapping[str, Expr]
     lacking: tuple[str, ...] = ()
 
     @property
@@ -83,15 +85,16 @@ class Counterparts:
         """What answers to a tensor of the target; None where nothing of the source does."""
         known, entry = self.source.conventions, target.entries[tensor.name]
         key = target.canonical[tensor.name] or target.bare[tensor.name]
-        plain = self._plain.get(key)
+        same = self._plain.get(key)
+        same = facing(tensor, same) if same is not None else None
         ours = target.conventions
         if known is None or ours is None or entry is None or not _alike(ours, known, entry):
-            return plain
+            return same
         weight = ours.family.tensors.get(entry.key)
         unchanged = weight is not None and weight.alike and not _held(known, entry)
         if unchanged or ours.way == known.way:
-            return plain if entry.expert is None else self._stored.get(entry)
-        answer = self._answer(ours, known, entry, tensor.name)
+            return same if entry.expert is None else self._stored.get(entry)
+        answer = self._answer(ours, known, entry, tensor.name, is_turned(tensor))
         if isinstance(answer, Lacking):
             return Unmade(tensor, answer.reason, answer.parts)
         if answer is None or answer.made is None:
@@ -105,7 +108,8 @@ class Counterparts:
         known = replace(known, computing=ours.computing)
         alike = not entry.fused and weight is not None and weight.alike and not known.holds(entry.key)
         if alike or ours.way == known.way:
-            return self._stored.get(entry)
+            there = self._stored.get(entry)
+            return plain(there) if there is not None else None
         return self._answer(ours, known, entry, ours.name(entry))
 
     def declared(self, target: View, tensor: Tensor) -> DeclaredLayout | None:
@@ -114,14 +118,17 @@ class Counterparts:
         if known is None or ours is None or entry is None or not _alike(ours, known, entry):
             return None
         try:
-            found = self._declared(ours, known, entry)
+            found = self._declared(ours, known, entry, is_turned(tensor))
         except (NotKnown, LayoutError, ValueError):
             return None
         return None if found.lacking else found
 
-    def _answer(self, ours: Conventions, known: Conventions, entry: StoredEntry, name: str) -> Tensor | Lacking | None:
+    def _answer(
+        self, ours: Conventions, known: Conventions, entry: StoredEntry, name: str, turned: bool = False
+    ) -> Tensor | Lacking | None:
+        """What makes a tensor of a convention, or its packed weight that is stored turned."""
         try:
-            found = self._declared(ours, known, entry)
+            found = self._declared(ours, known, entry, turned)
             if found.lacking and not found.parts:
                 return None
             if found.lacking:
@@ -133,23 +140,27 @@ class Counterparts:
         except (NotKnown, LayoutError, ValueError) as error:
             return Lacking(f"how it is made of the source is not known: {error}", self._near(known, ours, entry))
 
-    def _declared(self, ours: Conventions, known: Conventions, entry: StoredEntry) -> DeclaredLayout:
-        whole = ours.stored(entry)
+    def _declared(self, ours: Conventions, known: Conventions, entry: StoredEntry, turned: bool) -> DeclaredLayout:
+        whole = transposed(ours.stored(entry)) if turned else ours.stored(entry)
         logical = {named(key, entry.layer): key for key in ours.keys(entry)}
         weights = {leaf.name: known.expression(logical[leaf.name], entry.layer) for leaf in stored(whole)}
-        parts, lacking = dict[str, Tensor](), list[str]()
+        parts, lacking, plainly = dict[str, Tensor](), list[str](), dict[str, Expr]()
         for leaf in {leaf.name: leaf for one in weights.values() for leaf in stored(one)}.values():
             there = known.entry(leaf.name)
             part = self._stored.get(there) if there is not None else None
             if part is None:
                 lacking.append(leaf.name)
                 continue
-            if part.shape != leaf.shape and part.packed is not None:
+            made: Expr = Stored(leaf.name, part.shape)
+            if is_turned(part):
+                made = plainly[leaf.name] = transposed(made)
+            if made.shape != leaf.shape and part.packed is not None:
                 raise NotKnown(part.packed.unread or f"its parts make {list(part.shape)}: {part.packed.layout}")
-            if part.shape != leaf.shape:
+            if made.shape != leaf.shape:
                 raise ValueError(f"{part.name} is {list(part.shape)}, and {list(leaf.shape)} by its family")
             parts[leaf.name] = part
-        return DeclaredLayout(whole, weights, parts, tuple(lacking))
+        weights = {name: substitute(one, plainly) for name, one in weights.items()}
+        return DeclaredLayout(whole, weights, parts, plainly, tuple(lacking))
 
     def beside(self, tensor: Tensor, layer: int) -> Tensor | None:
         """What a tensor of the source is in another layer; None where there is none."""
@@ -182,14 +193,6 @@ def answered_in_part(target: View, source: View) -> Iterator[str]:
             yield name
 
 
-def parts_of(tensor: Tensor) -> Iterator[Tensor]:
-    """The stored tensors that one is made of; itself where it is stored."""
-    if tensor.made is None:
-        yield tensor
-    else:
-        yield from tensor.made.parts.values()
-
-
 def _alike(ours: Conventions, known: Conventions, entry: StoredEntry) -> bool:
     """Whether both sides say of what an entry stands for: they are of one family, or agree on one plain weight."""
     if ours.family.id == known.family.id:
@@ -200,22 +203,3 @@ def _alike(ours: Conventions, known: Conventions, entry: StoredEntry) -> bool:
 
 def _held(known: Conventions, entry: StoredEntry) -> bool:
     return known.holds(entry.key)
-
-
-def made_of(expression: Expr, known: Mapping[str, Tensor], target: str) -> Tensor:
-    """What several tensors, or a changed one, make: a tensor without a place of its own."""
-    parts = {leaf.name: known[leaf.name] for leaf in stored(expression)}
-    first = next(iter(parts.values()))
-    types = Counter(part.dtype for part in parts.values())
-    others = f" and {len(parts) - 1} more" if len(parts) > 1 else ""
-    return replace(
-        first,
-        name=f"{first.name}{others} as {target}",  # one tensor may be parts of several
-        dtype=types.most_common(1)[0][0],
-        shape=expression.shape,
-        nbytes=sum(part.nbytes for part in parts.values()),
-        row_bytes=None,
-        readable=all(part.readable for part in parts.values()),
-        packed=next((part.packed for part in parts.values() if part.packed is not None), None),
-        made=Made(expression, parts),
-    )

@@ -148,16 +148,20 @@ class DeclaredSide:
     def numbers(self) -> dict[str, Number]:
         """Declared scalars, completed by what readers assume."""
         numbers: dict[str, Number] = {}
+        lists: dict[str, Plain] = {}
         for name, said in self.said.items():
             if said.enabled and not isinstance(said.value, tuple):
                 numbers[name] = said.value
+            elif said.enabled:
+                lists[name] = said.value
         for _ in range(3):  # a default may rest on a default
             for name, value in self.table.items():
-                if name not in numbers and (assumed := self._one(value, numbers)) is not None:
+                assumed = self._one(value, {**lists, **numbers}) if name not in numbers else None
+                if assumed is not None and not isinstance(assumed, tuple):
                     numbers[name] = assumed
         return numbers
 
-    def _one(self, line: Value, numbers: Mapping[str, Number]) -> Number | None:
+    def _one(self, line: Value, numbers: Mapping[str, Any]) -> Plain | None:
         own = _holding(self._own(line), numbers)
         return default(line, numbers) if own is None else evaluated(own, numbers)
 

@@ -87,11 +87,16 @@ def resolved(
     if vocabulary is not None:
         numbers.setdefault("vocab_size", vocabulary)
     for name, parameter in family.hyperparameters.items():
-        counted = (lists or {}).get(parameter.default.length or "") if parameter.default is not None else None
-        if counted is not None:
-            numbers.setdefault(name, len(counted))
+        if lists and parameter.default is not None and name not in numbers and _counted(parameter.default) in lists:
+            made = evaluated(parameter.default, {**numbers, **lists})
+            numbers |= {name: made} if made is not None else {}
     completed(family, numbers)
     return numbers
+
+
+def _counted(default: Default) -> str | None:
+    """The hyper-parameter whose values a default counts."""
+    return default.leading[0] if default.leading is not None else default.length
 
 
 def completed(family: Family, numbers: dict[str, Any]) -> None:
@@ -109,7 +114,7 @@ def default(parameter: HyperParameter, numbers: Mapping[str, Number]) -> Number 
     return evaluated(parameter.default, numbers) if parameter.default is not None else None
 
 
-def evaluated(fallback: Default, numbers: Mapping[str, Number]) -> Number | None:
+def evaluated(fallback: Default, numbers: Mapping[str, Any]) -> Number | None:
     """The one value of a default, over what else is known (None: not known, or a list)."""
     if fallback.same_as is not None:
         return numbers.get(fallback.same_as)
@@ -118,12 +123,22 @@ def evaluated(fallback: Default, numbers: Mapping[str, Number]) -> Number | None
     if fallback.length is not None:
         values: Any = numbers.get(fallback.length)
         return len(values) if isinstance(values, str | list | tuple) else None
+    if fallback.leading is not None and (found := _leading(*fallback.leading, numbers)) is not None:
+        return found
     for how in ("quotient", "rounded_up", "product", "total", "difference", "times", "ratio"):
         parts: tuple[str | int | float, ...] | None = getattr(fallback, how)
         if parts is not None:
             return _combined(how, [numbers.get(part) if isinstance(part, str) else part for part in parts])
     value: Number | None = fallback.value
     return value
+
+
+def _leading(name: str, word: Number, numbers: Mapping[str, Any]) -> int | None:
+    """How many layers are a word, from the first on; None where that is not declared."""
+    values = numbers.get(name)
+    if isinstance(values, list | tuple):
+        return next((layer for layer, value in enumerate(values) if value != word), len(values))
+    return values if values is None else int(numbers.get("num_hidden_layers", 0)) * (values == word)
 
 
 def _combined(how: str, parts: list[Number | None]) -> Number | None:

@@ -13,9 +13,10 @@ from itertools import accumulate, islice
 from math import prod
 
 from model_contracts.anatomy.conventions import named
-from model_contracts.anatomy.counterparts import Counterparts, DeclaredLayout, made_of
+from model_contracts.anatomy.counterparts import Counterparts, DeclaredLayout
+from model_contracts.anatomy.made import made_of
 from model_contracts.anatomy.names import template
-from model_contracts.anatomy.steps import within_heads
+from model_contracts.anatomy.steps import transposed, within_heads
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.layout import (
@@ -23,7 +24,6 @@ from model_contracts.layout import (
     Concat,
     Expr,
     LayoutError,
-    Permute,
     Stored,
     mutations,
     stored,
@@ -109,10 +109,9 @@ class Hypotheses:
         keys = {named(key, entry.layer): key for key in self.target.conventions.keys(entry)}
         for words, other in known.otherwise([keys[name] for name in found.weights], entry.layer, self._heads()):
             weights = {name: other(key) for name, key in keys.items() if name in found.weights}
-            if all(
-                weight is not None and weight.shape == found.weights[name].shape for name, weight in weights.items()
-            ):
-                yield words, substitute(found.whole, {name: weight for name, weight in weights.items() if weight})
+            held = {name: substitute(weight, found.turned) for name, weight in weights.items() if weight is not None}
+            if len(held) == len(weights) and all(one.shape == found.weights[name].shape for name, one in held.items()):
+                yield words, substitute(found.whole, held)
 
     def _heads(self) -> dict[str, int]:
         numbers = self.source.numbers
@@ -149,9 +148,7 @@ class Hypotheses:
         """Steps that converters do to tensors of some families."""
         layout, shape = self.layout, self.layout.shape
         if len(shape) > 1 and shape[-1] == shape[-2]:
-            axes = list(range(len(shape)))
-            axes[-2:] = axes[-1], axes[-2]
-            yield "transposed", Permute(layout, tuple(axes))
+            yield "transposed", transposed(layout)
         if len(shape) == 1:
             yield "a norm that was given +1", Apply(layout, "add", 1.0)
             yield "a norm that lost 1", Apply(layout, "add", -1.0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from model_contracts.anatomy.conventions import Conventions, NotKnown, StoredEntry
+from model_contracts.anatomy.made import is_turned
+from model_contracts.anatomy.steps import transposed
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.layout import LayoutError, compiled, stored
@@ -17,6 +19,7 @@ def logical_place(view: View, tensor: Tensor, row: int) -> str | None:
         return None
     try:
         whole = replace(known, shapes_only=True).stored(entry)
+        whole = transposed(whole) if is_turned(tensor) else whole
         if whole.shape != tensor.shape or row >= tensor.rows:
             return None
         piece = compiled(whole).rows(row, row + 1).pieces[0]

@@ -53,7 +53,7 @@ class PackedWeight:
     @property
     def packed(self) -> Packed:
         """How it is stored, for the tensor that stands for it."""
-        plain = Packed(self.title, tuple(self.parts.values()), self.shape is not None)
+        plain = Packed(self.title, tuple(self.parts.values()), self.shape is not None, turned=self.layout.turned)
         decoder = self.layout.decoder
         if decoder is None or self.shape is None or not self.certain:
             return plain

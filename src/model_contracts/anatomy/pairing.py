@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from model_contracts.anatomy.absent import Absent, absent
 from model_contracts.anatomy.built_rope import LISTED, listed_factors
-from model_contracts.anatomy.counterparts import Counterparts, Unmade, answered_in_part, parts_of
+from model_contracts.anatomy.counterparts import Counterparts, Unmade, answered_in_part
+from model_contracts.anatomy.made import facing, parts_of
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
@@ -59,6 +60,7 @@ def match(target: View, source: View) -> Match:
         if answer is None:
             by_name = _by_bare_name(source, target) if by_name is None else by_name
             answer = by_name.get(target.bare[name])
+            answer = facing(tensor, answer) if answer is not None else None
         if isinstance(answer, Unmade):
             unmade.append(answer)
             used.update(answer.parts)

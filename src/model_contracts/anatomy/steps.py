@@ -25,11 +25,7 @@ def _one(whole: Expr, step: LayoutStep, size: Sized) -> Expr:
     if step.rows_within_heads is not None:
         return within_heads(whole, size(step.rows_within_heads))
     if step.transpose is not None:
-        if len(shape) < 2:
-            raise ValueError(f"an axis alone cannot be transposed: {list(shape)}")
-        axes = list(range(len(shape)))
-        axes[-2:] = axes[-1], axes[-2]
-        return Permute(whole, tuple(axes))
+        return transposed(whole)
     if step.split is not None:
         first = size(step.split)
         return Reshape(whole, (first, _part(shape[0], first), *shape[1:]))
@@ -46,6 +42,16 @@ def _one(whole: Expr, step: LayoutStep, size: Sized) -> Expr:
     if step.add is not None:
         return Apply(whole, "add", step.add)
     return Apply(whole, "neg_exp" if step.ternarise is None else "ternarise")
+
+
+def transposed(whole: Expr) -> Expr:
+    """The last two axes exchanged. Raises ValueError for an axis alone."""
+    shape = whole.shape
+    if len(shape) < 2:
+        raise ValueError(f"an axis alone cannot be transposed: {list(shape)}")
+    axes = list(range(len(shape)))
+    axes[-2:] = axes[-1], axes[-2]
+    return Permute(whole, tuple(axes))
 
 
 def within_heads(whole: Expr, heads: int, back: bool = False) -> Expr:

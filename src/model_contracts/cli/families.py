@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from model_contracts.terminal import columns, safe, safe_json
+from model_contracts import placing
+from model_contracts.cli.output import width
+from model_contracts.terminal import safe, safe_json, wrap
 
 #: A config.json is read up to this many bytes.
 _MOST_BYTES = 16 << 20
@@ -26,12 +29,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     drafts.add_argument("model", type=Path, metavar="MODEL", help="a Hugging Face folder, or its config.json")
     drafts.add_argument("-o", "--output", type=Path, metavar="FILE", help="where the draft goes (none: to stdout)")
+    drafts.add_argument("--force", action="store_true", help="replace a file that exists")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """0; 2 where there is nothing to draft."""
     if arguments.families_command == "draft":
-        return _draft(arguments.model, arguments.output)
+        return _draft(arguments.model, arguments.output, force=arguments.force)
     from model_contracts.anatomy.covered import covered
     from model_contracts.definitions import load_families
 
@@ -39,17 +43,22 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.format == "json":
         print(safe_json(json.dumps(found, indent=2, ensure_ascii=False)))
         return 0
-    print("\n".join(columns([tuple(found[0]), *(tuple(map(_shown, one.values())) for one in found)])))
+    print("\n".join(line for one in found for line in _told(one, width())))
     return 0
 
 
-def _shown(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return (" ".join(value) if isinstance(value, list) else str(value)) or "-"
+def _told(family: dict[str, Any], columns: int) -> Iterator[str]:
+    """A heading, and what is covered below it."""
+    yield from wrap(f"{family['id']}  {family['title']}", columns)
+    without = "without a config.json" if family["runs_without_config"] else "with a config.json"
+    covers = {key: family[key] for key in ("architectures", "gguf", "conventions", "transforms", "layers")}
+    for key, words in covers.items():
+        if words:
+            yield from wrap(" ".join(words), columns, f"  {key:<14}")
+    yield from wrap(without, columns, f"  {'runs':<14}")
 
 
-def _draft(model: Path, output: Path | None) -> int:
+def _draft(model: Path, output: Path | None, *, force: bool) -> int:
     from model_contracts.definitions import load_families
     from model_contracts.drafting.classes import NotDrafted
     from model_contracts.drafting.draft import draft
@@ -67,8 +76,15 @@ def _draft(model: Path, output: Path | None) -> int:
         return 2
     if output is None:
         print(text, end="")
-    else:
-        output.write_text(text, encoding="utf-8")
+        return 0
+    try:
+        placing.write(output, text.encode(), replace=force)
+    except FileExistsError:
+        print(f"contracts: {safe(placing.taken([output]))}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"contracts: {safe(str(output))}: {(error.strerror or 'cannot be written').lower()}", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from model_contracts.anatomy.carried import PREFIX
 from model_contracts.anatomy.claims import claims
-from model_contracts.anatomy.counterparts import parts_of
+from model_contracts.anatomy.made import parts_of
 from model_contracts.anatomy.names import huggingface_name, layer_count
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
@@ -41,7 +41,8 @@ def model_of(
     tied = view.tied is not False and (head is None or head.placeholder or _copied(view, head, embedding))
     types = Types.asked(dtype, format, recipes, layer_count(view.canonical.values()), tied)
     types.unpacked = _unpacked(view)
-    types.decoded = any(tensor.kind == "quantised" and tensor.dtype not in HOLDS[format] for tensor in _all(view))
+    blocks = (tensor.dtype for tensor in _all(view) if tensor.packed is None and tensor.type.kind == "quantised")
+    types.decoded = any(dtype not in HOLDS[format] for dtype in blocks)
     to_gguf = FORMS[format].prefixed_keys
     keys = _stated(view, documents.config, format)
     plan = TensorPlan(view, format, tied, _alone(documents.config), _blocks(keys))

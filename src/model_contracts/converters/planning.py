@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from model_contracts.anatomy.conventions import Conventions, NotKnown, StoredEntry, named
 from model_contracts.anatomy.counterparts import Counterparts, Lacking
+from model_contracts.anatomy.made import plain
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
@@ -118,9 +119,9 @@ class TensorPlan:
             if canonical is None and (_gguf(FORMS[self.format]) or _gguf(self.view.artifact.form)):
                 unknown.append(name)
             elif known is not None and entry is not None:
-                yield Meant(self._spelled(self._beside(entry) or known.name(entry)), canonical, tensor)
+                yield Meant(self._spelled(self._beside(entry) or known.name(entry)), canonical, plain(tensor))
             else:
-                yield Meant(self._called(name, canonical), canonical, tensor)
+                yield Meant(self._called(name, canonical), canonical, plain(tensor))
         _refuse(unknown)
 
     def _spelled(self, name: str) -> str:

@@ -90,7 +90,9 @@ class Types:
             return fixed
         # A row of one format may be padded where another's may not.
         whole = tensor.columns % tensor.type.block == 0
-        mixed = tensor.packed is not None or (self.decoded and tensor.type.kind == "quantised")
+        # A config.json names one type of all matrices: beside decoded ones it is theirs.
+        named = FORMS[self.format].beside and tensor.dtype in ("F16", "BF16") and len(tensor.shape) > 1
+        mixed = tensor.packed is not None or (self.decoded and (tensor.type.kind == "quantised" or named))
         if tensor.dtype in HOLDS[self.format] and whole and not mixed:
             return tensor.dtype
         if tensor.packed is not None:

@@ -11,7 +11,7 @@ import pytest
 
 from model_contracts.anatomy import fits
 from model_contracts.anatomy.budgets import Budget
-from model_contracts.anatomy.counterparts import made_of
+from model_contracts.anatomy.made import made_of
 from model_contracts.anatomy.rivals import explain
 from model_contracts.anatomy.steps import within_heads
 from model_contracts.anatomy.view import View

@@ -250,9 +250,12 @@ def test_blocks_that_predict_ahead_are_no_layers() -> None:
 
 
 def test_the_two_deepseeks_are_told_apart_by_true() -> None:
-    other = target("deepseek_v3", expert_weights_norm=None)
-    families = [View(one, load_families()).family for one in (target("deepseek_v3"), other)]
-    assert [family and family.id for family in families] == ["families/deepseek_v3", "families/deepseek_v2"]
+    """Without experts the same word is Youtu-LLM's."""
+    other = target("deepseek_v3", expert_weights_norm=None, expert_count=4)
+    dense = target("deepseek_v3", expert_weights_norm=None)
+    families = [View(one, load_families()).family for one in (target("deepseek_v3"), other, dense)]
+    told = ["families/deepseek_v3", "families/deepseek_v2", "families/youtu"]
+    assert [family and family.id for family in families] == told
 
 
 def test_a_key_that_a_family_places_stands_in_no_other_line() -> None:

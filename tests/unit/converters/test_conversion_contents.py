@@ -180,6 +180,20 @@ def test_block_types_without_a_place_in_the_target_are_all_decoded_and_said(name
     assert any("decoded to F32" in note for note in done.written.notes) == (len(held) == 1)
 
 
+def test_matrices_beside_block_types_that_a_folder_does_not_hold_get_the_one_type_that_its_config_names(
+    tmp_path: Path,
+) -> None:
+    """Lossless: half-width ones are widened as the blocks are decoded, and config.json is right of all of them."""
+    convert(QWEN2, tmp_path / "1.gguf")
+    model = read_gguf_model(tmp_path / "1.gguf")
+    for name in [name for name in model.tensors if "ffn_down" in name]:
+        model.tensors[name] = model.tensors[name].cast("Q8_0")
+    done = convert(model.write(tmp_path / "2.gguf"), tmp_path / "3")
+    assert decided(done) == ("kept", ())
+    assert set(dict(done.written.types)) == {"F32"}
+    assert any("BF16" in note and "decoded to F32" in note for note in done.written.notes)
+
+
 @pytest.mark.parametrize("target", ["m.gguf", "m.apr"])
 def test_an_architecture_without_a_family_is_written_and_not_proven(target: str, tmp_path: Path) -> None:
     source = copied(QWEN2, tmp_path)

@@ -82,6 +82,29 @@ def test_code_beside_the_config_is_not_run(tmp_path: Path, capsys: pytest.Captur
     assert "extends: families/" in capsys.readouterr().out
 
 
+def test_a_draft_replaces_nothing_unasked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    config = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", **TINY}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("mine")
+    words = ["families", "draft", str(tmp_path), "-o", str(mine)]
+    assert main(words) == 2
+    assert "it exists already; --force replaces" in capsys.readouterr().err
+    assert mine.read_text() == "mine"
+    assert main([*words, "--force"]) == 0
+    assert "extends: families/" in mine.read_text()
+
+
+def test_the_list_fits_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["families"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "mixtral  Mixtral" in lines
+
+
 def test_the_list_says_what_each_family_covers(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["families", "--format", "json"]) == 0
     found = {one["id"]: one for one in json.loads(capsys.readouterr().out)}

@@ -8,6 +8,7 @@ from functools import partial
 from model_contracts.anatomy.conventions import NotKnown, StoredEntry
 from model_contracts.anatomy.hyperparameters import Number, size_of
 from model_contracts.anatomy.layers import in_layer
+from model_contracts.anatomy.made import is_turned
 from model_contracts.anatomy.names import template
 from model_contracts.anatomy.part_tensors import shapes_of
 from model_contracts.anatomy.view import View
@@ -68,7 +69,9 @@ def _made(view: View, tensor: Tensor, entry: StoredEntry, numbers: dict[str, Num
         expected = known.stored_shape(entry)
     except (NotKnown, LayoutError, ValueError) as error:
         return gap(tensor, f"its shape is not known: {error}")
-    if tensor.packed is not None:  # blocks run along the input, whichever way the plain tensor is turned
+    if is_turned(tensor):
+        expected = (*expected[:-2], *expected[:-3:-1])
+    elif tensor.packed is not None:  # blocks run along the input, whichever way the plain tensor is turned
         expected = expected if expected == tensor.shape else (*expected[:-2], *expected[:-3:-1])
     holds = expected == tensor.shape or (view.rows_interleaved and _outer(expected) == _outer(tensor.shape))
     where = partial(known.family.where, "fused" if entry.fused else "tensors", entry.key)
