@@ -120,7 +120,7 @@ Size = str | int
 
 
 class LayoutStep(Record):
-    """One step from a logical weight to what a convention stores; one field is set. `ternarise` alone has no way back."""
+    """One step from a logical weight to what is stored; one field is set. All but `ternarise` can be undone."""
 
     rows_within_heads: Size | None = Field(
         None, description="Rows of this many heads, each from two halves to pairs (llama.cpp's rotary order)."
