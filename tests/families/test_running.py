@@ -23,8 +23,8 @@ from support.gguf_models import GgufModel, read_gguf_model
 
 #: What the folder declares and llama.cpp has no key for: the GGUF is another function, and llama.cpp computes that one.
 OTHER = {"mistral_window", "llama4_text"}
-#: Its folder is in MXFP4, which transformers loads with another package.
-UNREAD = {"gpt_oss"}
+#: Its folder is in MXFP4, which transformers loads with another package, or has names that its class does not load.
+UNREAD = {"gpt_oss", "bitnet"}
 NAMES = sorted(path.stem for path in FOLDER.glob("*.gguf") if "-" not in path.stem) if FOLDER.is_dir() else []
 
 needs_families = pytest.mark.skipif(not NAMES, reason="no folder ../shared/families beside the repository")
@@ -138,3 +138,17 @@ def test_an_encoder_owes_no_distribution_of_a_next_token() -> None:
     assert {one.gate_id: (one.outcome.value, one.skip_cause) for one in found} == dict.fromkeys(
         gates, ("Skipped", "not_owed")
     )
+
+
+@needs_families
+@transformers
+def test_ternarised_weights_are_computed_with_as_they_stand() -> None:
+    """Nothing undoes them, and nothing has to: they are weights of the class."""
+    from model_contracts.runtimes.transformers.weights import tensors
+    from support.family_files import gguf_values
+
+    path = FOLDER / "bitnet.gguf"
+    if not path.is_file():
+        pytest.skip("no bitnet.gguf beside the repository")
+    built_in = tensors(View(open_artifact(path), load_families()))["model.layers.1.mlp.down_proj.weight"]
+    assert np.array_equal(built_in, gguf_values(path)[0]["blk.1.ffn_down.weight"])

@@ -45,6 +45,8 @@ class Conventions:
     shapes_only: bool = False
     #: The name of the dialect of the convention that the artifact is in (None: the convention itself).
     dialect: str | None = None
+    #: Whether ternarised weights are taken as they stand, for a model that computes with them.
+    computing: bool = False
 
     @property
     def _by_key(self) -> bool:
@@ -274,6 +276,8 @@ class Conventions:
     def _stepped(self, whole: Expr, key: str, weight: FamilyTensor, layer: int | None) -> Expr:
         steps = weight.gguf_steps if self._by_key else weight.huggingface_steps
         steps = self._own[key][1].steps if key in self._own else steps
+        if self.computing:
+            steps = tuple(step for step in steps if step.ternarise is None)
         return stepped(whole, steps, lambda size: self.size((size,), layer), self._value)
 
     def _value(self, said: str | float) -> float:

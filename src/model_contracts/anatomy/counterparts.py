@@ -105,6 +105,7 @@ class Counterparts:
         """What makes a tensor that a convention stores, be it there or only planned; None where no part of it is."""
         known, weight = self.source.conventions, ours.family.tensors.get(entry.key)
         assert known is not None  # a plan is made by a family
+        known = replace(known, computing=ours.computing)
         alike = not entry.fused and weight is not None and weight.alike and not known.holds(entry.key)
         if alike or ours.way == known.way:
             there = self._stored.get(entry)

@@ -72,7 +72,7 @@ def _wanted(view: View) -> Iterator[tuple[str, Tensor]]:
     family(view)
     own = view.conventions
     assert own is not None
-    folder, source = replace(own, convention="huggingface"), Counterparts(view)
+    folder, source = replace(own, convention="huggingface", computing=True), Counterparts(view)
     layers = view.numbers.get("num_hidden_layers")
     count = layers if isinstance(layers, int) else layer_count(view.canonical.values())
     for template, key, weight, among in folder.owed(min(count, _MOST_LAYERS)):
