@@ -16,7 +16,7 @@ def test_imports_run_downward(monkeypatch):
 
     monkeypatch.chdir(ROOT)
     contracts = read_configuration(str(ROOT / "pyproject.toml"))["contracts_options"]
-    assert len(contracts) == 7
+    assert len(contracts) == 8
     assert use_cases.lint_imports(config_filename=str(ROOT / "pyproject.toml"), cache_dir=None) == use_cases.SUCCESS
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from gguf.constants import MODEL_ARCH_NAMES
 
-from model_contracts.anatomy.conventions import Conventions
+from model_contracts.anatomy.families.conventions import Conventions
 from model_contracts.definitions import load_families
 from model_contracts.family import Family
 from support.family_classes import config_of, gguf_names, known_keys, saved

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cases.gates import VALUES
-from model_contracts.anatomy.conventions import Conventions
+from model_contracts.anatomy.families.conventions import Conventions
 from model_contracts.definitions import load_families
 from model_contracts.family import Family
 from model_contracts.layout import stored as leaves

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from model_contracts.anatomy.pairing import match
+from model_contracts.anatomy.pairing.match import match
 from model_contracts.anatomy.view import View
 from model_contracts.definitions import load_families
 from model_contracts.formats.opening import open_artifact

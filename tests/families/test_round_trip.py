@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from model_contracts.anatomy.built_config import built
+from model_contracts.anatomy.declared.built_config import built
 from model_contracts.anatomy.view import View
 from model_contracts.cli.main import main
 from model_contracts.definitions import load_families

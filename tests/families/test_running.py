@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model_contracts.anatomy.built_config import built
-from model_contracts.anatomy.built_rope import NotDeclared, from_factors, llama3_factors
+from model_contracts.anatomy.declared.built_config import built
+from model_contracts.anatomy.declared.built_rope import NotDeclared, from_factors, llama3_factors
 from model_contracts.anatomy.view import View
 from model_contracts.definitions import load_families
 from model_contracts.engine.plan import CheckRequest

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from model_contracts.anatomy.multimodal import other_part, text_config, without_part
+from model_contracts.anatomy.families.multimodal import other_part, text_config, without_part
 from model_contracts.definitions import load_families
 from model_contracts.family import Family
 from support.family_files import Side, safetensors_values

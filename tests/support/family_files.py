@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from model_contracts import layout
-from model_contracts.anatomy.conventions import Convention, Conventions, StoredEntry, named
-from model_contracts.anatomy.families import _said
-from model_contracts.anatomy.hyperparameters import at, by_kinds, completed, enabled
+from model_contracts.anatomy.families.architecture import _said
+from model_contracts.anatomy.families.conventions import Convention, Conventions, StoredEntry, named
+from model_contracts.anatomy.families.hyperparameters import at, by_kinds, completed, enabled
 from model_contracts.definitions import load_families
 from model_contracts.family import Family, FamilyTensor, HyperParameter
 from support.shared_models import SHARED

@@ -16,8 +16,8 @@ from zlib import crc32
 
 import numpy as np
 
-from model_contracts.anatomy.conventions import Conventions, NotKnown, named
-from model_contracts.anatomy.hyperparameters import completed
+from model_contracts.anatomy.families.conventions import Conventions, NotKnown, named
+from model_contracts.anatomy.families.hyperparameters import completed
 from model_contracts.containers import Convention
 from model_contracts.family import Family
 from model_contracts.layout import Stored as Leaf

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from model_contracts.anatomy.multimodal import other_part, text_config, text_part, without_part
+from model_contracts.anatomy.families.multimodal import other_part, text_config, text_part, without_part
 from model_contracts.definitions import load_families
 from model_contracts.family import Family
 from support.family_files import Side

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from model_contracts.anatomy.names import role, template
+from model_contracts.anatomy.families.names import role, template
 from model_contracts.artifact import Artifact, Tensor
 from model_contracts.dtypes import DTYPES
 from model_contracts.family import Mix, Recipe, Recipes

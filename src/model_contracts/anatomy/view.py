@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
 
-from model_contracts.anatomy import names
-from model_contracts.anatomy.conventions import Conventions, StoredEntry, multipliers, named
-from model_contracts.anatomy.families import Architecture, architecture
-from model_contracts.anatomy.hyperparameters import Declared, Number, declared, layered, resolved
-from model_contracts.anatomy.multimodal import of_several_parts, other_part, text_config, without_part
-from model_contracts.anatomy.parts import Part, part
-from model_contracts.anatomy.prefixes import prefix, unwrapped
-from model_contracts.anatomy.storage import Storage, storage
+from model_contracts.anatomy.families import names
+from model_contracts.anatomy.families.architecture import Architecture, architecture
+from model_contracts.anatomy.families.conventions import Conventions, StoredEntry, multipliers, named
+from model_contracts.anatomy.families.hyperparameters import Declared, Number, declared, layered, resolved
+from model_contracts.anatomy.families.multimodal import of_several_parts, other_part, text_config, without_part
+from model_contracts.anatomy.parts.prefixes import prefix, unwrapped
+from model_contracts.anatomy.parts.recognised import Part, part
+from model_contracts.anatomy.storage.recognised import Storage, storage
 from model_contracts.artifact import Artifact, Tensor
 from model_contracts.containers import Convention
 from model_contracts.family import Families, Family, FamilyTensor

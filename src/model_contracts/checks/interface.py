@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from model_contracts.anatomy.budgets import Budgets
 from model_contracts.anatomy.claims import Claim, claims
-from model_contracts.anatomy.folded import Folded, Folds
-from model_contracts.anatomy.pairing import Match, match
-from model_contracts.anatomy.parts import WEIGHTLESS
-from model_contracts.anatomy.parts import not_owed as not_owed_by
-from model_contracts.anatomy.prefixes import WRAPPERS
+from model_contracts.anatomy.hypotheses.budgets import Budgets
+from model_contracts.anatomy.hypotheses.folded import Folded, Folds
+from model_contracts.anatomy.pairing.match import Match, match
+from model_contracts.anatomy.parts.prefixes import WRAPPERS
+from model_contracts.anatomy.parts.recognised import WEIGHTLESS
+from model_contracts.anatomy.parts.recognised import not_owed as not_owed_by
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Tensor, Tokenizer
 from model_contracts.checks.drafts import Draft, Gap, gap

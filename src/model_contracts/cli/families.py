@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     """0; 2 where there is nothing to draft."""
     if arguments.families_command == "draft":
         return _draft(arguments.model, arguments.output, force=arguments.force)
-    from model_contracts.anatomy.covered import covered
+    from model_contracts.anatomy.families.covered import covered
     from model_contracts.definitions import load_families
 
     found = [covered(family) for family in load_families() if not family.abstract]

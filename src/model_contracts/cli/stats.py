@@ -11,7 +11,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from model_contracts.anatomy.pairing import Match, match
+from model_contracts.anatomy.pairing.match import Match, match
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact
 from model_contracts.cli.output import table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_contracts.anatomy.tokenizer_kinds import known
+from model_contracts.anatomy.tokenizers.tokenizer_kinds import known
 from model_contracts.converters.carried import to_carry
 from model_contracts.converters.interface import Documents, TargetModel
 from model_contracts.converters.tokenizer_arrays import arrays_of

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from model_contracts.anatomy.carried import PREFIX, carried
+from model_contracts.anatomy.families.carried import PREFIX, carried
 from model_contracts.converters.interface import Documents
 from model_contracts.converters.tokenizer_arrays import Arrays
 from model_contracts.converters.tokenizer_packed import pack, unpack

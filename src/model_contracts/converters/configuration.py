@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from model_contracts.anatomy.built_rope import NotDeclared
-from model_contracts.anatomy.configuration import configuration
+from model_contracts.anatomy.declared.built_rope import NotDeclared
+from model_contracts.anatomy.declared.configuration import configuration
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact
 from model_contracts.converters.interface import ConversionRefused

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from model_contracts import door
-from model_contracts.anatomy.carried import carried
-from model_contracts.anatomy.named_templates import named_templates
-from model_contracts.anatomy.pretokenizers import name_of
-from model_contracts.anatomy.special_ids import by_name
-from model_contracts.anatomy.tokenizer_kinds import adds, kind_of, treatment
+from model_contracts.anatomy.families.carried import carried
+from model_contracts.anatomy.tokenizers.named_templates import named_templates
+from model_contracts.anatomy.tokenizers.pretokenizers import name_of
+from model_contracts.anatomy.tokenizers.special_ids import by_name
+from model_contracts.anatomy.tokenizers.tokenizer_kinds import adds, kind_of, treatment
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Sidecar, Tokenizer
 from model_contracts.converters.carried import carried_tokenizer

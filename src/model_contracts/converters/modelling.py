@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from model_contracts.anatomy.carried import PREFIX
 from model_contracts.anatomy.claims import claims
-from model_contracts.anatomy.made import parts_of
-from model_contracts.anatomy.names import huggingface_name, layer_count
+from model_contracts.anatomy.families.carried import PREFIX
+from model_contracts.anatomy.families.names import huggingface_name, layer_count
+from model_contracts.anatomy.pairing.made import parts_of
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.containers import FORMS, Format

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from model_contracts.anatomy.conventions import Conventions, NotKnown, StoredEntry, named
-from model_contracts.anatomy.counterparts import Counterparts, Lacking
-from model_contracts.anatomy.made import plain
-from model_contracts.anatomy.names import template
+from model_contracts.anatomy.families.conventions import Conventions, NotKnown, StoredEntry, named
+from model_contracts.anatomy.families.names import template
+from model_contracts.anatomy.pairing.counterparts import Counterparts, Lacking
+from model_contracts.anatomy.pairing.made import plain
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.containers import FORMS, ContainerForm, Convention, Format

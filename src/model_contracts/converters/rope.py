@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from model_contracts.anatomy.built_rope import llama3_factors
+from model_contracts.anatomy.declared.built_rope import llama3_factors
 from model_contracts.converters.interface import ConversionRefused
 
 #: The widest head that is computed with.

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from model_contracts.anatomy.declared_keys import DeclaredSide
-from model_contracts.anatomy.declared_words import Plain
-from model_contracts.anatomy.hyperparameters import evaluated
-from model_contracts.anatomy.key_table import key_table
+from model_contracts.anatomy.declared.declared_keys import DeclaredSide
+from model_contracts.anatomy.declared.declared_words import Plain
+from model_contracts.anatomy.declared.key_table import key_table
+from model_contracts.anatomy.families.hyperparameters import evaluated
 from model_contracts.anatomy.view import View
 from model_contracts.converters import rope
 from model_contracts.converters.interface import ConversionRefused

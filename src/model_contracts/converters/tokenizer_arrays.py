@@ -7,8 +7,17 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from model_contracts.anatomy.scored_merges import NoOrder, scores_of
-from model_contracts.anatomy.tokenizer_kinds import BYTE, CONTROL, NORMAL, SPACE, UNKNOWN, UNUSED, USER_DEFINED, is_byte
+from model_contracts.anatomy.tokenizers.scored_merges import NoOrder, scores_of
+from model_contracts.anatomy.tokenizers.tokenizer_kinds import (
+    BYTE,
+    CONTROL,
+    NORMAL,
+    SPACE,
+    UNKNOWN,
+    UNUSED,
+    USER_DEFINED,
+    is_byte,
+)
 from model_contracts.converters.interface import ConversionRefused, Pieces
 
 #: What llama.cpp's converter writes for added tokens and for ids without a token (conversion/base.py).

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_contracts.anatomy.tokenizer_kinds import NORMAL, known, marked
-from model_contracts.anatomy.tokenizer_sections import canonical
+from model_contracts.anatomy.tokenizers.tokenizer_kinds import NORMAL, known, marked
+from model_contracts.anatomy.tokenizers.tokenizer_sections import canonical
 from model_contracts.converters.carried import to_carry
 from model_contracts.converters.interface import ConversionRefused, Documents
 from model_contracts.converters.tokenizer_arrays import Arrays, arrays_of

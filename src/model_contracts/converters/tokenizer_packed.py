@@ -6,7 +6,7 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
-from model_contracts.anatomy.scored_merges import Merge, NoOrder, Tie, merges_of
+from model_contracts.anatomy.tokenizers.scored_merges import Merge, NoOrder, Tie, merges_of
 from model_contracts.converters.tokenizer_arrays import Arrays
 
 _TIES: tuple[Tie, ...] = ("lengths", "ids")

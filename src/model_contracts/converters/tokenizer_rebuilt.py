@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from model_contracts.anatomy.rebuilt_tokenizers import NotRebuilt, document_of
-from model_contracts.anatomy.tokenizer_kinds import adds, kind_of, published_tokens
+from model_contracts.anatomy.tokenizers.rebuilt_tokenizers import NotRebuilt, document_of
+from model_contracts.anatomy.tokenizers.tokenizer_kinds import adds, kind_of, published_tokens
 from model_contracts.artifact import Artifact, Tokenizer
 from model_contracts.converters.interface import ConversionRefused, Pieces
 from model_contracts.converters.tokenizer_arrays import Arrays

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from model_contracts.anatomy.tokenizer_kinds import known
-from model_contracts.anatomy.tokenizer_sections import canonical
+from model_contracts.anatomy.tokenizers.tokenizer_kinds import known
+from model_contracts.anatomy.tokenizers.tokenizer_sections import canonical
 from model_contracts.converters.interface import ConversionRefused
 
 #: Options of a model that must stand at what readers of GGUF do, where they change an id: option to what is done.

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from model_contracts.anatomy.claims import UnknownRecipe, expected_types, kept, requested, widened
-from model_contracts.anatomy.names import role, template
+from model_contracts.anatomy.families.names import role, template
 from model_contracts.artifact import Tensor
 from model_contracts.containers import FORMS, Format
 from model_contracts.converters.interface import ConversionRefused

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from model_contracts.anatomy.multimodal import TEXT_CONFIGS
+from model_contracts.anatomy.families.multimodal import TEXT_CONFIGS
 
 #: Names of tensors, and their shapes.
 Shapes = dict[str, tuple[int, ...]]

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from model_contracts.anatomy.hyperparameters import completed, size_of
-from model_contracts.anatomy.multimodal import other_part, text_config, text_part, without_part
+from model_contracts.anatomy.families.hyperparameters import completed, size_of
+from model_contracts.anatomy.families.multimodal import other_part, text_config, text_part, without_part
 from model_contracts.drafting.classes import NotDrafted, Shapes, built, reduced
 from model_contracts.drafting.names import GgufNames, Template, gguf_word, templates
 from model_contracts.drafting.symbols import Axis, Symbols

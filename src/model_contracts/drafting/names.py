@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from model_contracts.anatomy import names as known
+from model_contracts.anatomy.families import names as known
 
 _NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_contracts.anatomy.hyperparameters import default, enabled, resolved
+from model_contracts.anatomy.families.hyperparameters import default, enabled, resolved
 from model_contracts.definitions import load_family
 from model_contracts.family import Default, HyperParameter
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_contracts.anatomy.layers import layers_of
+from model_contracts.anatomy.families.layers import layers_of
 from model_contracts.family import Layers
 
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from model_contracts.anatomy.multimodal import of_several_parts, other_part, text_config, text_part, without_part
+from model_contracts.anatomy.families.multimodal import (
+    of_several_parts,
+    other_part,
+    text_config,
+    text_part,
+    without_part,
+)
 
 
 @pytest.mark.parametrize(

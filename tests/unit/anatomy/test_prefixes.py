@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from model_contracts.anatomy.conventions import Conventions
-from model_contracts.anatomy.prefixes import prefix, unwrapped
+from model_contracts.anatomy.families.conventions import Conventions
+from model_contracts.anatomy.parts.prefixes import prefix, unwrapped
 from model_contracts.definitions import load_family
 
 NAMES = ("model.embed_tokens.weight", "model.norm.weight", "model.layers.0.mlp.up_proj.weight")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from model_contracts.anatomy.pretokenizers import cut_alike, cuts_of, name_of, named, patterns_of
+from model_contracts.anatomy.tokenizers.pretokenizers import cut_alike, cuts_of, name_of, named, patterns_of
 from model_contracts.artifact import Tokenizer
 from model_contracts.definitions import load_pretokenizers
 from model_contracts.tokenization import PreTokenizer, PreTokenizers

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model_contracts.anatomy import fits
-from model_contracts.anatomy.budgets import Budget
-from model_contracts.anatomy.made import made_of
-from model_contracts.anatomy.rivals import explain
-from model_contracts.anatomy.steps import within_heads
+from model_contracts.anatomy.families.steps import within_heads
+from model_contracts.anatomy.hypotheses import fits
+from model_contracts.anatomy.hypotheses.budgets import Budget
+from model_contracts.anatomy.hypotheses.rivals import explain
+from model_contracts.anatomy.pairing.made import made_of
 from model_contracts.anatomy.view import View
 from model_contracts.definitions import load_families
 from model_contracts.formats.opening import open_artifact

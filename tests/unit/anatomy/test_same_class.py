@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from model_contracts.anatomy.families import architecture
+from model_contracts.anatomy.families.architecture import architecture
 from model_contracts.containers import FORMS
 from model_contracts.definitions import load_families
 

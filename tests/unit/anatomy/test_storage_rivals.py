@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model_contracts.anatomy.storage_rivals import storage_rivals
+from model_contracts.anatomy.hypotheses.storage_rivals import storage_rivals
 
 ROWS = np.linspace(-1, 1, 4 * 64, dtype=np.float32).reshape(4, 64)
 

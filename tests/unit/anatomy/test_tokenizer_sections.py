@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_contracts.anatomy.tokenizer_sections import canonical, differences, prefix_of
+from model_contracts.anatomy.tokenizers.tokenizer_sections import canonical, differences, prefix_of
 
 _FRAME = {"cls": ["[CLS]", 2], "sep": ["[SEP]", 3]}
 _SPECIAL = {"[CLS]": {"ids": [2]}, "[SEP]": {"ids": [3]}}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model_contracts.anatomy.budgets import Budget, Budgets
+from model_contracts.anatomy.hypotheses.budgets import Budget, Budgets
 from model_contracts.converters.quantise import ggml, installed
 from model_contracts.definitions import load_invariant
 from model_contracts.dtypes import DTYPES

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from model_contracts.anatomy.declared_keys import DeclaredSide
-from model_contracts.anatomy.key_table import key_table
+from model_contracts.anatomy.declared.declared_keys import DeclaredSide
+from model_contracts.anatomy.declared.key_table import key_table
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from model_contracts.anatomy.tokenizer_kinds import adds
+from model_contracts.anatomy.tokenizers.tokenizer_kinds import adds
 from model_contracts.artifact import Artifact
 from model_contracts.formats.opening import open_artifact
 from support.gguf_models import gguf_of

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model_contracts.anatomy.made import made_of
+from model_contracts.anatomy.pairing.made import made_of
 from model_contracts.artifact import Artifact
 from model_contracts.formats.opening import open_artifact
 from model_contracts.layout import (

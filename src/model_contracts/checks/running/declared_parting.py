@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from model_contracts.anatomy.tokenizer_kinds import kind_of
-from model_contracts.anatomy.tokenizer_sections import option_of
+from model_contracts.anatomy.tokenizers.tokenizer_kinds import kind_of
+from model_contracts.anatomy.tokenizers.tokenizer_sections import option_of
 from model_contracts.artifact import AddedToken, Artifact, Tokenizer
 from model_contracts.checks.interface import Examination
 from model_contracts.checks.running.prompt_tokens import MakesPrompts, prompt_ids

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, JsonValue
 
-from model_contracts.anatomy.pretokenizers import name_of
+from model_contracts.anatomy.tokenizers.pretokenizers import name_of
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination, missing_input, not_owed, tokenizer_of
 from model_contracts.checks.running.declared_parting import DeclaredParting, declared_parting

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from model_contracts.anatomy.pairing import Extra, Match
+from model_contracts.anatomy.pairing.match import Extra, Match
 from model_contracts.artifact import Tensor
 from model_contracts.checks.drafts import Draft, Gap, gap
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, static, undeclared, wrapped

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from model_contracts.anatomy import carried
-from model_contracts.anatomy.declared_keys import DeclaredSide
-from model_contracts.anatomy.declared_words import Plain
-from model_contracts.anatomy.same_values import same
+from model_contracts.anatomy.declared.declared_keys import DeclaredSide
+from model_contracts.anatomy.declared.declared_words import Plain
+from model_contracts.anatomy.families import carried
+from model_contracts.anatomy.pairing.same_values import same
 
 
 def carried_config(side: DeclaredSide) -> dict[str, Any]:

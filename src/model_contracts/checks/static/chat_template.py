@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from model_contracts.anatomy.named_templates import named_templates
+from model_contracts.anatomy.tokenizers.named_templates import named_templates
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination, NoParameters, Where, not_owed, static
 from model_contracts.checks.static.template_blocks import unclosed

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from model_contracts.anatomy.claims import Claim, expected_types, fell_back
-from model_contracts.anatomy.names import role
+from model_contracts.anatomy.families.names import role
 from model_contracts.artifact import Tensor
 from model_contracts.checks.drafts import Draft, gap
 from model_contracts.checks.interface import Comparisons, Examination, Where, missing_input, not_owed, static

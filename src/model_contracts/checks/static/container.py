@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from model_contracts.anatomy.parts import WEIGHTLESS
+from model_contracts.anatomy.parts.recognised import WEIGHTLESS
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination, Where, missing_input, not_owed, static
 from model_contracts.ledger import Topic

@@ -10,7 +10,7 @@ from blake3 import blake3
 from pydantic import Field, model_validator
 
 from model_contracts import door
-from model_contracts.anatomy.same_values import same, shown
+from model_contracts.anatomy.pairing.same_values import same, shown
 from model_contracts.checks.interface import Comparisons, Examination, Where, not_owed, static
 from model_contracts.checks.static.selected import Digest, Interval, KeyPlaces, declared_at, within
 from model_contracts.outcome import Comparison, Place, Record, Uncompared

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
-from model_contracts.anatomy.declared_keys import DeclaredSide, Said
-from model_contracts.anatomy.names import template
+from model_contracts.anatomy.declared.declared_keys import DeclaredSide, Said
+from model_contracts.anatomy.families.names import template
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Comparisons

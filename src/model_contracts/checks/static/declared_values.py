@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from model_contracts.anatomy.declared_keys import DeclaredSide, Said
-from model_contracts.anatomy.declared_words import alike
-from model_contracts.anatomy.same_values import same, shown
+from model_contracts.anatomy.declared.declared_keys import DeclaredSide, Said
+from model_contracts.anatomy.declared.declared_words import alike
+from model_contracts.anatomy.pairing.same_values import same, shown
 from model_contracts.checks.static.carried_config import published
 from model_contracts.outcome import Comparison, Place, Uncompared
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from functools import partial
 from math import isnan, sqrt
 
-from model_contracts.anatomy.budgets import Budget, Budgets, exact
-from model_contracts.anatomy.folded import Folded
-from model_contracts.anatomy.logical_places import logical_place
-from model_contracts.anatomy.rivals import explain
+from model_contracts.anatomy.hypotheses.budgets import Budget, Budgets, exact
+from model_contracts.anatomy.hypotheses.folded import Folded
+from model_contracts.anatomy.hypotheses.rivals import explain
+from model_contracts.anatomy.pairing.logical_places import logical_place
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.checks.drafts import Draft, gap, share

@@ -6,9 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
-from model_contracts.anatomy.conventions import Conventions, NotKnown, named
-from model_contracts.anatomy.names import layer_count, template
-from model_contracts.anatomy.part_tensors import tensors_of
+from model_contracts.anatomy.families.conventions import Conventions, NotKnown, named
+from model_contracts.anatomy.families.names import layer_count, template
+from model_contracts.anatomy.parts.part_tensors import tensors_of
 from model_contracts.anatomy.view import View
 from model_contracts.checks.drafts import Draft, Gap, gap
 from model_contracts.checks.interface import (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from model_contracts.anatomy.hyperparameters import Declared
-from model_contracts.anatomy.names import layer_count, template
-from model_contracts.anatomy.part_tensors import sizes_of
+from model_contracts.anatomy.families.hyperparameters import Declared
+from model_contracts.anatomy.families.names import layer_count, template
+from model_contracts.anatomy.parts.part_tensors import sizes_of
 from model_contracts.anatomy.view import View
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, missing_input, static
 from model_contracts.checks.static.declared_parts import declared_parts

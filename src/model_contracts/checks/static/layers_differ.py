@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable
 
-from model_contracts.anatomy.names import template
+from model_contracts.anatomy.families.names import template
 from model_contracts.artifact import Tensor
 from model_contracts.checks.interface import Comparisons, Examination, Where, not_owed, static
 from model_contracts.outcome import Comparison, Place, Record, Uncompared

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from model_contracts.anatomy.tokenizer_kinds import is_byte
+from model_contracts.anatomy.tokenizers.tokenizer_kinds import is_byte
 from model_contracts.artifact import Artifact, Tokenizer
 from model_contracts.checks.interface import (
     Comparisons,

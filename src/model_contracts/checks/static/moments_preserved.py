@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from model_contracts.anatomy.budgets import Budget, Budgets, exact
+from model_contracts.anatomy.hypotheses.budgets import Budget, Budgets, exact
 from model_contracts.checks.drafts import Draft, Gap, gap, share
 from model_contracts.checks.interface import Comparisons, Examination, Where, static, uncompared, undeclared
 from model_contracts.outcome import Comparison, Place, Uncompared

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic import Field
 
-from model_contracts.anatomy.declared_keys import DeclaredSide
-from model_contracts.anatomy.key_table import key_table
+from model_contracts.anatomy.declared.declared_keys import DeclaredSide
+from model_contracts.anatomy.declared.key_table import key_table
 from model_contracts.anatomy.view import View
 from model_contracts.checks.interface import Comparisons, Examination, Where, static
 from model_contracts.checks.static.declared_rest import compare_rest

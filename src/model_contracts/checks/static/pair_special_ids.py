@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from model_contracts.anatomy.carried import carried
-from model_contracts.anatomy.special_ids import NAMES, by_name
-from model_contracts.anatomy.tokenizer_kinds import is_byte, kind_of
+from model_contracts.anatomy.families.carried import carried
+from model_contracts.anatomy.tokenizers.special_ids import NAMES, by_name
+from model_contracts.anatomy.tokenizers.tokenizer_kinds import is_byte, kind_of
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Tokenizer
 from model_contracts.definitions import load_tokenizers

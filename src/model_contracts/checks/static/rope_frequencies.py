@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from model_contracts.anatomy.multimodal import text_config
+from model_contracts.anatomy.families.multimodal import text_config
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.checks.interface import Comparisons, Examination, Where, missing_input, not_owed, static

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from model_contracts.anatomy.special_ids import by_name
+from model_contracts.anatomy.tokenizers.special_ids import by_name
 from model_contracts.artifact import Artifact, Tensor
 from model_contracts.outcome import Comparison, Place
 from model_contracts.sweep.rows import read_rows

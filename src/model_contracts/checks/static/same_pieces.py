@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from model_contracts.anatomy.tokenizer_kinds import types_of
+from model_contracts.anatomy.tokenizers.tokenizer_kinds import types_of
 from model_contracts.artifact import SentencePiece, Tokenizer
 from model_contracts.checks.interface import (
     Comparisons,

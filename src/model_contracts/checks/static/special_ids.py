@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from model_contracts.anatomy.parts import WEIGHTLESS
-from model_contracts.anatomy.special_ids import special_ids, unheld_names
+from model_contracts.anatomy.parts.recognised import WEIGHTLESS
+from model_contracts.anatomy.tokenizers.special_ids import special_ids, unheld_names
 from model_contracts.anatomy.view import View
 from model_contracts.checks.interface import Examination, Where, missing_input, not_owed, static
 from model_contracts.outcome import Comparison, Place, Record, jsonable

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from model_contracts.anatomy.explained import family_shape, fits
-from model_contracts.anatomy.packed import PackedWeight
-from model_contracts.anatomy.quantization import Quantisation, lookup
-from model_contracts.anatomy.storage_claims import claims_of
+from model_contracts.anatomy.hypotheses.explained import family_shape, fits
+from model_contracts.anatomy.storage.packed import PackedWeight
+from model_contracts.anatomy.storage.quantization import Quantisation, lookup
+from model_contracts.anatomy.storage.storage_claims import claims_of
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.checks.drafts import Draft, gap

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 
-from model_contracts.anatomy.pretokenizers import cut_alike, name_of
-from model_contracts.anatomy.tokenizer_kinds import adds, kind_of, types_expected
+from model_contracts.anatomy.tokenizers.pretokenizers import cut_alike, name_of
+from model_contracts.anatomy.tokenizers.tokenizer_kinds import adds, kind_of, types_expected
 from model_contracts.artifact import AddedToken
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, not_owed, static
 from model_contracts.checks.static.tokenizer_pair import more

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from model_contracts.anatomy.tokenizer_kinds import SPACE, known
+from model_contracts.anatomy.tokenizers.tokenizer_kinds import SPACE, known
 from model_contracts.artifact import Tokenizer
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, static
 from model_contracts.checks.static.tokenizer_sides import Sides, sides_of

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from model_contracts.anatomy.pretokenizers import cut_alike, cuts_of, name_of
-from model_contracts.anatomy.tokenizer_kinds import treatment, types_of
-from model_contracts.anatomy.tokenizer_sections import SECTIONS, canonical, differences, prefix_of
+from model_contracts.anatomy.tokenizers.pretokenizers import cut_alike, cuts_of, name_of
+from model_contracts.anatomy.tokenizers.tokenizer_kinds import treatment, types_of
+from model_contracts.anatomy.tokenizers.tokenizer_sections import SECTIONS, canonical, differences, prefix_of
 from model_contracts.artifact import Tokenizer
 from model_contracts.checks.interface import Comparisons
 from model_contracts.checks.static.tokenizer_sides import Sides

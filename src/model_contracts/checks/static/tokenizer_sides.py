@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from model_contracts.anatomy.tokenizer_kinds import kind_of, known, tokens_of
+from model_contracts.anatomy.tokenizers.tokenizer_kinds import kind_of, known, tokens_of
 from model_contracts.artifact import Artifact, SentencePiece, Tokenizer
 from model_contracts.checks.interface import Examination, tokenizers_of
 from model_contracts.tokenization import TokenizerKind

@@ -7,8 +7,8 @@ from functools import partial
 
 from pydantic import Field
 
-from model_contracts.anatomy.names import template
-from model_contracts.anatomy.parts import LORA
+from model_contracts.anatomy.families.names import template
+from model_contracts.anatomy.parts.recognised import LORA
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.checks.drafts import Draft, gap

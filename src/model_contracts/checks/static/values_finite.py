@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from model_contracts.anatomy.logical_places import logical_place
+from model_contracts.anatomy.pairing.logical_places import logical_place
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.checks.drafts import Draft

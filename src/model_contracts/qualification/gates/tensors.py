@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from model_contracts.anatomy.names import huggingface_name
+from model_contracts.anatomy.families.names import huggingface_name
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import missing_input, not_owed
 from model_contracts.containers import Format

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from model_contracts.anatomy.rebuilt_tokenizers import NotRebuilt, document_of
+from model_contracts.anatomy.tokenizers.rebuilt_tokenizers import NotRebuilt, document_of
 from model_contracts.artifact import Tokenizer
 from model_contracts.runtimes.interface import Refused
 

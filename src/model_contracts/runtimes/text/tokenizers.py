@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from model_contracts.anatomy.tokenizer_kinds import adds
-from model_contracts.anatomy.tokenizer_sections import canonical
+from model_contracts.anatomy.tokenizers.tokenizer_kinds import adds
+from model_contracts.anatomy.tokenizers.tokenizer_sections import canonical
 from model_contracts.artifact import AddedToken, Artifact, Tokenizer
 from model_contracts.runtimes.interface import Refused
 from model_contracts.runtimes.text.rebuilding import rebuilt

@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from model_contracts.anatomy.built_rope import NotDeclared, rope_factors
-from model_contracts.anatomy.configuration import configuration
+from model_contracts.anatomy.declared.built_rope import NotDeclared, rope_factors
+from model_contracts.anatomy.declared.configuration import configuration
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact
 from model_contracts.definitions.loading import load_families

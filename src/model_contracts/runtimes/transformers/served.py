@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model_contracts.anatomy.special_ids import by_name
+from model_contracts.anatomy.tokenizers.special_ids import by_name
 from model_contracts.artifact import Artifact
 from model_contracts.formats.opening import open_artifact
 from model_contracts.runtimes.interface import Refused, WrongAnswer, piece_length

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from model_contracts.anatomy.conventions import Conventions, NotKnown, StoredEntry, named
-from model_contracts.anatomy.counterparts import Counterparts, Lacking
-from model_contracts.anatomy.made import parts_of
-from model_contracts.anatomy.names import layer_count
+from model_contracts.anatomy.families.conventions import Conventions, NotKnown, StoredEntry, named
+from model_contracts.anatomy.families.names import layer_count
+from model_contracts.anatomy.pairing.counterparts import Counterparts, Lacking
+from model_contracts.anatomy.pairing.made import parts_of
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.family import Family, FamilyTensor, Fused

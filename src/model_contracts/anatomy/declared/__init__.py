@@ -1,0 +1,1 @@
+"""What configurations and metadata declare: each key with its counterpart, and a config.json built from keys."""

@@ -1,0 +1,1 @@
+"""What is known of an architecture, asked of one artifact: names, layers, sizes, layouts."""

@@ -1,0 +1,230 @@
+"""Owns one packed weight: its parts, its settings as declared and as its own state says, and the shape it has."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import ceil, isfinite, prod
+from typing import Any
+
+import numpy as np
+
+from model_contracts.anatomy.storage.part_shapes import allowed, meets, solved
+from model_contracts.anatomy.storage.quantization import ModuleSettings, Quantisation, settings_of
+from model_contracts.artifact import Packed, Tensor
+from model_contracts.scheme import Scheme, StorageLayout, Value, WeightPart
+from model_contracts.sweep.reads import Files, small_bytes
+from model_contracts.sweep.schemes import grain
+
+#: The longest state that is read, in bytes, and the most axes and values of a weight.
+_STATE, _AXES, _LARGEST = 65_536, 8, 1 << 62
+_WORD = 60
+
+
+@dataclass(frozen=True)
+class PackedWeight:
+    """One weight of several stored tensors; `parts` are those found, by the end of their names, the values first."""
+
+    module: str
+    scheme: Scheme
+    layout: StorageLayout
+    block: Quantisation | None
+    entry: ModuleSettings | None
+    settings: Mapping[str, Value]
+    parts: dict[str, Tensor]
+    #: Settings that the weight's own state gives (`quant_state` of bitsandbytes).
+    state: Mapping[str, Value]
+    shape: tuple[int, ...] | None
+    #: Whether the layout is beyond doubt: declared, or no other has such parts. Else the parts owe nothing.
+    certain: bool = True
+
+    @property
+    def name(self) -> str:
+        """The name of the weight, as an unpacked model has it."""
+        return self.module + self.layout.weight
+
+    @property
+    def title(self) -> str:
+        """The layout in words, with its settings."""
+        said = {name: "?" if value is None else str(value)[:_WORD] for name, value in self.settings.items()}
+        return self.layout.title.format_map(_Said(said)).replace("groups of -1", "one group a row")
+
+    @property
+    def packed(self) -> Packed:
+        """How it is stored, for the tensor that stands for it."""
+        plain = Packed(self.title, tuple(self.parts.values()), self.shape is not None, turned=self.layout.turned)
+        decoder = self.layout.decoder
+        if decoder is None or self.shape is None or not self.certain:
+            return plain
+        roles, settings = self._roles, tuple(sorted(self.settings.items()))
+        held = tuple((role, tensor.dtype, tensor.shape) for role, tensor in roles)
+        found = grain(decoder, self.shape, held, settings)
+        if isinstance(found, str):
+            return replace(plain, refused=found)
+        return replace(plain, decoder=decoder, roles=roles, settings=settings, grain=found)
+
+    @property
+    def _roles(self) -> tuple[tuple[str, Tensor], ...]:
+        """The parts that are there and that a decoder needs."""
+        layout = self.layout.parts
+        named = [("values", layout[0]), *((part.role, part) for part in layout[1:] if part.role is not None)]
+        return tuple((str(role), tensor) for role, part in named if (tensor := self.part(part)) is not None)
+
+    def part(self, part: WeightPart) -> Tensor | None:
+        """The stored tensor of a part (None: it is not there)."""
+        return next((self.parts[end] for end in part.names if end in self.parts), None)
+
+    def owed(self, part: WeightPart) -> bool:
+        """Whether the weight is incomplete without the part; what depends on settings that nothing says is not owed."""
+        if self.block is None and not part.unless.keys() <= self.state.keys():
+            return False
+        return not part.optional and not (part.unless and meets(part.unless, self.settings))
+
+    def shapes(self, part: WeightPart, shape: tuple[int, ...], **other: Value) -> list[tuple[int, ...]] | None:
+        """Shapes that a part of a weight of that shape may have; None: any, or what they depend on is not known."""
+        if len(shape) < 2 or (self.block is None and any(one.when for one in part.shapes)):
+            return None
+        settings = {**self.settings, **other}
+        return allowed(part.shapes, {**settings, **self._derived(shape, settings)}, self._lead(shape))
+
+    def _lead(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Axes of the weight before rows and columns; a layout that counts values alone has none of them."""
+        return () if _counted(self.layout) else shape[:-2]
+
+    def _derived(self, shape: tuple[int, ...], settings: Mapping[str, Value]) -> dict[str, Value]:
+        bits, group, values = settings.get("bits"), settings.get("group"), self.part(self.layout.parts[0])
+        derived: dict[str, Value] = {"O": shape[-2], "I": shape[-1], "N": prod(shape)}
+        derived["width"] = int(values.type.bits // 8) if values is not None else 1
+        derived["codes"] = values.shape[-1] if values is not None and values.shape else None
+        if isinstance(bits, int) and 0 < bits <= 32:
+            derived["fields"], derived["entries"] = 32 // bits, 1 << bits
+        if isinstance(group, int) and group != 0:
+            derived["words"] = _words(shape[-1], group)
+        return derived
+
+
+class _Said(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+@dataclass(frozen=True)
+class PackedReading:
+    """How the parts of many modules are read alike: a layout, what declares it, and its settings.
+
+    `shapes` keeps what the shape of the values comes to, which is the same for all of those modules.
+    """
+
+    scheme: Scheme
+    layout: StorageLayout
+    block: Quantisation | None
+    entry: ModuleSettings | None
+    settings: Mapping[str, Value]
+    certain: bool
+    shapes: dict[tuple[str, tuple[int, ...]], tuple[int, ...] | None] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, module: str, scheme: Scheme, layout: StorageLayout, block: Quantisation | None, certain: bool
+    ) -> PackedReading:
+        """The reading of a module in a layout, and of all that the same entry of the configuration is about."""
+        entry = block.of(module) if block is not None else None
+        mapping = entry.settings if entry is not None else block.block if block is not None else {}
+        # What nothing declares is not known: defaults are those of a configuration that is there.
+        if block is not None:
+            settings = settings_of(layout, mapping)
+        else:
+            settings = {name: None if one.keys else one.default for name, one in layout.settings.items()}
+        return cls(scheme, layout, block, entry, settings, certain)
+
+
+def packed_weight(module: str, parts: Mapping[str, Tensor], reading: PackedReading, files: Files) -> PackedWeight:
+    """The weight of a module as it is read; parts that the layout does not know stay outside of it."""
+    layout, certain = reading.layout, reading.certain
+    ordered = {end: parts[end] for part in layout.parts for end in part.names if end in parts}
+    shape = _known_shape(ordered, reading) if certain and layout.shape is None else None
+    declared = reading.block, reading.entry, reading.settings
+    weight = PackedWeight(module, reading.scheme, layout, *declared, ordered, {}, shape, certain)
+    if not certain or layout.shape is None:
+        return weight
+    state = _state(weight, files)
+    if layout.shape.form == "json":
+        return _with_state(weight, state)
+    stated = _integers(state)
+    return replace(weight, shape=stated if stated is not None else _known_shape(ordered, reading))
+
+
+def _known_shape(parts: dict[str, Tensor], reading: PackedReading) -> tuple[int, ...] | None:
+    """The shape that the part with the values gives, worked out once for all modules that have it alike."""
+    end = next((end for end in reading.layout.parts[0].names if end in parts), None)
+    if end is None:
+        return None
+    key = (end, parts[end].shape)
+    if key not in reading.shapes:
+        reading.shapes[key] = _from_values(parts[end], reading)
+    return reading.shapes[key]
+
+
+def _from_values(values: Tensor, reading: PackedReading) -> tuple[int, ...] | None:
+    """The shape that the part with the values gives under the settings."""
+    part = reading.layout.parts[0]
+    if not part.shapes or _counted(reading.layout):
+        return None
+    return solved(part.shapes[0].axes, values, {**reading.settings, "codes": 1})
+
+
+def _counted(layout: StorageLayout) -> bool:
+    """Whether the values are counted and not laid out: any part of the matrix may lie in any row."""
+    return any("N" in axis for one in layout.parts[0].shapes for axis in one.axes)
+
+
+def _state(weight: PackedWeight, files: Files) -> tuple[Tensor, bytes] | None:
+    assert weight.layout.shape is not None
+    holds = weight.layout.shape.part
+    part = next(part for part in weight.layout.parts if holds in part.names)
+    tensor = weight.part(part)
+    data = small_bytes(tensor, _STATE, files) if tensor is not None else None
+    return (tensor, data) if tensor is not None and data is not None else None
+
+
+def _integers(state: tuple[Tensor, bytes] | None) -> tuple[int, ...] | None:
+    if state is None or state[0].dtype not in ("I64", "I32", "U64", "U32", "I16"):
+        return None
+    tensor, data = state
+    kind = f"<{tensor.dtype[0].lower()}{int(tensor.type.bits) // 8}"
+    return _shape(np.frombuffer(data, np.dtype(kind)).tolist())
+
+
+def _shape(value: Any) -> tuple[int, ...] | None:
+    """A list of a few whole numbers as a shape of a weight; None where it is none."""
+    if not isinstance(value, list) or not 2 <= len(value) <= _AXES:
+        return None
+    if not all(type(size) is int and 0 < size < _LARGEST for size in value) or prod(value) >= _LARGEST:
+        return None
+    return tuple(value)
+
+
+def _with_state(weight: PackedWeight, state: tuple[Tensor, bytes] | None) -> PackedWeight:
+    """The weight as its own state tells of it (JSON of bitsandbytes); it counts before the configuration."""
+    try:
+        document = json.loads(state[1]) if state is not None else None
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        return weight
+    known: dict[str, Value] = {"nested": "nested_blocksize" in document}
+    for name, key in (("type", "quant_type"), ("blocksize", "blocksize"), ("nested_blocksize", "nested_blocksize")):
+        if isinstance(value := document.get(key), str | int):
+            known[name] = value
+    settings = {**weight.settings, **known}
+    if isinstance(offset := document.get("nested_offset"), int | float) and isfinite(offset):
+        settings["nested_offset"] = float(offset)
+    return replace(weight, settings=settings, state=known, shape=_shape(document.get("shape")))
+
+
+def _words(columns: int, group: int) -> int:
+    """Words a row of AWQ's gemv zero points: groups by eight, in steps that a kernel reads (AutoAWQ 0.2.9)."""
+    groups = 1 if group < 1 else -(-columns // group)
+    step = 1 if group < 1 or group >= 128 else 2 if group == 64 else 4
+    return ceil(ceil(groups / 8) / step) * step
