@@ -18,6 +18,7 @@ from support.family_files import FOLDER
 #: question what only a run can settle.
 LOST = {
     "mistral_window": {"sliding_window"},                 # llama.cpp's llama has no window
+    "bitnet": {"? hidden_act"},                           # relu2; llama.cpp's bitnet computes SiLU
     "deepseek_v3": {"? deepseek2.expert_gating_func"},    # transformers 5 writes none: softmax is taken for sigmoid
     "llama4_text": {"? attention_chunk_size"},            # 64; llama.cpp's llama4 has chunks of 8192
     "gpt_oss": {"? rope_parameters.truncate"},            # false; ggml rounds the ends of YaRN's range
