@@ -86,7 +86,8 @@ def _sliding(window: int | None) -> Make:
         if window is not None:
             model["qwen2.attention.sliding_window"] = window
 
-    return _from(QWEN2, edit, sliding_window=1024, use_sliding_window=True)
+    layers = ["sliding_attention"] * 4
+    return _from(QWEN2, edit, sliding_window=1024, use_sliding_window=True, max_window_layers=0, layer_types=layers)
 
 
 def _linear(model: GgufModel) -> None:

@@ -102,6 +102,8 @@ def said_alone(gguf: Path, folder: Path) -> dict[str, tuple[Any, Any]]:
     ours = AutoConfig.for_model(**built(View(open_artifact(gguf), load_families()))).to_dict()
     theirs = AutoConfig.from_pretrained(folder).to_dict()
     asked = {name: theirs[name] for name in theirs if name not in _NOT_SAID}
+    if not {"sliding_attention", None} & {*(theirs.get("layer_types") or (None,))}:
+        asked.pop("sliding_window", None)  # no layer has it
     return {name: (ours.get(name), value) for name, value in asked.items() if not _same(ours.get(name), value)}
 
 

@@ -11,9 +11,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from model_contracts.anatomy.pairing.made import parts_of
 from model_contracts.anatomy.pairing.match import Match, match
 from model_contracts.anatomy.view import View
-from model_contracts.artifact import Artifact
+from model_contracts.artifact import Artifact, Tensor
 from model_contracts.cli.output import table
 from model_contracts.cli.progress import progress
 from model_contracts.definitions import load_families
@@ -103,8 +104,14 @@ def _rows(target: Artifact, found: Match | None, swept: Sweep) -> Iterator[Row]:
         source = None
         if found is not None:
             measures |= {key: get(pair) if pair else None for key, get in _PAIR.items()}
-            source = found.pairings[name].source.name if name in found.pairings else None
+            source = _called(found.pairings[name].source) if name in found.pairings else None
         yield Row(name, tensor.dtype, tensor.shape, source, measures)
+
+
+def _called(source: Tensor) -> str:
+    """The stored tensor that answers, whatever is done to it; several by what they make."""
+    parts = [*parts_of(source)]
+    return parts[0].name if len(parts) == 1 else source.name
 
 
 def _rank(value: float | None, low_first: bool) -> tuple[int, float]:
