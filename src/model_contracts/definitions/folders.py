@@ -8,15 +8,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, ClassVar, NoReturn
 
-from blake3 import blake3
 from pydantic import Field
 
-from model_contracts import door
 from model_contracts.definitions import shipped
 from model_contracts.definitions.errors import DefinitionError, short
 from model_contracts.definitions.known import Kind, OwnFile, OwnFolder
+from model_contracts.definitions.loading import tree_of
 from model_contracts.definitions.outline import outlines
-from model_contracts.definitions.tree import MAX_BYTES, Pointer, Tree, parse
+from model_contracts.definitions.tree import Pointer
 from model_contracts.definitions.typed import build
 from model_contracts.outcome import Record
 
@@ -68,7 +67,7 @@ def open_folder(place: Path, tell: Tell | None = None) -> OwnFolder:
         raise DefinitionError(shown, None, None, "a folder of definitions", "no folder")
     if not (place / MANIFEST).resolve().is_relative_to(place.resolve()):
         _refuse_link(place / MANIFEST)
-    tree, digest = _tree(place / MANIFEST, f"{shown}/{MANIFEST}")
+    tree, digest = tree_of(place / MANIFEST, f"{shown}/{MANIFEST}")
     manifest = build(DefinitionsFolder, tree)
     if manifest.prefix in _reserved():
         tree.fail(tree.marks["prefix",].value, "a prefix that is no word of shipped ids", repr(manifest.prefix))
@@ -168,7 +167,7 @@ def _file(place: Path, path: Path, prefix: str) -> tuple[OwnFile, int]:
     kind, name = shipped.kind_below(top, steps), f"{prefix}/{steps}"
     if kind not in OWN_KINDS:
         raise DefinitionError(shown, None, None, f"one of {', '.join(OWN_KINDS)}", f"{kind}: {_REFUSED[kind]}")
-    tree, digest = _tree(path, shown)
+    tree, digest = tree_of(path, shown)
     if not isinstance(tree.value, dict):
         tree.fail((1, 1), "a mapping with the keys of a definition", short(tree.value))
     said = tree.as_written(("id",))
@@ -177,16 +176,6 @@ def _file(place: Path, path: Path, prefix: str) -> tuple[OwnFile, int]:
         known = f" ({said} is shipped: {shipped.shown_path(kind, said)})" if said in shipped.shipped_ids(kind) else ""
         tree.fail(mark.value if mark else (1, 1), f"the id {name!r}, as its path says{known}", ascii(said)[:80])
     return OwnFile(name, kind, path, tree, digest), path.stat().st_size
-
-
-def _tree(path: Path, shown: str) -> tuple[Tree, str]:
-    try:
-        data = door.read(path, MAX_BYTES)
-    except door.TooLong:
-        raise DefinitionError(shown, 1, 1, f"a definition of at most {MAX_BYTES:,} bytes", "more") from None
-    except OSError as error:
-        raise DefinitionError(shown, None, None, "a definition file", (error.strerror or "no file").lower()) from None
-    return parse(data, shown), f"blake3:{blake3(data).hexdigest()}"
 
 
 def _refuse_twice(files: dict[str, OwnFile], own: OwnFile) -> None:

@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -118,12 +119,14 @@ torch.save(packed, sys.argv[1])
         made = torch.Generator().manual_seed(40 + bits)
         codes = torch.randint(-(1 << bits - 1), 1 << bits - 1, (ROWS, COLUMNS), generator=made).to(torch.int8)
         scale = (torch.rand(ROWS, 2, generator=made) / 100).to(torch.bfloat16)
-        file = Path("/tmp/padded.pt")
-        torch.save(codes, file)
-        subprocess.run([sys.executable, "-c", code, str(file), str(bits)], check=True, env={"PYTHONPATH": folder})
+        with TemporaryDirectory() as place:
+            file = Path(place) / "padded.pt"
+            torch.save(codes, file)
+            subprocess.run([sys.executable, "-c", code, str(file), str(bits)], check=True, env={"PYTHONPATH": folder})
+            packed = torch.load(file)
         expected = codes.float() * scale.float().repeat_interleave(64, 1)
         settings = {"bits": bits, "group": 64, "symmetric": True}
-        parts = {"values": torch.load(file), "scale": scale}
+        parts = {"values": packed, "scale": scale}
         case(f"int{bits}-padded", "pack_quantized", settings, parts, expected, "compressed-tensors 0.10.2")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from model_contracts.sweep.kernels.totals import Values
-from model_contracts.sweep.schemes.interface import Grain, Parts, PartsRefused, known
+from model_contracts.sweep.schemes.interface import Grain, Parts, PartsRefused, known, of_runs
 
 
 class FourBit:
@@ -40,10 +40,7 @@ class FourBit:
 
     def rectangle(self, rows: range, columns: range) -> Values:
         """Values as float32 [rows, columns]."""
-        if len(columns) == self._columns:
-            return self._run(rows.start * self._columns, rows.stop * self._columns).reshape(len(rows), -1)
-        starts = [row * self._columns + columns.start for row in rows]
-        return np.stack([self._run(start, start + len(columns)) for start in starts])
+        return of_runs(self._run, rows, columns, self._columns)
 
     def _run(self, start: int, stop: int) -> Values:
         raw = self._values.raw(range(1), range(start // 2, -(-stop // 2)))[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, Protocol
@@ -213,3 +213,13 @@ def known(held: Held, *types: str) -> None:
     """Raises PartsRefused for a part of another type."""
     if held.dtype not in types or held.dtype not in DTYPES:
         raise PartsRefused(f"nothing decodes such a part of type {held.dtype}")
+
+
+def of_runs(run: Callable[[int, int], Values], rows: range, columns: range, width: int) -> Values:
+    """Values [rows, columns] of a scheme that counts them through rows of `width`: `run` gives start..stop-1."""
+    if len(columns) == width:
+        whole: Values = run(rows.start * width, rows.stop * width).reshape(len(rows), -1)
+        return whole
+    starts = [row * width + columns.start for row in rows]
+    values: Values = np.stack([run(start, start + len(columns)) for start in starts])
+    return values
