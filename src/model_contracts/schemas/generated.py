@@ -27,10 +27,11 @@ from model_contracts.runtime import CommandRuntime
 from model_contracts.schemas.plain import plain
 from model_contracts.scheme import Scheme
 from model_contracts.sign import Sign
+from model_contracts.tables import Tables
 from model_contracts.tokenization import PreTokenizers, Tokenizers
 
 Schema = dict[str, Any]
-Name = Literal[Kind, "definitions", "golden", "evidence", "founding-evidence", "run"]
+Name = Literal[Kind, "definitions", "golden", "evidence", "founding-evidence", "run", "tensors"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -56,6 +57,7 @@ _TYPES: dict[Name, tuple[Any, JsonSchemaMode, str]] = {
     "evidence": (Evidence, "serialization", "evidence.json: the outcomes of a run"),
     "founding-evidence": (FoundingEvidence, "validation", "evidence.json of the founding system"),
     "run": (Run, "serialization", "run.json: what was run, on what, and what was decided"),
+    "tensors": (Tables, "serialization", "tensors.json: the tensors of a run, with their statistics and errors"),
 }
 NAMES: tuple[Name, ...] = tuple(_TYPES)
 
