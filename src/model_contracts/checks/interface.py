@@ -18,8 +18,9 @@ from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Tensor, Tokenizer
 from model_contracts.checks.drafts import Draft, Gap, gap
 from model_contracts.checks.trial import Trial
-from model_contracts.family import Families, Family, Recipes
+from model_contracts.family import Families, Family
 from model_contracts.outcome import Comparison, Counterexample, Place, Record, SkipCause, Uncompared
+from model_contracts.recipes import Recipes
 from model_contracts.sweep.interface import Pairing, Sweep, SweepRequest
 
 if TYPE_CHECKING:
