@@ -17,12 +17,13 @@ from model_contracts.contract import Contract
 from model_contracts.converter import CommandConverter
 from model_contracts.definitions.folders import DefinitionsFolder
 from model_contracts.definitions.shipped import Kind
-from model_contracts.family import Family, Recipes
+from model_contracts.family import Family
 from model_contracts.golden import Golden
 from model_contracts.invariant import Corpus, Invariant
 from model_contracts.keys import Keys
 from model_contracts.outcome import Evidence, Run
 from model_contracts.playbook import Playbook, System, Tier
+from model_contracts.recipes import Recipes
 from model_contracts.runtime import CommandRuntime
 from model_contracts.schemas.plain import plain
 from model_contracts.scheme import Scheme

@@ -14,8 +14,8 @@ from model_contracts.artifact import Tensor
 from model_contracts.checks.drafts import Draft, gap
 from model_contracts.checks.interface import Comparisons, Examination, Where, missing_input, not_owed, static
 from model_contracts.dtypes import DTYPES
-from model_contracts.family import Recipe
 from model_contracts.outcome import Comparison, Place, Record
+from model_contracts.recipes import Recipe
 
 #: Roles that every decoder has and every recipe speaks of: no family is needed to say which type they get.
 _EVERYWHERE = frozenset(

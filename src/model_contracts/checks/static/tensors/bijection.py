@@ -8,7 +8,8 @@ from functools import partial
 from model_contracts.anatomy.pairing.match import Extra, Match
 from model_contracts.artifact import Tensor
 from model_contracts.checks.drafts import Draft, Gap, gap
-from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, static, undeclared, wrapped
+from model_contracts.checks.gaps import undeclared, wrapped
+from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, static
 from model_contracts.outcome import Comparison, Place
 from model_contracts.sweep.interface import Pairing
 

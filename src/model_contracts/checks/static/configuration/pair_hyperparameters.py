@@ -11,10 +11,10 @@ from model_contracts.anatomy.declared.declared_keys import DeclaredSide
 from model_contracts.anatomy.declared.key_table import key_table
 from model_contracts.anatomy.view import View
 from model_contracts.checks.interface import Comparisons, Examination, Where, static
-from model_contracts.checks.static.declared_rest import compare_rest
-from model_contracts.checks.static.declared_values import Pair, compare_value
-from model_contracts.checks.static.pair_special_ids import same_special_ids
-from model_contracts.checks.static.sentence_parts import parts_kept
+from model_contracts.checks.static.configuration.declared_rest import compare_rest
+from model_contracts.checks.static.configuration.declared_values import Pair, compare_value
+from model_contracts.checks.static.configuration.sentence_parts import parts_kept
+from model_contracts.checks.static.tokenizers.pair_special_ids import same_special_ids
 from model_contracts.definitions import load_keys
 from model_contracts.outcome import Comparison, Place, Record, Uncompared
 

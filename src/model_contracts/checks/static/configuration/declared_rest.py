@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 from model_contracts.anatomy.declared.declared_keys import DeclaredSide
 from model_contracts.anatomy.declared.declared_words import Plain
 from model_contracts.anatomy.pairing.same_values import same, shown
-from model_contracts.checks.static.carried_config import as_tuple, carried_config, carries, published
-from model_contracts.checks.static.declared_values import WORD, Pair
+from model_contracts.checks.static.configuration.carried_config import as_tuple, carried_config, carries, published
+from model_contracts.checks.static.configuration.declared_values import WORD, Pair
 from model_contracts.outcome import Comparison, Uncompared, jsonable
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from model_contracts.anatomy.tokenizers.named_templates import named_templates
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination, NoParameters, Where, not_owed, static
-from model_contracts.checks.static.template_blocks import unclosed
+from model_contracts.checks.static.tokenizers.template_blocks import unclosed
 from model_contracts.outcome import Comparison, Place, Record, jsonable
 
 #: GGUF's key of a named template begins so.

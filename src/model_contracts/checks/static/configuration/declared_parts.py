@@ -11,7 +11,7 @@ from model_contracts.anatomy.families.names import template
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Comparisons
-from model_contracts.checks.static.sentence_parts import parts_whole
+from model_contracts.checks.static.configuration.sentence_parts import parts_whole
 from model_contracts.definitions import load_keys
 from model_contracts.family import Family
 from model_contracts.outcome import Comparison, Place, Uncompared

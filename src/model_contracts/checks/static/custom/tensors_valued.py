@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from model_contracts.artifact import Tensor
 from model_contracts.checks.interface import Comparisons, Examination, Told, Where, static
-from model_contracts.checks.static.selected import (
+from model_contracts.checks.static.custom.selected import (
     Digest,
     Glob,
     Interval,

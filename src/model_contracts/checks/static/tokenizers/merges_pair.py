@@ -14,8 +14,8 @@ from model_contracts.checks.interface import (
     not_owed,
     static,
 )
-from model_contracts.checks.static.tokenizer_pair import more
-from model_contracts.checks.static.tokenizer_sides import Sides, sides_of
+from model_contracts.checks.static.tokenizers.tokenizer_pair import more
+from model_contracts.checks.static.tokenizers.tokenizer_sides import Sides, sides_of
 from model_contracts.ledger import KEPT
 from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
 

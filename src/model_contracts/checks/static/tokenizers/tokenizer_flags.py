@@ -9,9 +9,9 @@ from model_contracts.anatomy.tokenizers.pretokenizers import cut_alike, name_of
 from model_contracts.anatomy.tokenizers.tokenizer_kinds import adds, kind_of, types_expected
 from model_contracts.artifact import AddedToken
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, not_owed, static
-from model_contracts.checks.static.tokenizer_pair import more
-from model_contracts.checks.static.tokenizer_sections import same_sections, same_treatment
-from model_contracts.checks.static.tokenizer_sides import Sides, sides_of
+from model_contracts.checks.static.tokenizers.tokenizer_pair import more
+from model_contracts.checks.static.tokenizers.tokenizer_sections import same_sections, same_treatment
+from model_contracts.checks.static.tokenizers.tokenizer_sides import Sides, sides_of
 from model_contracts.ledger import KEPT
 from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
 

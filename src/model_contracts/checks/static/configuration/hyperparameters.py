@@ -9,8 +9,8 @@ from model_contracts.anatomy.families.names import layer_count, template
 from model_contracts.anatomy.parts.part_tensors import sizes_of
 from model_contracts.anatomy.view import View
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, missing_input, static
-from model_contracts.checks.static.declared_parts import declared_parts
-from model_contracts.family import HyperParameter
+from model_contracts.checks.static.configuration.declared_parts import declared_parts
+from model_contracts.hyperparameter import HyperParameter
 from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
 
 _COUNTS = (

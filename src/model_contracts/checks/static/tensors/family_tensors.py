@@ -6,20 +6,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
-from model_contracts.anatomy.families.conventions import Conventions, NotKnown, named
+from model_contracts.anatomy.families.conventions import Conventions
 from model_contracts.anatomy.families.names import layer_count, template
+from model_contracts.anatomy.families.stored_names import NotKnown, named
 from model_contracts.anatomy.parts.part_tensors import tensors_of
 from model_contracts.anatomy.view import View
 from model_contracts.checks.drafts import Draft, Gap, gap
-from model_contracts.checks.interface import (
-    Comparisons,
-    Examination,
-    NoParameters,
-    Where,
-    missing_input,
-    static,
-    wrapped,
-)
+from model_contracts.checks.gaps import wrapped
+from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, missing_input, static
 from model_contracts.family import Family, FamilyTensor
 from model_contracts.outcome import Comparison, Place
 

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from model_contracts import door
 from model_contracts.anatomy.pairing.same_values import same, shown
 from model_contracts.checks.interface import Comparisons, Examination, Where, not_owed, static
-from model_contracts.checks.static.selected import Digest, Interval, KeyPlaces, declared_at, within
+from model_contracts.checks.static.custom.selected import Digest, Interval, KeyPlaces, declared_at, within
 from model_contracts.outcome import Comparison, Place, Record, Uncompared
 from model_contracts.paths import stays_in
 

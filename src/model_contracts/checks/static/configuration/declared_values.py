@@ -9,7 +9,7 @@ from typing import Any
 from model_contracts.anatomy.declared.declared_keys import DeclaredSide, Said
 from model_contracts.anatomy.declared.declared_words import alike
 from model_contracts.anatomy.pairing.same_values import same, shown
-from model_contracts.checks.static.carried_config import published
+from model_contracts.checks.static.configuration.carried_config import published
 from model_contracts.outcome import Comparison, Place, Uncompared
 
 WORD = {"gguf": "GGUF", "apr": ".apr", "config": "config.json"}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.checks.drafts import Gap
+from model_contracts.checks.gaps import packed
 from model_contracts.checks.interface import (
     Comparisons,
     Examination,
@@ -14,7 +15,6 @@ from model_contracts.checks.interface import (
     Where,
     missing_input,
     not_owed,
-    packed,
     static,
 )
 from model_contracts.outcome import Comparison, Place, Uncompared

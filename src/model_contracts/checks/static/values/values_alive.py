@@ -12,8 +12,9 @@ from model_contracts.anatomy.parts.recognised import LORA
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.checks.drafts import Draft, gap
-from model_contracts.checks.interface import Comparisons, Examination, Where, static, unread
-from model_contracts.checks.static.rows_in_use import rows_in_use
+from model_contracts.checks.gaps import unread
+from model_contracts.checks.interface import Comparisons, Examination, Where, static
+from model_contracts.checks.static.values.rows_in_use import rows_in_use
 from model_contracts.family import FamilyTensor
 from model_contracts.outcome import Comparison, Place, Record, Uncompared
 from model_contracts.sweep.interface import Moments

@@ -6,7 +6,8 @@ from functools import partial
 
 from model_contracts.anatomy.hypotheses.budgets import Budget, Budgets, exact
 from model_contracts.checks.drafts import Draft, Gap, gap, share
-from model_contracts.checks.interface import Comparisons, Examination, Where, static, uncompared, undeclared
+from model_contracts.checks.gaps import uncompared, undeclared
+from model_contracts.checks.interface import Comparisons, Examination, Where, static
 from model_contracts.outcome import Comparison, Place, Uncompared
 from model_contracts.sweep.interface import Moments, Pairing
 

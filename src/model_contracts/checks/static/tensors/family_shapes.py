@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from model_contracts.anatomy.families.conventions import NotKnown, StoredEntry
 from model_contracts.anatomy.families.hyperparameters import Number, size_of
 from model_contracts.anatomy.families.layers import in_layer
 from model_contracts.anatomy.families.names import template
+from model_contracts.anatomy.families.stored_names import NotKnown, StoredEntry
 from model_contracts.anatomy.pairing.made import is_turned
 from model_contracts.anatomy.parts.part_tensors import shapes_of
 from model_contracts.anatomy.view import View

@@ -13,7 +13,8 @@ from model_contracts.anatomy.pairing.logical_places import logical_place
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.checks.drafts import Draft, gap, share
-from model_contracts.checks.interface import Comparisons, Examination, Where, static, uncompared, undeclared
+from model_contracts.checks.gaps import uncompared, undeclared
+from model_contracts.checks.interface import Comparisons, Examination, Where, static
 from model_contracts.outcome import Comparison, Place
 from model_contracts.sweep.interface import Moments, Pairing, PairMeasures
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from model_contracts.artifact import Tensor
 from model_contracts.checks.interface import Comparisons, Examination, Where, missing_input, static
-from model_contracts.checks.static.selected import (
+from model_contracts.checks.static.custom.selected import (
     Interval,
     KeyPlaces,
     Selector,
