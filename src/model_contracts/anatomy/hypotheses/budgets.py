@@ -88,6 +88,9 @@ def exact(pairing: Pairing) -> bool:
     A value that a convention changes by a function (-exp of it) is as exact as two libraries compute that, and one that
     was added to and has that taken away again is rounded twice.
     """
+    made = pairing.source.made
+    if any(part.computed is not None for part in (pairing.source, *(made.parts.values() if made is not None else ()))):
+        return False
     ours, theirs = pairing.target.packed, pairing.source.packed
     if ours is not None or theirs is not None:
         return ours is not None and theirs is not None and ours.layout == theirs.layout
