@@ -14,7 +14,7 @@ import numpy as np
 
 from model_contracts.artifact import Computed, Less, LowRank, Merged, Tensor
 from model_contracts.sweep.kernels.totals import Values
-from model_contracts.sweep.packed import RectangleSide, Rectangles
+from model_contracts.sweep.packed import Rectangles, RectangleSide
 from model_contracts.sweep.reads import Undecodable
 from model_contracts.sweep.sides import Readable, values_of
 
