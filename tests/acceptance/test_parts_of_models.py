@@ -110,7 +110,15 @@ def _lose(name: str) -> Edit:
         (lambda parts: None, {"lora_alpha": 0}, {FAMILY: ("lora_alpha", 0)}),
         (lambda parts: None, {"modules_to_save": ["lm_head"]}, {FAMILY: ("module_saved", "none of them")}),
     ],
-    ids=["half-lost", "ranks-differ", "rank-not-the-declared-one", "rank-pattern-of-one-module", "no-magnitudes", "no-scale", "no-module-saved"],
+    ids=[
+        "half-lost",
+        "ranks-differ",
+        "rank-not-the-declared-one",
+        "rank-pattern-of-one-module",
+        "no-magnitudes",
+        "no-scale",
+        "no-module-saved",
+    ],
 )
 def test_a_broken_adapter_is_falsified_where_it_is_broken(
     edit: Edit, changes: dict[str, Any], expected: dict[str, Any], tmp_path: Path

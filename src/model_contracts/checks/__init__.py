@@ -15,6 +15,10 @@ from model_contracts.checks.interface import Kind
 
 #: Name to the module and the constant of a kind, which is imported when it is first looked up.
 _TABLE: dict[str, tuple[str, str]] = {
+    "adapter_declared": ("static.adapter_alone", "ADAPTER_DECLARED"),
+    "adapter_fits": ("static.adapter_fits", "ADAPTER_FITS"),
+    "adapter_merged": ("static.adapter_merged", "ADAPTER_MERGED"),
+    "adapter_trained": ("static.adapter_alone", "ADAPTER_TRAINED"),
     "added_token_ids": ("running.added_tokens", "ADDED_TOKEN_IDS"),
     "beside": ("static.beside", "BESIDE"),
     "bijection": ("static.bijection", "BIJECTION"),
@@ -34,6 +38,7 @@ _TABLE: dict[str, tuple[str, str]] = {
     "merges": ("static.merges", "MERGES"),
     "moments_preserved": ("static.moments_preserved", "MOMENTS_PRESERVED"),
     "one_template": ("static.chat_template", "ONE_TEMPLATE"),
+    "outside_adapter": ("static.adapter_merged", "OUTSIDE_ADAPTER"),
     "pair_hyperparameters": ("static.pair_hyperparameters", "PAIR_HYPERPARAMETERS"),
     "pair_shapes": ("static.bijection", "PAIR_SHAPES"),
     "pair_types": ("static.pair_types", "PAIR_TYPES"),

@@ -88,12 +88,12 @@ class _Product:
         if low.right is None:  # a bias: one row
             return np.ones((1, 1), np.float32), (left.reshape(1, -1) * np.float32(low.scale))
         right = self._half(low.right)
-        if low.experts:
+        if low.experts and left.ndim == 2:
             right = right.reshape(low.experts, -1, right.shape[-1])
             left = left.reshape(left.shape[0], -1, low.experts).transpose(2, 0, 1)
             if low.left_turned:  # the parameter itself is kept turned
                 left, right = right.transpose(0, 2, 1), left.transpose(0, 2, 1)
-        else:
+        elif not low.experts:
             left, right = left.T if low.left_turned else left, right.T if low.right_turned else right
         return np.ascontiguousarray(left) * np.float32(low.scale), np.ascontiguousarray(right)
 

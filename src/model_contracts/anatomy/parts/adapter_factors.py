@@ -58,7 +58,7 @@ class Factor:
 
 @dataclass(frozen=True, slots=True)
 class AdapterHeld:
-    """Everything in an adapter of the low-rank kind: factors, whole tensors by their names, rows of tokens by module."""
+    """Everything in an adapter of the low-rank kind: factors, whole tensors by name, rows of tokens by module."""
 
     factors: tuple[Factor, ...]
     whole: Mapping[str, Tensor]

@@ -21,7 +21,8 @@ _LAYER = re.compile(r"[^.]*\.(\d{1,9})(?=\.|$)")
 #: Ways of computing an update that are not the plain product, by the key that asks for one.
 _OTHERWISE = {
     "use_qalora": "QA-LoRA", "use_bdlora": "BD-LoRA", "arrow_config": "Arrow", "kasa_config": "KaSA",
-    "monteclora_config": "MonteCLoRA", "alora_invocation_tokens": "activated LoRA", "layer_replication": "replicated layers",
+    "monteclora_config": "MonteCLoRA", "alora_invocation_tokens": "activated LoRA",
+    "layer_replication": "replicated layers",
 }  # fmt: skip
 #: Beginnings of weights that take their first product away from the base.
 _MOVED = ("pissa", "olora", "corda", "loftq", "lora_ga")

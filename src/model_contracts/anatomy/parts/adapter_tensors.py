@@ -1,4 +1,4 @@
-"""Owns what the tensors of an adapter owe each other: both halves of every factor, one rank, sizes that are declared."""
+"""Owns what the tensors of an adapter owe each other: both halves of a factor, one rank, declared sizes."""
 
 from __future__ import annotations
 
