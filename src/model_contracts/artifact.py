@@ -61,7 +61,8 @@ class LowRank:
 
     Either half may be stored turned. With `experts` there are so many products behind each other: right is stored
     [experts x rank, columns] and left [rows, rank x experts], as PEFT keeps those of a parameter of three axes. Of a
-    vector (a bias) there is a left alone. Halves of three axes are stacks: [experts, rows, rank], [experts, rank, columns].
+    vector (a bias) there is a left alone. Halves of three axes are stacks:
+    [experts, rows, rank] and [experts, rank, columns].
     """
 
     left: Tensor

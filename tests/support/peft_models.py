@@ -21,13 +21,14 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"r": 4, "lora_alpha": 4, "use_rslora": True, "target_modules": r".*self_attn\.(q|k|v)_proj",
          "rank_pattern": {"v_proj": 2}, "alpha_pattern": {"layers.1.self_attn.q_proj": 12}, "modules_to_save": ["lm_head"]},
     ),
-    "dora": ("qwen2", "float32", {"r": 4, "lora_alpha": 8, "use_dora": True, "target_modules": ["q_proj", "down_proj"]}),
+    "dora": ("qwen2", "float32", {"r": 4, "lora_alpha": 8, "use_dora": True, "target_modules": ["q_proj", "down_proj"],
+                               "layers_to_transform": [1]}),
     "embedding": (
         "qwen2", "float32",
-        {"r": 3, "lora_alpha": 6, "target_modules": ["embed_tokens", "k_proj"], "layers_to_transform": [1]},
+        {"r": 3, "lora_alpha": 6, "target_modules": ["embed_tokens", "k_proj"]},
     ),
     "tokens": (
-        "llama", "float32",
+        "llama", "bfloat16",
         {"r": 2, "lora_alpha": 4, "target_modules": ["v_proj"], "trainable_token_indices": [5, 3, 39], "lora_bias": False},
     ),
     "conv1d": ("gpt2", "float16", {"r": 4, "lora_alpha": 8, "target_modules": ["c_attn", "c_proj"], "lora_bias": True,
@@ -46,7 +47,9 @@ def base(name: str) -> Any:
     makers: dict[str, Callable[[], Any]] = {
         "llama": lambda: LlamaForCausalLM(LlamaConfig(**SIZES, tie_word_embeddings=False)),
         "qwen2": lambda: Qwen2ForCausalLM(Qwen2Config(**SIZES, tie_word_embeddings=True)),
-        "gpt2": lambda: GPT2LMHeadModel(GPT2Config(n_embd=24, n_layer=2, n_head=4, vocab_size=40, n_positions=32)),
+        "gpt2": lambda: GPT2LMHeadModel(
+            GPT2Config(n_embd=24, n_layer=2, n_head=4, vocab_size=40, n_positions=16, bos_token_id=1, eos_token_id=2)
+        ),
     }
     return makers[name]()
 
