@@ -27,6 +27,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="a model file, a shard index or a folder")
     parser.add_argument("--against", metavar="SOURCE", type=Path, help="the model that PATH was made from")
+    parser.add_argument(
+        "--adapter", metavar="DIR", type=Path, help="the adapter that PATH is to have, merged into SOURCE"
+    )
     parser.add_argument("--golden", metavar="FILE", type=Path, help="hold it to a golden file (contracts golden)")
     parser.add_argument("--contract", metavar="ID|FILE", help="the contract to hold it to (contracts list contracts)")
     parser.add_argument("--dtype", metavar="RECIPE", help="the element types that were asked for (BF16, Q4_K_M, ...)")
@@ -68,6 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     request = CheckRequest(
         paths=tuple(arguments.paths),
         against=arguments.against,
+        adapter=arguments.adapter,
         golden=arguments.golden,
         contract=arguments.contract,
         dtype=arguments.dtype,

@@ -48,6 +48,8 @@ class CheckRequest:
     sweeper: Sweeper | None = None
     #: What a model answered, as `contracts golden record` wrote it.
     golden: Path | None = None
+    #: The adapter that each path is to have, merged into `against`.
+    adapter: Path | None = None
     contract: str | None = None
     dtype: str | None = None
     #: The tokenizer.json that stands for the source's own.
@@ -95,6 +97,8 @@ class Plan:
 
 def plan(request: CheckRequest, target: Path) -> Plan:
     """The plan for one of the paths. Raises UsageError for a gate nobody defines, DefinitionError for a bad file."""
+    if request.adapter is not None and request.against is None:
+        raise UsageError("--adapter asks whether PATH is a base with the adapter merged: give --against BASE")
     contracts, found, notes, refused = _contracts(request, target)
     held, said = _held(contracts, found)
     notes = (*notes, *said)
@@ -174,7 +178,7 @@ def _contracts(
     asked = [load_contract("golden")] if request.golden is not None else []
     if request.contract is not None:
         return [load_contract(request.contract), *asked], (), (), None
-    contracts = [load_contract("conversion" if request.against is not None else "default"), *asked]
+    contracts = [load_contract(_asked_for(request)), *asked]
     # A downloaded folder may hold a contracts.yaml of its own: what is found beside a model adds, it never takes away,
     # and it ends no check.
     found = find_contract(target if os.path.isdir(target) else target.parent)  # noqa: PTH112 -- raises for nothing
@@ -189,6 +193,12 @@ def _contracts(
         return contracts, (), (said,), str(error)
     said = f"{found} was found upward from the artifact; its clauses come on top of {contracts[0].id}"
     return contracts, (contract,), (said,), None
+
+
+def _asked_for(request: CheckRequest) -> str:
+    if request.adapter is not None:
+        return "adapter"
+    return "conversion" if request.against is not None else "default"
 
 
 def _steps(contract: Contract) -> Iterator[Step]:

@@ -81,7 +81,7 @@ def artifact_record(artifact: Artifact, examination: Examination, notes: tuple[s
 
 def beside(examination: Examination) -> dict[str, str]:
     """Digests of the small files beside the weights of both sides, by their paths: what a replay stands on too."""
-    sides = (examination.target, examination.source)
+    sides = (examination.target, examination.source, examination.adapter)
     files = {sidecar.path for side in sides if side is not None for sidecar in side.sidecars.values()}
     return {str(path): file_digest(path) for path in sorted(files) if door.is_regular(path)}
 

@@ -54,6 +54,8 @@ def check(request: CheckRequest) -> tuple[Evidence, Run]:
         records.append(artifact_record(examination.target, examination, (*planned.notes, *held)))
     if source is not None:
         records.append(artifact_record(source, examinations[0], ()))
+    if (adapter := examinations[0].adapter) is not None:
+        records.append(artifact_record(adapter, examinations[0], ("the adapter of --adapter",)))
     return tuple(outcomes), run_record(request, plans, records, outcomes, started, time.perf_counter() - clock)
 
 
@@ -93,7 +95,28 @@ def examination_of(
     except UnknownRecipe as error:
         raise UsageError(str(error)) from None
     sweeper = request.sweeper or partial(start, progress=request.progress)
-    return Examination(target, source, load_families(), recipes, sweeper, asked, golden=golden, runtime=request.runtime)
+    adapter = _adapter(request.adapter) if request.adapter is not None else None
+    return Examination(
+        target,
+        source,
+        load_families(),
+        recipes,
+        sweeper,
+        asked,
+        golden=golden,
+        runtime=request.runtime,
+        adapter=adapter,
+    )
+
+
+def _adapter(path: Path) -> Artifact:
+    """The adapter at a path. Raises UsageError for what is none."""
+    from model_contracts.anatomy.parts.recognised import part
+
+    found = open_artifact(path)
+    if found.readable and (held := part(found)).name != "adapter":
+        raise UsageError(f"{path}: --adapter wants an adapter, and this is {held.words}")
+    return found
 
 
 def examine(plan: Plan, examination: Examination, request: CheckRequest) -> list[Outcome]:
