@@ -14,6 +14,7 @@ from model_contracts.anatomy.pairing.match import Match, match
 from model_contracts.anatomy.parts.prefixes import WRAPPERS
 from model_contracts.anatomy.parts.recognised import WEIGHTLESS
 from model_contracts.anatomy.parts.recognised import not_owed as not_owed_by
+from model_contracts.anatomy.storage.recognised import Storage
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Tensor, Tokenizer
 from model_contracts.checks.drafts import Draft, Gap, gap
@@ -64,6 +65,13 @@ def owed_to(examination: Examination, check: str) -> None:
     part = examination.view.part
     if check == "pair_hyperparameters" and not part.whole and part.name not in WEIGHTLESS:
         raise missing_input(f"this is {part}: which values it declares, and what they mean, is not known")
+
+
+def owed_to_schemes(view: View) -> Storage:
+    """The packed weights of an artifact and what declares them; raises Skip where there is neither."""
+    if not view.storage.declared and not view.storage.weights:
+        raise not_owed("no configuration declares packed weights, and no tensor is part of one")
+    return view.storage
 
 
 def tokenizer_of(artifact: Artifact) -> Tokenizer:
