@@ -54,6 +54,7 @@ _TABLE: dict[str, tuple[str, str]] = {
     "special_ids": ("static.special_ids", "SPECIAL_IDS"),
     "scheme_codes": ("static.scheme_codes", "SCHEME_CODES"),
     "scheme_coverage": ("static.scheme_coverage", "SCHEME_COVERAGE"),
+    "scheme_engines": ("static.scheme_engines", "SCHEME_ENGINES"),
     "scheme_parts": ("static.scheme_parts", "SCHEME_PARTS"),
     "scheme_scales": ("static.scheme_scales", "SCHEME_SCALES"),
     "scheme_siblings": ("static.scheme_siblings", "SCHEME_SIBLINGS"),
