@@ -109,7 +109,9 @@ class Scheme(Definition):
     )
     self_described: bool = Field(False, description="The parts say all that a reader needs; no configuration is owed.")
     stays: tuple[Stays, ...] = Field((), description="Modules that its writers leave as they are.")
-    cache: tuple[str, ...] = Field((), description="Keys that promise scales of the key-value cache where they are set.")
+    cache: tuple[str, ...] = Field(
+        (), description="Keys that promise scales of the key-value cache where they are set."
+    )
     dense: When = Field(default_factory=dict, description="Keys of the configuration that say nothing is packed.")
     beside: tuple[str, ...] = Field((), description="Ends of names of tensors that belong to it and to no weight.")
     layouts: dict[str, StorageLayout] = Field(min_length=1)

@@ -1,4 +1,4 @@
-"""Owns what serving engines take of packed weights, as data: settings that one refuses, or reads otherwise than meant."""
+"""Owns what serving engines take of packed weights, as data: what one refuses, or reads otherwise than meant."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ class EngineFact(Record):
 
     schemes: tuple[str, ...] = Field(min_length=1, description="Schemes it speaks of: ids without `schemes/`.")
     layouts: tuple[str, ...] = Field((), description="Their layouts (none: all of them).")
-    when: When = Field(default_factory=dict, description="Settings, or keys of the configuration, under which it speaks.")
+    when: When = Field(
+        default_factory=dict, description="Settings, or keys of the configuration, under which it speaks."
+    )
     only: When = Field(default_factory=dict, description="Settings, or keys of the configuration, and what it takes.")
     multiples: Multiples = Field(default_factory=dict, description="What sizes of a weight have to be multiples of.")
     effect: Literal["refuses", "reads otherwise"] = "refuses"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cases.gates import ALIVE, CODES, COVERAGE, PARTS, SCALES
+from cases.gates import ALIVE, COVERAGE, PARTS
 from cases.interface import QWEN2, CheckArguments, Make, Variant, broken, seen
 from support.mutations import copied, json_of
 from support.packed_layouts import LAYOUTS

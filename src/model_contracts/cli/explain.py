@@ -33,7 +33,7 @@ _SUBJECTS = {
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    named = "a gate, the start of one, an invariant, a contract, a sign, an engine, or a word of a report (words: all of them)"
+    named = "a gate, the start of one, an invariant, a contract, a sign, an engine, or a word of a report (words: all)"
     parser.add_argument("name", metavar="GATE|ID|WORD", help=named)
     parser.add_argument("--no-color", action="store_true", help="no colours")
 
@@ -193,5 +193,7 @@ def _unknown(name: str) -> DefinitionError:
     known = [gate["id"] for invariant in outlines("invariant") for gate in invariant.get("gates")]
     known += [word.word for word in WORDS]
     known += [*known_ids("invariant"), *known_ids("contract"), *known_ids("audit"), *known_ids("engine")]
-    expected = "a gate, an invariant, a contract, a sign, an engine (contracts list) or a word (contracts explain words)"
+    expected = (
+        "a gate, an invariant, a contract, a sign, an engine (contracts list) or a word (contracts explain words)"
+    )
     return DefinitionError("explain", None, None, expected, f"{name!r}{nearest(name, known)}")

@@ -183,7 +183,7 @@ def _schemes(folders: tuple[known.OwnFolder, ...]) -> tuple[Scheme, ...]:
 
 @cache
 def load_engines() -> tuple[ServingEngine, ...]:
-    """Every serving engine of which facts are known. They are shipped: what one takes says nothing of a file's worth."""
+    """Every serving engine of which facts are known; all are shipped."""
     from model_contracts.serving import ServingEngine
 
     return tuple(load(ServingEngine, name) for name in shipped.shipped_ids("engine"))

@@ -60,9 +60,7 @@ def figures_of(tensor: Tensor, files: Files, bytes_as: str | None = None) -> Par
     return _concluded(figures, exponents)
 
 
-def _add(
-    figures: PartFigures, exponents: Any, places: dict[str, int], raw: Any, dtype: str, start: int
-) -> None:
+def _add(figures: PartFigures, exponents: Any, places: dict[str, int], raw: Any, dtype: str, start: int) -> None:
     if not start:
         figures.first = int(raw[0].view(f"u{raw.itemsize}"))
     figures.alike += int((raw.view(f"u{raw.itemsize}") == figures.first).sum())

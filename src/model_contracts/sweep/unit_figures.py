@@ -7,7 +7,9 @@ weight: codes that never reach their ends do so nowhere.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from math import gcd
 from typing import Any
 
 import numpy as np
@@ -20,12 +22,14 @@ from model_contracts.sweep.schemes import Decoder, PartsRefused, opened
 from model_contracts.sweep.schemes.interface import ROW, TENSOR
 
 #: Values of a weight whose units are looked at, and the largest band of rows that is decoded for it.
-_LOOKED, _BAND = 1 << 18, 1 << 22
+_LOOKED, _BAND = 1 << 20, 1 << 22
 #: The largest magnitude of each kind of number; whole numbers of b bits reach 2^(b-1) - 1 and span 2^b - 1.
 TOPS = {
     "E4M3": 448.0, "E5M2": 57344.0, "E4M3FNUZ": 240.0, "E5M2FNUZ": 57344.0, "MXFP8": 448.0, "MXFP6": 7.5,
     "MXFP4": 6.0, "NVFP4": 6.0, "NF4": 1.0, "FP4": 1.0,
 }  # fmt: skip
+#: Magnitudes below this are none: an exponent of zero (E8M0) makes such of every code.
+_NOTHING = 2.0**-120
 #: A code this near to its end has reached it: one step of an 8-bit float (448 and 416), and of a rounded scale.
 REACHED = 0.92
 
@@ -43,10 +47,8 @@ def packed_figures(tensor: Tensor, files: Files) -> PackedFigures | None:
     """What the parts of a packed weight show, and its units where its parts can be read."""
     assert tensor.packed is not None
     found = parts_of(tensor.packed, files)
-    try:
+    with suppress(ReadFailed, PartsRefused):  # the pass over its values tells of it
         found.units = units_of(tensor, files)
-    except (ReadFailed, PartsRefused):  # the pass over its values tells of it
-        pass
     return found
 
 
@@ -81,10 +83,13 @@ def _units(packed: Packed, shape: tuple[int, ...]) -> _Units | None:
         return _Units(1, share, flat=True)
     if share != TENSOR:
         return _Units(1, share if share != ROW else shape[-1])
-    settings, scale = dict(packed.settings), dict(packed.roles)["scale"]
-    sizes = [settings.get(name) for name in ("rows", "block_rows")], [
-        settings.get(name) for name in ("columns", "block_columns", "group")
-    ]
+    settings, scale = dict(packed.settings), dict(packed.roles).get("scale")
+    if scale is None:
+        return None
+    sizes = (
+        [settings.get(name) for name in ("rows", "block_rows")],
+        [settings.get(name) for name in ("columns", "block_columns", "group")],
+    )
     tall, wide = (next((size for size in some if isinstance(size, int) and size > 0), 0) for some in sizes)
     if scale.elements == 1 or not tall or not wide:
         return _Units(shape[-2], shape[-1]) if scale.elements in (1, np.prod(shape[:-2])) else None
@@ -136,7 +141,7 @@ def _bands(tensor: Tensor, units: _Units) -> Iterator[range]:
     height, columns = tensor.shape[-2], max(tensor.columns, 1)
     tall = units.tall
     if units.flat:  # a band begins and ends where a run does
-        tall = units.wide // np.gcd(units.wide, columns)
+        tall = units.wide // gcd(units.wide, columns)
     if tall * columns > _BAND:
         return
     tall = min(height, max(_LOOKED // 16 // columns // tall, 1) * tall)
@@ -168,7 +173,7 @@ def _look(
     peak = np.maximum(np.abs(low), np.abs(high))
     if not peak.size:
         return
-    lost = (peak > 0) & (np.maximum(*map(np.abs, _extremes(value, units))) == 0)
+    lost = (peak > 0) & (np.maximum(*map(np.abs, _extremes(value, units))) < _NOTHING)
     reach = share(low, high)
     flat = (low == high) & (peak > 0) if units.tall * units.wide > 8 else np.zeros(peak.shape, bool)
     used = peak > 0
@@ -206,5 +211,5 @@ def _place(where: Any, rows: range, columns: int, units: _Units) -> tuple[int, i
     if units.flat:
         row, column = divmod(at * units.wide, columns)
         return rows.start + row, column
-    row, group = np.unravel_index(at, where.shape)
-    return rows.start + int(row) * units.tall, int(group) * units.wide
+    down, across = np.unravel_index(at, where.shape)
+    return rows.start + int(down) * units.tall, int(across) * units.wide

@@ -107,7 +107,9 @@ def _said(block: Quantisation, key: str) -> Value:
     if own is not None or not block.entries:
         return own
     settings = block.entries[0].settings
-    return next((found for at in (key, f"weights.{_WITHIN.get(key, key)}") if (found := lookup(settings, at)) is not None), None)
+    return next(
+        (found for at in (key, f"weights.{_WITHIN.get(key, key)}") if (found := lookup(settings, at)) is not None), None
+    )
 
 
 def _agrees(

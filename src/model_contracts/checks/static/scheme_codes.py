@@ -49,7 +49,9 @@ def scheme_codes(examination: Examination, parameters: SchemeCodesParameters, wh
             role = view.role(view.canonical.get(weight.name) or "")
             yield from _units(weight, tensor, figures, units, parameters, where, role)
     if not told:
-        raise not_owed(f"scales of {', '.join(sorted(fitted))[:200]} are fitted, and not made from the largest magnitude")
+        raise not_owed(
+            f"scales of {', '.join(sorted(fitted))[:200]} are fitted, and not made from the largest magnitude"
+        )
 
 
 def _units(
@@ -96,7 +98,9 @@ def _compared(
     at = f"; the first is at row {place[0]:,}, column {place[1]:,}" if place is not None else ""
     return Comparison(
         measure=f"units_{name}",
-        place=Place(file=tensor.file.name, tensor=tensor.name, row=place[0] if place is not None and not holds else None),
+        place=Place(
+            file=tensor.file.name, tensor=tensor.name, row=place[0] if place is not None and not holds else None
+        ),
         expected=f"at most {bound:g} of the units",
         observed=part,
         holds=holds,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from model_contracts.anatomy.storage.packed import PackedWeight
 from model_contracts.anatomy.storage.quantization import Quantisation
 from model_contracts.anatomy.storage.storage_claims import claims_of
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
+from model_contracts.checks.drafts import Draft
 from model_contracts.checks.interface import (
     Comparisons,
     Examination,
@@ -33,25 +35,36 @@ def scheme_coverage(examination: Examination, parameters: NoParameters, where: W
     found = owed_to_schemes(view)
     yield from claims_of(view.stored, found)
     for weight in found.weights:
-        yield from _ignored(weight)
+        yield from _promised(weight)
         yield from _stays(view, weight)
     for block in found.declared:
         yield from _covered(view, block)
         yield from _cache(view, block)
 
 
-def _ignored(weight: PackedWeight) -> Iterator[Comparison]:
-    """No packed weight is of a module that the configuration says stays as it is."""
-    if weight.block is None or not (weight.block.ignore or weight.block.single):
+def _promised(weight: PackedWeight) -> Iterator[Draft]:
+    """A packed weight is of a module that the configuration packs, and no list of it leaves alone."""
+    if weight.block is None:
         return
     hit = weight.block.ignored(weight.module)
-    yield Comparison(
+    named = weight.entry is not None or not weight.block.entries
+    yield Draft(hit is None and named, partial(_module, weight, hit, named))
+
+
+def _module(weight: PackedWeight, hit: tuple[str, Place] | None, named: bool) -> Comparison:
+    expected, note = "a module that the configuration packs", None
+    if hit is not None:
+        expected = f"not packed: {hit[1].key} names it"
+        note = f"the ignore list has {hit[0][:120]!r}, and the module is packed all the same"
+    elif not named:
+        note = "no group of the configuration is for it"
+    return Comparison(
         measure="module_packed" if hit is None else "module_ignored",
         place=Place(tensor=weight.module, key=hit[1].key if hit else None, file=hit[1].file if hit else None),
-        expected="a module that no list names" if hit is None else f"not packed: {hit[1].key} names it",
+        expected=expected,
         observed=weight.title,
-        holds=hit is None,
-        note=None if hit is None else f"the ignore list has {hit[0][:120]!r}, and the module is packed all the same",
+        holds=hit is None and named,
+        note=note,
     )
 
 
@@ -74,7 +87,7 @@ def _covered(view: View, block: Quantisation) -> Comparisons:
 
 
 def _is_linear(view: View, name: str) -> bool:
-    """Whether a tensor is the weight of a linear layer by itself: one of attention, or of an MLP, experts one by one."""
+    """Whether a tensor is the weight of a linear layer by itself: of attention, or of an MLP, experts one by one."""
     entry, known = view.entries[name], view.conventions
     if entry is None or known is None or not name.endswith(".weight"):
         return False

@@ -87,7 +87,7 @@ def _value(name: str, weight: PackedWeight) -> object:
 
 
 def _word(value: object) -> str:
-    return {None: "unset", True: "true", False: "false"}.get(value, str(value)[:80])  # type: ignore[call-overload]
+    return "unset" if value is None else str(value).lower() if isinstance(value, bool) else str(value)[:80]
 
 
 def _compared(told: _Told) -> Comparison:

@@ -11,7 +11,15 @@ from model_contracts.anatomy.storage.quantization import lookup
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.checks.drafts import Draft, gap
-from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, not_owed, owed_to_schemes, static
+from model_contracts.checks.interface import (
+    Comparisons,
+    Examination,
+    NoParameters,
+    Where,
+    not_owed,
+    owed_to_schemes,
+    static,
+)
 from model_contracts.outcome import Comparison, Place, Uncompared
 from model_contracts.scheme import WeightPart
 
@@ -122,7 +130,16 @@ def _why_not(weight: PackedWeight, part: WeightPart, shape: tuple[int, ...] | No
 
 
 def _state(weight: PackedWeight) -> Iterator[Comparison]:
-    """What a weight's own state says is what the configuration says."""
+    """What a weight's own state says is what its name and the configuration say."""
+    named = next((end.rpartition("__")[2] for end in weight.parts if "quant_state" in end), None)
+    if named is not None and "type" in weight.state:
+        yield Comparison(
+            measure="state_named",
+            place=Place(file=_file(weight), tensor=weight.name),
+            expected=named,
+            observed=str(weight.state["type"])[:80],
+            holds=weight.state["type"] == named,
+        )
     if weight.entry is None:
         return
     for name, value in weight.state.items():

@@ -1,4 +1,4 @@
-"""Kind `scheme_scales`: scales, zero points and orders of columns are such as a writer makes, and no memory left over."""
+"""Kind `scheme_scales`: scales, zero points and orders of columns are such as a writer makes, no memory left over."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pydantic import Field
 from model_contracts.anatomy.storage.packed import PackedWeight
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
-from model_contracts.checks.drafts import Draft, Gap, gap
+from model_contracts.checks.drafts import Draft, Gap, gap, share
 from model_contracts.checks.interface import Comparisons, Examination, Where, not_owed, owed_to_schemes, static
+from model_contracts.checks.static.scheme_tables import tables_of
 from model_contracts.checks.static.scheme_zeros import orders_of, zeros_of
 from model_contracts.outcome import Comparison, Place, Record
 from model_contracts.scheme import WeightPart
@@ -26,11 +27,16 @@ _SCALES = ("scale", "global", "nested", "inputs")
 _WHOLE = ("global", "nested", "inputs", None)
 
 
+#: Weights whose median says something of all.
+_FEW = 3
+
+
 class SchemeScalesParameters(Record):
     """The bounds."""
 
     largest_rms: float = Field(gt=0, description="Of the values of a packed matrix, as its scales make them.")
     centre: float = Field(gt=0, description="Of the mean code in steps, over the weights of few bits of one layout.")
+    centre_of_one: float = Field(gt=0, description="The same of one weight of 3 or 4 bits.")
 
 
 def scheme_scales(examination: Examination, parameters: SchemeScalesParameters, where: Where) -> Comparisons:
@@ -40,6 +46,7 @@ def scheme_scales(examination: Examination, parameters: SchemeScalesParameters, 
     if not weights:
         raise not_owed("no tensor is part of a packed weight")
     yield from orders_of(view)
+    yield from tables_of(view)
     sweep, logical = examination.sweep, view.artifact.tensors
     for weight in weights:
         tensor = logical.get(weight.name)
@@ -53,7 +60,7 @@ def scheme_scales(examination: Examination, parameters: SchemeScalesParameters, 
             yield from zeros_of(weight, figures)
             yield from _size(tensor, sweep.moments.get(weight.name), parameters.largest_rms, where("largest_rms"))
     yield from _beside(view)
-    yield from _centred(examination, parameters.centre, where("centre"))
+    yield from _centred(examination, parameters, where)
 
 
 def _scales(weight: PackedWeight, figures: PackedFigures | None, moments: dict[str, Moments]) -> Iterator[Draft | Gap]:
@@ -84,23 +91,30 @@ def _of_moments(moments: Moments | None) -> PartFigures | None:
     )  # fmt: skip
 
 
-def _numbers(weight: PackedWeight, part: WeightPart, tensor: Tensor, numbers: PartFigures, lost: int) -> Iterator[Draft]:
+def _numbers(
+    weight: PackedWeight, part: WeightPart, tensor: Tensor, numbers: PartFigures, lost: int
+) -> Iterator[Draft]:
     """Finite, of the right sign, none subnormal, and not what an untouched buffer holds."""
     bad = numbers.nan + numbers.infinite
     say = partial(_said, weight, tensor, numbers)
-    yield _draft(say, "scale_finite", bad, "no NaN and no infinity", f"{bad:,} of {numbers.count:,}", ("nan", "infinite"))
+    yield _draft(
+        say, "scale_finite", bad, "no NaN and no infinity", f"{bad:,} of {numbers.count:,}", ("nan", "infinite")
+    )
     if not part.signed:
         count = numbers.negative
         yield _draft(say, "scale_sign", count, "no negative scale", f"{count:,} negative", ("negative",))
     count = numbers.tiny
     words = "memory that nobody wrote holds such numbers"
     yield _draft(say, "scale_normal", count, "no subnormal scale", f"{count:,} subnormal", ("tiny",), words)
-    zeros = numbers.zeros if part.role in _WHOLE or numbers.zeros == numbers.count else lost
+    zeros = numbers.zeros if part.role in _WHOLE or numbers.zeros == numbers.count else 0
+    zeros = max(zeros, lost if part.role == "scale" else 0)
     words = "codes of them are not zero, and the values are"
     yield _draft(say, "scale_not_zero", zeros, "no scale of zero", f"{zeros:,} of zero", ("zeros",), words)
     ones = numbers.count > 1 and numbers.alike == numbers.count and numbers.minimum == 1.0
     words = "an untouched buffer holds that"
-    yield _draft(say, "scale_set", ones, "numbers made from the weight", "every one is 1" if ones else "they vary", (), words)
+    yield _draft(
+        say, "scale_set", ones, "numbers made from the weight", "every one is 1" if ones else "they vary", (), words
+    )
     if part.role == "global" and not bad:
         yield from _global(weight, say, numbers)
 
@@ -187,32 +201,43 @@ def _beside(view: View) -> Comparisons:
         files.close()
 
 
-def _centred(examination: Examination, bound: float, origin: str) -> Iterator[Comparison]:
-    """Codes less their zero points lie around zero: where they do not over all weights, the zero points are off."""
+def _centred(examination: Examination, parameters: SchemeScalesParameters, where: Where) -> Iterator[Draft]:
+    """Codes less their zero points lie around zero, of one weight and more closely of all: else zero points are off."""
     means: dict[str, list[float]] = {}
     for weight in examination.view.storage.weights:
         figures, bits = examination.sweep.packed.get(weight.name), weight.settings.get("bits")
         units = figures.units if figures is not None else None
-        if units is None or units.mean is None or not isinstance(bits, int) or not 2 <= bits <= 4:
-            continue
-        means.setdefault(weight.title, []).append(units.mean)
+        if units is not None and units.mean is not None and isinstance(bits, int) and 2 <= bits <= 4:
+            means.setdefault(weight.title, []).append(units.mean)
+            place = Place(file=next(iter(weight.parts.values())).file.name, tensor=weight.name)
+            bound = parameters.centre_of_one
+            if bits > 2:
+                write = partial(_centre, place, units.mean, bound, where("centre_of_one"), 1, weight.title)
+                yield Draft(abs(units.mean) <= bound, write, units.codes, share(abs(units.mean), bound))
     for title, found in means.items():
-        if len(found) < 4:
-            continue
-        middle = sorted(found)[len(found) // 2]
-        yield Comparison(
-            measure="codes_centred",
-            place=Place(file=examination.target.files[0].name),
-            expected=f"a mean code within {bound:g} steps of zero",
-            observed=middle,
-            holds=abs(middle) <= bound,
-            tolerance=bound,
-            smallest_passing_tolerance=abs(middle),
-            count=len(found),
-            bound_from=origin,
-            note=None if abs(middle) <= bound else f"zero points that are one too {'low' if middle > 0 else 'high'} "
-            f"would explain it: the median over {len(found):,} weights of {title}",
-        )
+        middle, bound = sorted(found)[len(found) // 2], parameters.centre
+        place = Place(file=examination.target.files[0].name)
+        if len(found) > _FEW:
+            write = partial(_centre, place, middle, bound, where("centre"), len(found), title)
+            yield Draft(abs(middle) <= bound, write, len(found), share(abs(middle), bound))
+
+
+def _centre(place: Place, mean: float, bound: float, origin: str, weights: int, title: str) -> Comparison:
+    holds = abs(mean) <= bound
+    whose = f"the median over {weights:,} weights of {title}" if weights > 1 else title
+    off = "too low" if mean > 0 else "too high"
+    return Comparison(
+        measure="codes_centred",
+        place=place,
+        expected=f"a mean code within {bound:g} steps of zero",
+        observed=mean,
+        holds=holds,
+        tolerance=bound,
+        smallest_passing_tolerance=abs(mean),
+        count=weights,
+        bound_from=origin,
+        note=None if holds else f"zero points that are {max(round(abs(mean)), 1)} {off} would explain it: {whose}",
+    )
 
 
 SCHEME_SCALES = static(SchemeScalesParameters, scheme_scales, reads_values=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from model_contracts.anatomy.storage.packed import PackedWeight
+from model_contracts.checks.drafts import Draft
 from model_contracts.checks.interface import (
     Comparisons,
     Examination,
@@ -38,7 +40,7 @@ def scheme_siblings(examination: Examination, parameters: NoParameters, where: W
             yield from _group(examination, parent, words, group)
 
 
-def _group(examination: Examination, parent: str, words: str, group: list[PackedWeight]) -> Iterator[Comparison]:
+def _group(examination: Examination, parent: str, words: str, group: list[PackedWeight]) -> Iterator[Draft]:
     for part in group[0].layout.parts:
         if not part.fused:
             continue
@@ -52,15 +54,19 @@ def _group(examination: Examination, parent: str, words: str, group: list[Packed
         if len(found) < 2:
             continue
         same = len(set(found.values())) == 1
-        yield Comparison(
-            measure="siblings_share",
-            place=Place(tensor=parent + "." + next(iter(found)) + part.names[0]),
-            expected=f"one number for {words}",
-            observed=", ".join(f"{name} {value:g}" for name, value in found.items()),
-            holds=same,
-            count=len(found),
-            note=None if same else f"readers that fuse {words} take the largest for all of them (vLLM issue 54150)",
-        )
+        yield Draft(same, partial(_shared, parent, words, part.names[0], found, same), len(found))
+
+
+def _shared(parent: str, words: str, end: str, found: dict[str, float], same: bool) -> Comparison:
+    return Comparison(
+        measure="siblings_share",
+        place=Place(tensor=f"{parent}.{next(iter(found))}{end}"),
+        expected=f"one number for {words}",
+        observed=", ".join(f"{name} {value:g}" for name, value in found.items()),
+        holds=same,
+        count=len(found),
+        note=None if same else f"readers that fuse {words} take the largest for all of them (vLLM issue 54150)",
+    )
 
 
 SCHEME_SIBLINGS = static(NoParameters, scheme_siblings, reads_values=True)

@@ -36,15 +36,19 @@ def zeros_of(weight: PackedWeight, figures: PackedFigures) -> Iterator[Draft]:
 
 
 def _symmetric(weight: PackedWeight) -> int | None:
-    """The word of zero points of a file that declares itself symmetric (GPTQ); None where nothing says it."""
-    bits, less = weight.settings.get("bits"), _LESS.get(str(weight.settings.get("format")))
+    """The stored element of zero points of a file that declares itself symmetric; None where nothing says it."""
+    bits, decoder = weight.settings.get("bits"), weight.layout.decoder
     said = lookup(weight.entry.settings, "sym") if weight.entry is not None else None
-    if weight.layout.decoder != "gptq" or said is not True or bits not in (2, 4, 8) or less is None:
+    if decoder == "scaled":
+        return 0 if weight.settings.get("symmetric") is True else None
+    if not isinstance(bits, int) or bits not in (2, 4, 8):
         return None
-    if not isinstance(bits, int) or weight.settings.get("method") in ("auto-round", "intel/auto-round"):
+    less = _LESS.get(str(weight.settings.get("format"))) if decoder == "gptq" and said is True else None
+    if decoder == "pack_quantized" and weight.settings.get("symmetric") is True:
+        less = 0
+    if less is None or weight.settings.get("method") in ("auto-round", "intel/auto-round"):
         return None
-    field = (1 << (bits - 1)) - less
-    return sum(field << shift for shift in range(0, 32, bits))
+    return sum(((1 << (bits - 1)) - less) << shift for shift in range(0, 32, bits))
 
 
 def _zero(weight: PackedWeight, tensor: Tensor, expected: int, observed: int | None) -> Comparison:
@@ -55,7 +59,8 @@ def _zero(weight: PackedWeight, tensor: Tensor, expected: int, observed: int | N
         step = sum(1 << shift for shift in range(0, 32, bits))
         other = expected + (step if weight.settings.get("format") == "gptq" else -step)
     version = "2, which stores them as they are" if other > expected else "1, which stores them less one"
-    note = f"a file of version {version}, holds that" if observed == other else "the configuration says sym: true"
+    gptq = weight.layout.decoder == "gptq"
+    note = f"a file of version {version}, holds that" if observed == other and gptq else "it is declared symmetric"
     return Comparison(
         measure="zero_points_symmetric",
         place=Place(file=tensor.file.name, tensor=tensor.name),
@@ -80,9 +85,7 @@ def _shared(weight: PackedWeight, tensor: Tensor, order: OrderFigures) -> Iterat
         yield Draft(order.monotone, partial(_follows, weight, tensor, order.monotone), columns)
 
 
-def _even(
-    weight: PackedWeight, tensor: Tensor, order: OrderFigures, groups: int, size: int, holds: bool
-) -> Comparison:
+def _even(weight: PackedWeight, tensor: Tensor, order: OrderFigures, groups: int, size: int, holds: bool) -> Comparison:
     return Comparison(
         measure="order_even",
         place=Place(file=tensor.file.name, tensor=tensor.name),
@@ -133,5 +136,3 @@ def _order(part: Tensor, refused: str | None) -> Comparison:
         holds=refused is None,
         count=part.elements,
     )
-
-

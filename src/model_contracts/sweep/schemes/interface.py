@@ -154,7 +154,7 @@ class PartMatrix:
     columns: int
     tensor: Tensor | None
     files: Files | None
-    #: What a hypothesis does to it: nibbles exchanged in each byte, each number inverted, or ones (nothing) in its place.
+    #: What a hypothesis does to it: nibbles exchanged in each byte, each number inverted, ones (nothing) in its place.
     change: str | None = None
 
     def raw(self, rows: range, columns: range) -> Any:
