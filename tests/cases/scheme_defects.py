@@ -274,6 +274,7 @@ DEFECTS: dict[str, Defect] = {
         ),
         VALUES,
         "",
+        "zero points of each word in their own order",
     ),
     "zero-becomes-fifteen": Defect(
         "GPTQModel 2350, 2351",
