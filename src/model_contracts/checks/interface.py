@@ -15,6 +15,7 @@ from model_contracts.anatomy.hypotheses.folded import Folded, Folds
 from model_contracts.anatomy.pairing.match import Match, match
 from model_contracts.anatomy.parts.recognised import OF_A_PAIR, WEIGHTLESS
 from model_contracts.anatomy.parts.recognised import not_owed as not_owed_by
+from model_contracts.anatomy.storage.recognised import Storage
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Tensor, Tokenizer
 from model_contracts.checks.drafts import Draft, Gap
@@ -69,6 +70,13 @@ def owed_to(examination: Examination, check: str) -> None:
         raise not_owed(f"this is {part}, and its source the base that it is for: G0-ADAPTER-003 holds it to that")
     if check == "pair_hyperparameters" and not part.whole and part.name not in WEIGHTLESS:
         raise missing_input(f"this is {part}: which values it declares, and what they mean, is not known")
+
+
+def owed_to_schemes(view: View) -> Storage:
+    """The packed weights of an artifact and what declares them; raises Skip where there is neither."""
+    if not view.storage.declared and not view.storage.weights:
+        raise not_owed("no configuration declares packed weights, and no tensor is part of one")
+    return view.storage
 
 
 def tokenizer_of(artifact: Artifact) -> Tokenizer:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from model_contracts.converter import CommandConverter
     from model_contracts.keys import Keys
     from model_contracts.scheme import Scheme
+    from model_contracts.serving import ServingEngine
     from model_contracts.tokenization import PreTokenizers, Tokenizers
 
 D = TypeVar("D", bound=Definition)
@@ -46,6 +47,7 @@ _TYPES: dict[shipped.Kind, tuple[str, str]] = {
     "system": ("model_contracts.playbook", "System"),
     "audit": ("model_contracts.sign", "Sign"),
     "scheme": ("model_contracts.scheme", "Scheme"),
+    "engine": ("model_contracts.serving", "ServingEngine"),
 }
 
 
@@ -178,6 +180,14 @@ def _schemes(folders: tuple[known.OwnFolder, ...]) -> tuple[Scheme, ...]:
         refuse_methods(own, schemes)
         schemes += own
     return tuple(schemes)
+
+
+@cache
+def load_engines() -> tuple[ServingEngine, ...]:
+    """Every serving engine of which facts are known; all are shipped."""
+    from model_contracts.serving import ServingEngine
+
+    return tuple(load(ServingEngine, name) for name in shipped.shipped_ids("engine"))
 
 
 def hold_own() -> None:

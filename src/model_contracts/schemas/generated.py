@@ -27,6 +27,7 @@ from model_contracts.recipes import Recipes
 from model_contracts.runtime import CommandRuntime
 from model_contracts.schemas.plain import plain
 from model_contracts.scheme import Scheme
+from model_contracts.serving import ServingEngine
 from model_contracts.sign import Sign
 from model_contracts.tables import Tables
 from model_contracts.tokenization import PreTokenizers, Tokenizers
@@ -53,6 +54,7 @@ _TYPES: dict[Name, tuple[Any, JsonSchemaMode, str]] = {
     "system": (System, "validation", "A converter and runtimes that are qualified together"),
     "audit": (Sign, "validation", "How a verdict looks that is worth nothing, and what a person is told of it"),
     "scheme": (Scheme, "validation", "How a weight is stored as several tensors"),
+    "engine": (ServingEngine, "validation", "What a serving engine takes of packed weights"),
     "definitions": (DefinitionsFolder, "validation", "What makes a folder one of definitions: its prefix"),
     "golden": (Golden, "validation", "A golden file: what a model answered to stored prompts"),
     "evidence": (Evidence, "serialization", "evidence.json: the outcomes of a run"),
