@@ -85,6 +85,18 @@ _COHERENT: list[Schema] = [
         "then": {"properties": {"uncompared": {"minItems": 1}}},
     },
 ]
+#: Another word at exit 0 is owed to terms that were asked for.
+_KEPT: Schema = {
+    "if": {
+        "properties": {
+            "exit_code": {"const": 0},
+            "terms": {
+                "properties": {"fail_on": {"enum": ["must", "should", "not-proven"]}, "not_proven": {"const": "fail"}}
+            },
+        }
+    },
+    "then": {"properties": {"word": {"const": "kept"}}},
+}
 _WORDS = ("kept", "falsified", "usage", "not proven", "checker broken")
 
 
@@ -143,6 +155,7 @@ def _schema(name: Name) -> Schema:
         definitions["Decision"]["allOf"] = [
             {"if": {"properties": {"exit_code": {"const": code}}}, "then": {"properties": {"word": {"const": word}}}}
             for code, word in enumerate(_WORDS)
-        ]
+            if code
+        ] + [_KEPT]
     body = {key: schema[key] for key in sorted(schema, key=lambda key: (key == "$defs", 0)) if key != "title"}
     return {"$schema": DIALECT, "$id": f"urn:model-contracts:schema:{name}", "title": title, **body}
