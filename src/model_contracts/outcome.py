@@ -93,9 +93,6 @@ class Subject(Record):
     format: str
     digest: str | None = Field(None, description="`blake3:<hex>` over the artifact's weight files, in order.")
     against: Subject | None = None
-    fingerprint: str | None = Field(
-        None, description="`blake3:<hex>` over weight files and the small files beside them, by role: no name is in it."
-    )
 
 
 class Counterexample(Record):
@@ -202,8 +199,8 @@ class Terms(Record):
 
     fail_on: FailOn = Field(
         "must",
-        description="must: a gate that must. should: those that should, too. not-proven: whatever force it has, it must "
-        "also be proven. never: exit 0, unless the checker failed.",
+        description="must: a gate that must. should: those that should, too. not-proven: also what is not proven of "
+        "those that should. never: exit 0, unless the checker failed.",
     )
     not_proven: Literal["fail", "pass"] = Field("fail", description="pass: what is not proven does not close the gate.")
 
@@ -234,6 +231,9 @@ class ArtifactRecord(Record):
     files: tuple[FileRecord, ...]
     elements: int = Field(0, ge=0, description="Values of its tensors, as their headers say.")
     tensor_bytes: int = Field(0, ge=0, description="Bytes of those tensors: of each weight, over `elements`.")
+    fingerprint: str | None = Field(
+        None, description="`blake3:<hex>` over weights and the small files beside them, by role: no name is in it."
+    )
     sidecars: dict[str, str] = Field(default_factory=dict, description="Role to file name: config, tokenizer, …")
     notes: tuple[str, ...] = Field((), description="Facts that are said and are no failures.")
 

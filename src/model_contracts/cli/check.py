@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model_contracts.cli import judged
 from model_contracts.cli.numbers import SEEDS, Between
 from model_contracts.cli.progress import progress
 from model_contracts.cli.reports import formats, refuse_format, tell
@@ -58,6 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--plan", action="store_true", help="print which gates would be evaluated, and stop")
     parser.add_argument("--no-color", action="store_true", help="no colours")
+    judged.configure(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -92,10 +94,13 @@ def run(arguments: argparse.Namespace) -> int:
 def _check(request: CheckRequest, arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
+    from model_contracts.engine.judging import judge
     from model_contracts.engine.run import check
 
+    asked = judged.judging(arguments, request.paths, request.contract)
     with progress("reading") as callback:
         outcomes, record = check(replace(request, progress=callback))
+    outcomes, record = judge(outcomes, record, asked)
     code = int(record.decision.exit_code)
     if arguments.output is not None:
         code = keep(arguments.output, outcomes, record, code, force=arguments.force)

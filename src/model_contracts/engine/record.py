@@ -10,6 +10,7 @@ from model_contracts.checks.interface import Examination
 from model_contracts.decision import decide
 from model_contracts.definitions.known import open_folders
 from model_contracts.engine.environment import environment, host
+from model_contracts.engine.fingerprints import fingerprint
 from model_contracts.engine.plan import CheckRequest, Plan, Step
 from model_contracts.outcome import (
     ArtifactRecord,
@@ -74,6 +75,7 @@ def artifact_record(artifact: Artifact, examination: Examination, notes: tuple[s
         files=files,
         elements=sum(tensor.elements for tensor in held),
         tensor_bytes=sum(tensor.nbytes for tensor in held),
+        fingerprint=fingerprint(artifact, [file.digest for file in files]),
         sidecars={role: sidecar.path.name for role, sidecar in artifact.sidecars.items()},
         notes=(*artifact.notes, *notes),
     )

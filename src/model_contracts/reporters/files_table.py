@@ -17,7 +17,7 @@ _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 def table(groups: Sequence[Sequence[Outcome]], run: Run, pen: Pen, width: int) -> Iterator[str]:
     """A row for each file; where a row is too long its worst comparison stands beneath it."""
-    decisions = [decide(group) for group in groups]
+    decisions = [decide(group, run.decision.terms) for group in groups]
     rows = [_row(group, decision, run) for group, decision in zip(groups, decisions, strict=True)]
     sides = (False, True, True)
     lines = columns([_HEAD, *rows], sides)

@@ -28,9 +28,10 @@ from model_contracts.schemas.plain import plain
 from model_contracts.scheme import Scheme
 from model_contracts.sign import Sign
 from model_contracts.tokenization import PreTokenizers, Tokenizers
+from model_contracts.waiver import Baseline, Waivers
 
 Schema = dict[str, Any]
-Name = Literal[Kind, "definitions", "golden", "evidence", "founding-evidence", "run"]
+Name = Literal[Kind, "definitions", "golden", "waivers", "baseline", "evidence", "founding-evidence", "run"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -52,6 +53,8 @@ _TYPES: dict[Name, tuple[Any, JsonSchemaMode, str]] = {
     "audit": (Sign, "validation", "How a verdict looks that is worth nothing, and what a person is told of it"),
     "scheme": (Scheme, "validation", "How a weight is stored as several tensors"),
     "definitions": (DefinitionsFolder, "validation", "What makes a folder one of definitions: its prefix"),
+    "waivers": (Waivers, "validation", "Exceptions: what is let through, why, who answers for it, until when"),
+    "baseline": (Baseline, "validation", "baseline.json: what did not hold in an earlier run"),
     "golden": (Golden, "validation", "A golden file: what a model answered to stored prompts"),
     "evidence": (Evidence, "serialization", "evidence.json: the outcomes of a run"),
     "founding-evidence": (FoundingEvidence, "validation", "evidence.json of the founding system"),
