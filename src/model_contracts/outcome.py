@@ -221,6 +221,15 @@ class Decision(Record):
     terms: Terms = Field(Terms(), description="What it was decided by.")
 
 
+class Figures(Record):
+    """How far the weights of an artifact are from their source's, under what a conversion declares."""
+
+    tensors: int = Field(ge=0, description="Tensors that were compared, value by value.")
+    mean_relative_rmse: float = Field(description="Mean over tensors of RMSE divided by the RMS of the source.")
+    worst_relative_rmse: float
+    worst_tensor: str
+
+
 class ArtifactRecord(Record):
     """An artifact as run.json names it: its files, their sizes and digests, and what was taken from beside it."""
 
@@ -234,6 +243,10 @@ class ArtifactRecord(Record):
     fingerprint: str | None = Field(
         None, description="`blake3:<hex>` over weights and the small files beside them, by role: no name is in it."
     )
+    label: str | None = Field(None, description="The recipe that its name, else its header, claims.")
+    release: str = Field("", description="Its name without that recipe.")
+    figures: Figures | None = Field(None, description="Where its values were compared with a source's.")
+    facts: dict[str, str] = Field(default_factory=dict, description="What files of one release share, as short text.")
     sidecars: dict[str, str] = Field(default_factory=dict, description="Role to file name: config, tokenizer, …")
     notes: tuple[str, ...] = Field((), description="Facts that are said and are no failures.")
 
@@ -327,6 +340,7 @@ class Run(Record):
     host: Host
     not_evaluated: dict[str, str] = Field(description="Gate id to why it was left out of the plan.")
     playbook: PlaybookRecord | None = Field(None, description="Of a qualification.")
+    group_by: Literal["release"] | None = Field(None, description="How the table of files is grouped.")
     judged: Judgement | None = Field(None, description="What the outcomes were judged by, where that was asked for.")
     decision: Decision
 

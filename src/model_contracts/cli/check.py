@@ -25,7 +25,13 @@ _LONGEST = 604_800
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="a model file, a shard index or a folder")
+    parser.add_argument(
+        "paths",
+        metavar="PATH",
+        nargs="+",
+        type=Path,
+        help="a model: a file, a shard index or a folder; several: a folder or pattern",
+    )
     parser.add_argument("--against", metavar="SOURCE", type=Path, help="the model that PATH was made from")
     parser.add_argument("--golden", metavar="FILE", type=Path, help="hold it to a golden file (contracts golden)")
     parser.add_argument("--contract", metavar="ID|FILE", help="the contract to hold it to (contracts list contracts)")
@@ -37,6 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--only", metavar="GATE", action="append", default=[], help="only this gate (repeat; * matches)"
     )
     parser.add_argument("--skip", metavar="GATE", action="append", default=[], help="not this gate (repeat; * matches)")
+    parser.add_argument("--group-by", choices=("release",), help="of several files: a table for each release")
     formats(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict lines only")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="keep evidence.json and run.json there")
@@ -65,9 +72,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """0 kept, 1 falsified, 3 not proven, 4 the checker itself could not work."""
     from model_contracts.engine.plan import CheckRequest
+    from model_contracts.formats.several import models_at
 
+    refuse_format(arguments)
     request = CheckRequest(
-        paths=tuple(arguments.paths),
+        paths=models_at(arguments.paths),
         against=arguments.against,
         golden=arguments.golden,
         contract=arguments.contract,
@@ -80,9 +89,9 @@ def run(arguments: argparse.Namespace) -> int:
         time_budget=arguments.time_budget,
         bisect=arguments.bisect,
         runtime=arguments.runtime,
+        group_by=arguments.group_by,
         command=("contracts", *arguments.words),
     )
-    refuse_format(arguments)
     if arguments.plan:
         print("\n".join(line for path in request.paths for line in _planned(request, path)))
         return 0

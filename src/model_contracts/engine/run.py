@@ -51,7 +51,8 @@ def check(request: CheckRequest) -> tuple[Evidence, Run]:
     held = (f"held to {request.golden}, {golden.digests.content}",) if golden is not None else ()
     for planned, examination in zip(plans, examinations, strict=True):
         outcomes += examine(planned, examination, request)
-        records.append(artifact_record(examination.target, examination, (*planned.notes, *held)))
+        told = (*planned.notes, *held)
+        records.append(artifact_record(examination.target, examination, told, several=len(plans) > 1))
     if source is not None:
         records.append(artifact_record(source, examinations[0], ()))
     return tuple(outcomes), run_record(request, plans, records, outcomes, started, time.perf_counter() - clock)
@@ -185,6 +186,7 @@ def outcome_of(step: Step, examination: Examination, seen: Seen) -> Outcome:
         comparisons=seen.tally.kept,
         uncompared=tuple(seen.tally.gaps),
         counterexample=seen.counterexample,
+        metrics=seen.tally.metrics,
         fault=class_of(step.invariant, seen.verdict, seen.cause, seen.tally.kept),
         duration=seen.duration,
         timestamp=_now(),
