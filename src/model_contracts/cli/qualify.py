@@ -52,6 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lock", action="store_true", help="record the playbook's digest beside it, and stop")
     formats(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict lines only")
+    parser.add_argument("--force", action="store_true", help="replace files of --report")
     parser.add_argument("--no-color", action="store_true", help="no colours")
     judged.configure(parser)
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import cast
+
 from model_contracts import plugins
 from model_contracts.outcome import Evidence, Run
 from model_contracts.reporters import issue, json, qualification, text
@@ -21,10 +24,27 @@ def verdicts(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
     return qualification.report(outcomes, run, width=width, color=color).splitlines()[-1] + "\n"
 
 
+def _later(module: str) -> Reporter:
+    """The reporter of a module that is imported when it writes: formats of others bring libraries of others."""
+
+    def report(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
+        write = cast(Reporter, import_module(f"model_contracts.reporters.{module}").report)
+        return write(outcomes, run, width=width, color=color)
+
+    return report
+
+
 REPORTERS: dict[str, Reporter] = {
     "text": _people,
     "json": json.report,
     "issue": issue.report,
+    "summary": _later("summary"),
+    "markdown": _later("full"),
+    "card": _later("card"),
+    "sarif": _later("sarif"),
+    "junit": _later("junit"),
+    "github": _later("annotations"),
+    "gitlab": _later("gitlab"),
 }
 
 

@@ -28,6 +28,7 @@ class FileRow:
     #: Mean and worst relative RMSE, mean divergence in nats, share of likeliest tokens that agree.
     measured: tuple[str, ...]
     worst: str
+    cause: str
     decision: Decision
     record: ArtifactRecord | None
 
@@ -82,13 +83,22 @@ def _table(rows: Sequence[FileRow], run: Run, pen: Pen, width: int) -> Iterator[
         yield line[:at] + coloured(row.decision, verdict, pen) + line[at + len(verdict) :]
         if beneath and row.worst:
             yield f"  {row.worst}"
-    for said in (*most_lost(rows), *odd_ones([row.record for row in rows if row.record is not None])):
+    for said in (*failed(rows), *most_lost(rows), *odd_ones([row.record for row in rows if row.record is not None])):
         yield from wrap(said, width, "  → ")
 
 
+def failed(rows: Sequence[FileRow]) -> Iterator[str]:
+    """Why a file is falsified: the gravest of its likely causes."""
+    for row in rows:
+        if row.decision.word == "falsified" and row.cause:
+            yield f"{row.cells[0]} failed: {row.cause}"
+
+
 def most_lost(rows: Sequence[FileRow]) -> Iterator[str]:
-    """Which of the files that are whole is furthest from its source, where several were compared with one."""
-    figures = [(row.record.figures, row) for row in rows if row.record is not None and row.record.figures is not None]
+    """Which of several files is furthest from its source; of those that are falsified their causes are told."""
+    whole = [row for row in rows if row.decision.word != "falsified"]
+    found = [(row.record, row) for row in whole if row.record is not None]
+    figures = [(record.figures, row) for record, row in found if record.figures is not None]
     if len(figures) < 2:
         return
     worst, row = max(figures, key=lambda pair: pair[0].mean_relative_rmse)
@@ -109,7 +119,8 @@ def _row(group: Sequence[Outcome], decision: Decision, run: Run) -> FileRow:
         decision.word,
         f"{safe(gates[0])}{more}" if gates else "",
     )
-    return FileRow(cells, _measured(group, record), _worst(group), decision, record)
+    cause = next((cause.statement for cause in likely(group)), "")
+    return FileRow(cells, _measured(group, record), _worst(group), cause, decision, record)
 
 
 def _measured(group: Sequence[Outcome], record: ArtifactRecord | None) -> tuple[str, ...]:

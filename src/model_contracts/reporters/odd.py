@@ -39,11 +39,11 @@ def _odd(group: Sequence[ArtifactRecord]) -> Iterator[str]:
 
 
 def _differs(fact: str, own: str, most: str, many: int) -> str:
-    name, others = safe(fact), f"{many} others"
+    name, others = safe(fact), f"the {many} others"
     if own == "none":
         return f"no {name} ({others} have one)"
     if most == "none":
         return f"a {name} ({others} have none)"
     if own.startswith("sha256:") or most.startswith("sha256:"):
         return f"another {name} than {others}"
-    return f"{name} is {safe(own)}, of {others} {safe(most)}"
+    return f"{name} is {safe(own)}, and {safe(most)} of {others}"
