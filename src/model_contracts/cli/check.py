@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model_contracts.cli import judged
 from model_contracts.cli.numbers import SEEDS, Between
 from model_contracts.cli.progress import progress
-from model_contracts.cli.reports import formats, refuse_format, tell
+from model_contracts.cli.reports import formats, refuse_format, tell, wants_tables
 from model_contracts.outcome import BROKEN, FALSIFIED, USAGE, Evidence, Run
 from model_contracts.terminal import safe
 
@@ -25,7 +26,13 @@ _LONGEST = 604_800
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="a model file, a shard index or a folder")
+    parser.add_argument(
+        "paths",
+        metavar="PATH",
+        nargs="+",
+        type=Path,
+        help="a model: a file, a shard index or a folder; several: a folder or pattern",
+    )
     parser.add_argument("--against", metavar="SOURCE", type=Path, help="the model that PATH was made from")
     parser.add_argument(
         "--adapter", metavar="DIR", type=Path, help="the adapter that PATH is to have, merged into SOURCE"
@@ -40,6 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--only", metavar="GATE", action="append", default=[], help="only this gate (repeat; * matches)"
     )
     parser.add_argument("--skip", metavar="GATE", action="append", default=[], help="not this gate (repeat; * matches)")
+    parser.add_argument("--group-by", choices=("release",), help="of several files: a table for each release")
     formats(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict lines only")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="keep evidence.json and run.json there")
@@ -62,14 +70,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--plan", action="store_true", help="print which gates would be evaluated, and stop")
     parser.add_argument("--no-color", action="store_true", help="no colours")
+    judged.configure(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """0 kept, 1 falsified, 3 not proven, 4 the checker itself could not work."""
     from model_contracts.engine.plan import CheckRequest
+    from model_contracts.formats.several import models_at
 
+    refuse_format(arguments)
     request = CheckRequest(
-        paths=tuple(arguments.paths),
+        paths=models_at(arguments.paths),
         against=arguments.against,
         adapter=arguments.adapter,
         golden=arguments.golden,
@@ -83,9 +94,9 @@ def run(arguments: argparse.Namespace) -> int:
         time_budget=arguments.time_budget,
         bisect=arguments.bisect,
         runtime=arguments.runtime,
+        group_by=arguments.group_by,
         command=("contracts", *arguments.words),
     )
-    refuse_format(arguments)
     if arguments.plan:
         print("\n".join(line for path in request.paths for line in _planned(request, path)))
         return 0
@@ -97,12 +108,15 @@ def run(arguments: argparse.Namespace) -> int:
 def _check(request: CheckRequest, arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
+    from model_contracts.engine.judging import judge
     from model_contracts.engine.run import check
 
     tables: list[TensorTable] = []
-    kept = tables.append if arguments.output is not None or arguments.format == "html" else None
+    kept = tables.append if arguments.output is not None or wants_tables(arguments) else None
+    asked = judged.judging(arguments, request.paths, request.contract)
     with progress("reading") as callback:
         outcomes, record = check(replace(request, progress=callback, tables=kept))
+    outcomes, record = judge(outcomes, record, asked)
     code = int(record.decision.exit_code)
     if arguments.output is not None:
         code = keep(arguments.output, outcomes, record, code, force=arguments.force, tables=tables)

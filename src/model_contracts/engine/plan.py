@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from model_contracts.artifact import Artifact
 from model_contracts.checks import KINDS
@@ -64,6 +64,8 @@ class CheckRequest:
     bisect: bool = False
     #: What both are run with, by name or by the path of its definition, where continuations are compared.
     runtime: str | None = None
+    #: How the table of several files is grouped.
+    group_by: Literal["release"] | None = None
     command: tuple[str, ...] = ()
     #: Called with bytes done and bytes in all.
     progress: Callable[[int, int], None] | None = None

@@ -10,7 +10,9 @@ from model_contracts.checks.interface import Examination
 from model_contracts.decision import decide
 from model_contracts.definitions.known import open_folders
 from model_contracts.engine.environment import environment, host
+from model_contracts.engine.fingerprints import fingerprint
 from model_contracts.engine.plan import CheckRequest, Plan, Step
+from model_contracts.engine.release import facts_of, figures_of, label_of
 from model_contracts.outcome import (
     ArtifactRecord,
     FileRecord,
@@ -54,8 +56,10 @@ def _digest(artifact: Artifact, examination: Examination) -> str | None:
     return "blake3:" + blake3("\n".join(str(digest) for digest in digests).encode()).hexdigest()
 
 
-def artifact_record(artifact: Artifact, examination: Examination, notes: tuple[str, ...]) -> ArtifactRecord:
-    """An artifact as run.json names it; digests are there if the bytes were read."""
+def artifact_record(
+    artifact: Artifact, examination: Examination, notes: tuple[str, ...], *, several: bool = False
+) -> ArtifactRecord:
+    """An artifact as run.json names it; digests are there if the bytes were read, facts if it is one of several."""
     swept = examination.swept
     files = tuple(
         FileRecord(
@@ -65,6 +69,7 @@ def artifact_record(artifact: Artifact, examination: Examination, notes: tuple[s
         )
         for container in artifact.containers
     )
+    label, release = label_of(artifact, examination)
     held = [tensor for container in artifact.containers for tensor in container.tensors if not tensor.placeholder]
     return ArtifactRecord(
         name=artifact.name,
@@ -74,6 +79,11 @@ def artifact_record(artifact: Artifact, examination: Examination, notes: tuple[s
         files=files,
         elements=sum(tensor.elements for tensor in held),
         tensor_bytes=sum(tensor.nbytes for tensor in held),
+        fingerprint=fingerprint(artifact, [file.digest for file in files]),
+        label=label,
+        release=release,
+        figures=figures_of(examination) if artifact is examination.target else None,
+        facts=facts_of(artifact) if several else {},
         sidecars={role: sidecar.path.name for role, sidecar in artifact.sidecars.items()},
         notes=(*artifact.notes, *notes),
     )
@@ -159,5 +169,6 @@ def run_record(
         environment=environment(),
         host=host(),
         not_evaluated=left_out,
+        group_by=request.group_by,
         decision=decide(tuple(outcomes)),
     )

@@ -15,6 +15,7 @@ from model_contracts.checks import KINDS
 from model_contracts.checks.interface import Examination, Skip, Told, owed_to
 from model_contracts.checks.trial import Trial
 from model_contracts.definitions import load_corpus, load_families, load_recipes
+from model_contracts.engine.classes import class_of
 from model_contracts.engine.conclude import conclude
 from model_contracts.engine.environment import host
 from model_contracts.engine.plan import CheckRequest, Plan, Step, UsageError, plan
@@ -51,7 +52,8 @@ def check(request: CheckRequest) -> tuple[Evidence, Run]:
     for planned, examination in zip(plans, examinations, strict=True):
         outcomes += examine(planned, examination, request)
         _hand_over_table(planned, examination, request)
-        records.append(artifact_record(examination.target, examination, (*planned.notes, *held)))
+        told = (*planned.notes, *held)
+        records.append(artifact_record(examination.target, examination, told, several=len(plans) > 1))
     if source is not None:
         records.append(artifact_record(source, examinations[0], ()))
     if (adapter := examinations[0].adapter) is not None:
@@ -217,6 +219,8 @@ def outcome_of(step: Step, examination: Examination, seen: Seen) -> Outcome:
         comparisons=seen.tally.kept,
         uncompared=tuple(seen.tally.gaps),
         counterexample=seen.counterexample,
+        metrics=seen.tally.metrics,
+        fault=class_of(step.invariant, seen.verdict, seen.cause, seen.tally.kept),
         duration=seen.duration,
         timestamp=_now(),
         host=host(),
