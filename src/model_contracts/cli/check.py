@@ -40,6 +40,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict lines only")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="keep evidence.json and run.json there")
     parser.add_argument("--force", action="store_true", help="replace evidence in DIR, whoever wrote it")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on where a run that was ended left its outcomes in DIR"
+    )
     parser.add_argument("--seed", type=Between(0, SEEDS), metavar="N", help="seed of generated inputs")
     parser.add_argument(
         "--max-examples", type=Between(1, 1_000_000), metavar="N", help="generated inputs a property tries"
@@ -62,7 +65,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0 kept, 1 falsified, 3 not proven, 4 the checker itself could not work."""
-    from model_contracts.engine.plan import CheckRequest
+    from model_contracts.engine.plan import CheckRequest, UsageError
 
     request = CheckRequest(
         paths=tuple(arguments.paths),
@@ -86,19 +89,28 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if arguments.output is not None:
         refuse_output(arguments.output, force=arguments.force)
+        refuse_foreign(arguments)
+    elif arguments.resume:
+        raise UsageError("--resume goes on in the folder of -o DIR, and none is given")
     return _check(request, arguments)
 
 
 def _check(request: CheckRequest, arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    from model_contracts.engine.run import check
+    from model_contracts.engine.run import Checking
 
     with progress("reading") as callback:
-        outcomes, record = check(replace(request, progress=callback))
+        checking = Checking((replace(request, progress=callback),))
+        if arguments.output is not None and (said := checking.keep(arguments.output, resume=arguments.resume)):
+            print(f"contracts: {safe(said)}", file=sys.stderr)
+        outcomes, record = checking.finish()
     code = int(record.decision.exit_code)
     if arguments.output is not None:
-        code = keep(arguments.output, outcomes, record, code, force=arguments.force)
+        written = wrote(arguments.output, outcomes, record, force=arguments.force)
+        code = code if written else unwritten(code)
+        if written:
+            checking.kept()
     return tell(arguments, outcomes, record, code)
 
 
@@ -112,16 +124,35 @@ def refuse_output(directory: Path, *, force: bool) -> None:
     refuse_existing(directory, None, force=force)
 
 
+def refuse_foreign(arguments: argparse.Namespace) -> None:
+    """Raises Unusable where a file of others lies in the place of the journal; to resume, and by force, it goes."""
+    if arguments.force or arguments.resume:
+        return
+    from model_contracts.engine.unfinished import refuse_foreign as refuse
+
+    refuse(arguments.output)
+
+
 def keep(directory: Path, outcomes: Evidence, record: Run, code: int, *, force: bool = False) -> int:
     """Write the evidence; where it cannot be written the report is still printed, and a falsified file stays so."""
+    return code if wrote(directory, outcomes, record, force=force) else unwritten(code)
+
+
+def wrote(directory: Path, outcomes: Evidence, record: Run, *, force: bool = False) -> bool:
+    """Write the evidence; False, and told on stderr, where it cannot be."""
     from model_contracts.engine.evidence import Unusable, write
 
     try:
         write(directory, outcomes, record, force=force)
     except Unusable as error:
         print(f"contracts: {safe(str(error))}", file=sys.stderr)
-        return code if code in (FALSIFIED, BROKEN) else int(USAGE)
-    return code
+        return False
+    return True
+
+
+def unwritten(code: int) -> int:
+    """The exit code of a run whose evidence could not be written."""
+    return code if code in (FALSIFIED, BROKEN) else int(USAGE)
 
 
 def _planned(request: CheckRequest, path: Path) -> Iterable[str]:
