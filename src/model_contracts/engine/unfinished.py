@@ -30,7 +30,7 @@ NAME = "unfinished.jsonl"
 _MOST = 256 << 20
 #: What is read of an artifact when a gate first asks for it, and then is a matter of its container too.
 _READ = ("tokenizer", "pieces")
-_STANDS_ON = "stands_on"
+_STANDS_ON, _BEGINS = "stands_on", b'{"stands_on"'
 
 
 class Refused(Exception):
@@ -125,6 +125,8 @@ class Unfinished:
         except OSError as error:
             raise Refused(f"not read: {(error.strerror or 'cannot be read').lower()}") from None
         whole = data.split(b"\n")[:-1]  # what stands behind the last end of line was being written
+        if not _begins_as_ours(data):
+            raise Refused("line 1: expected what a run stands on, found something else")
         if not whole:
             return []
         self._refuse_other(_entry(whole[0], 1), stands_on)
@@ -167,6 +169,10 @@ class Unfinished:
         return True
 
 
+def _begins_as_ours(data: bytes) -> bool:
+    return _BEGINS.startswith(data[: len(_BEGINS)])
+
+
 def _line(entry: dict[str, Any]) -> bytes:
     return json.dumps(entry, ensure_ascii=True, allow_nan=False).encode() + b"\n"
 
@@ -203,8 +209,8 @@ def refuse_foreign(folder: Path) -> None:
         return
     try:
         with door.opened(path) as file:
-            begins = file.read(len(_STANDS_ON) + 3)
+            begins = file.read(len(_BEGINS))
     except OSError:
         begins = b"another"
-    if begins and not b'{"stands_on"'.startswith(begins[:12]):
+    if not _begins_as_ours(begins):
         raise Unusable(f"{placing.taken([path])} (this is not the journal of an earlier check)")
