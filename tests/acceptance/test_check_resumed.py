@@ -11,6 +11,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,6 @@ from model_contracts.engine.identity import stands_on
 from model_contracts.engine.plan import CheckRequest
 from model_contracts.engine.run import Checking
 from model_contracts.outcome import Outcome
-from support.command import Result, contracts
 from support.mutations import copied, json_of
 from support.shared_models import DATA
 
@@ -82,6 +84,20 @@ def seen(output: Path) -> Any:
     return outcomes, {name: run[name] for name in run if name not in ("command", "started", "duration")}
 
 
+@dataclass
+class Told:
+    """What a command ended with and said."""
+
+    code: int
+    stderr: str
+
+
+def contracts(*words: str | Path) -> Told:
+    """The command, in this process: what it imports and reads of definitions is there already."""
+    with redirect_stdout(StringIO()), redirect_stderr(StringIO()) as errors:
+        return Told(main([str(word) for word in words]), errors.getvalue())
+
+
 @pytest.fixture(scope="module")
 def whole(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What a run says that nobody killed."""
@@ -105,7 +121,7 @@ def asked(model: Path) -> CheckRequest:
     return CheckRequest((model / "m-Q4_K_M.gguf",), against=model / "source", skip=tuple(SLOW.split(",")))
 
 
-def resumed(model: Path, output: Path) -> Result:
+def resumed(model: Path, output: Path) -> Told:
     done = contracts(*words(model, output, "--resume"))
     assert done.code == 1 and not (output / unfinished.NAME).exists(), done.stderr
     return done
