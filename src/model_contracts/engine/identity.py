@@ -12,7 +12,7 @@ from pathlib import Path
 from model_contracts import resources
 from model_contracts.artifact import Artifact
 from model_contracts.engine.environment import environment, host
-from model_contracts.engine.held import Held
+from model_contracts.engine.examined import Examined
 from model_contracts.engine.plan import CheckRequest
 from model_contracts.engine.record import digest_of, own_definitions, plugin_records
 from model_contracts.paths import may_be_indexed, suffix_format
@@ -27,7 +27,7 @@ _OURS = ("evidence.json", "run.json", "unfinished.jsonl")
 _MOST = 10_000
 
 
-def stands_on(held: Sequence[Held]) -> dict[str, str]:
+def stands_on(held: Sequence[Examined]) -> dict[str, str]:
     """What a run stands on, by what a person would call it. Raises nothing: what cannot be looked at differs."""
     definitions = {
         f"{at} {name}": digest for at, one in enumerate(held) for name, digest in one.plan.definitions.items()
@@ -63,7 +63,7 @@ def _shipped() -> str:
     return digest_of({str(file): _status(file) for file in shipped})
 
 
-def _files(held: Sequence[Held]) -> Iterator[tuple[str, str]]:
+def _files(held: Sequence[Examined]) -> Iterator[tuple[str, str]]:
     for at, one in enumerate(held):
         sides = [one.examination.target]
         if one.examination.source is not None:

@@ -15,6 +15,7 @@ from model_contracts.contract import Clause, Contract
 from model_contracts.definitions import (
     DefinitionError,
     find_contract,
+    flattened,
     invariant_of,
     known_ids,
     load_contract,
@@ -44,7 +45,8 @@ class CheckRequest:
     sweeper: Sweeper | None = None
     #: What a model answered, as `contracts golden record` wrote it.
     golden: Path | None = None
-    contract: str | None = None
+    #: An id, a file, or a contract itself.
+    contract: str | Contract | None = None
     dtype: str | None = None
     #: The tokenizer.json that stands for the source's own.
     tokenizer: Path | None = None
@@ -167,7 +169,8 @@ def _contracts(
     """The contracts that were asked for, those found beside the artifact, what is said of it, and why it is refused."""
     asked = [load_contract("golden")] if request.golden is not None else []
     if request.contract is not None:
-        return [load_contract(request.contract), *asked], (), (), None
+        given = request.contract
+        return [flattened(given) if isinstance(given, Contract) else load_contract(given), *asked], (), (), None
     contracts = [load_contract("conversion" if request.against is not None else "default"), *asked]
     # A downloaded folder may hold a contracts.yaml of its own: what is found beside a model adds, it never takes away,
     # and it ends no check.
@@ -253,5 +256,8 @@ def _left_out(request: CheckRequest, steps: dict[str, Step]) -> Iterator[tuple[s
 
 
 def _digest(definition: Contract | Invariant) -> str:
-    origin = definition._origin
-    return origin.digest if origin is not None else ""
+    if definition._origin is not None:
+        return definition._origin.digest
+    from blake3 import blake3  # of one that was made in a program
+
+    return f"blake3:{blake3(definition.model_dump_json().encode()).hexdigest()}"

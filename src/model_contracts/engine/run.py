@@ -13,7 +13,7 @@ from model_contracts.checks import KINDS
 from model_contracts.checks.interface import Examination
 from model_contracts.definitions import load_families, load_recipes
 from model_contracts.engine.evaluate import evaluate, now, outcome_of
-from model_contracts.engine.held import Held
+from model_contracts.engine.examined import Examined
 from model_contracts.engine.identity import stands_on
 from model_contracts.engine.plan import CheckRequest, Plan, UsageError, plan
 from model_contracts.engine.record import artifact_record, run_record
@@ -100,7 +100,7 @@ class Checking(Iterator[Outcome]):
         return evidence, run_record(self.held[0].request, plans, records, evidence, self._started, seconds)
 
 
-def _opened(requests: Sequence[CheckRequest]) -> Iterator[Held]:
+def _opened(requests: Sequence[CheckRequest]) -> Iterator[Examined]:
     """Every artifact of the requests; a source that several are held against is opened once."""
     plans = [(request, path, plan(request, path)) for request in requests for path in request.paths]
     sources: dict[object, Artifact | None] = {}
@@ -110,10 +110,10 @@ def _opened(requests: Sequence[CheckRequest]) -> Iterator[Held]:
         if key not in sources:
             sources[key] = _source(request)
         held = golden[request.golden] if request.golden is not None else None
-        yield Held(request, planned, examination_of(request, open_artifact(path), sources[key], held), {})
+        yield Examined(request, planned, examination_of(request, open_artifact(path), sources[key], held), {})
 
 
-def _records(held: Held) -> tuple[ArtifactRecord, ...]:
+def _records(held: Examined) -> tuple[ArtifactRecord, ...]:
     golden = held.examination.golden
     said = (f"held to {held.request.golden}, {golden.digests.content}",) if golden is not None else ()
     target = artifact_record(held.examination.target, held.examination, (*held.plan.notes, *said))
@@ -153,13 +153,13 @@ def examination_of(
 
 def examine(plan: Plan, examination: Examination, request: CheckRequest) -> list[Outcome]:
     """The outcomes in the order of the plan."""
-    held = Held(request, plan, examination, {})
+    held = Examined(request, plan, examination, {})
     held.outcomes = dict(examined(held, None))
     held.records = _records(held)
     return list(held.evidence)
 
 
-def examined(held: Held, earlier: Earlier | None) -> Iterator[tuple[int, Outcome]]:
+def examined(held: Examined, earlier: Earlier | None) -> Iterator[tuple[int, Outcome]]:
     """Each step with its outcome, as they come: those that read no value are evaluated while the bytes are read.
 
     What an earlier run saw stands in `held` at once, and is not evaluated again.

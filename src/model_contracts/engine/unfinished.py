@@ -20,7 +20,7 @@ from model_contracts import door, placing
 from model_contracts.checks.interface import Examination
 from model_contracts.engine.bounded_json import JsonRefused, parse
 from model_contracts.engine.evidence import Unusable, violations
-from model_contracts.engine.held import Held
+from model_contracts.engine.examined import Examined
 from model_contracts.engine.plan import Step
 from model_contracts.log import logger
 from model_contracts.outcome import ArtifactRecord, Outcome, Verdict, as_json
@@ -33,7 +33,7 @@ _READ = ("tokenizer", "pieces")
 _STANDS_ON, _BEGINS = "stands_on", b'{"stands_on"'
 
 
-class Refused(Exception):
+class JournalRefused(Exception):
     """A journal of which nothing is used: one line that says why."""
 
 
@@ -54,7 +54,7 @@ class Earlier:
 class Unfinished:
     """The journal of one run."""
 
-    def __init__(self, folder: Path, held: Sequence[Held], stands_on: dict[str, str], *, resume: bool) -> None:
+    def __init__(self, folder: Path, held: Sequence[Examined], stands_on: dict[str, str], *, resume: bool) -> None:
         self.path = folder / NAME
         #: What a person is told of the journal that lay there.
         self.said: str | None = None
@@ -64,7 +64,7 @@ class Unfinished:
         if resume:
             try:
                 lines = self._read(stands_on)
-            except Refused as refused:
+            except JournalRefused as refused:
                 self._earlier = {at: Earlier() for at in range(len(held))}
                 self.said = f"{self.path}: {refused}; everything is evaluated"
         elif os.path.lexists(self.path):
@@ -117,16 +117,16 @@ class Unfinished:
         self._file = None
 
     def _read(self, stands_on: dict[str, str]) -> list[bytes]:
-        """The lines that count; raises Refused for a journal that does not."""
+        """The lines that count; raises JournalRefused for a journal that does not."""
         if not os.path.lexists(self.path):
-            raise Refused("no run was ended here")
+            raise JournalRefused("no run was ended here")
         try:
             data = door.read(self.path, _MOST)
         except OSError as error:
-            raise Refused(f"not read: {(error.strerror or 'cannot be read').lower()}") from None
+            raise JournalRefused(f"not read: {(error.strerror or 'cannot be read').lower()}") from None
         whole = data.split(b"\n")[:-1]  # what stands behind the last end of line was being written
         if not _begins_as_ours(data):
-            raise Refused("line 1: expected what a run stands on, found something else")
+            raise JournalRefused("line 1: expected what a run stands on, found something else")
         if not whole:
             return []
         self._refuse_other(_entry(whole[0], 1), stands_on)
@@ -139,12 +139,12 @@ class Unfinished:
     def _refuse_other(self, entry: dict[str, Any], stands_on: dict[str, str]) -> None:
         earlier = entry.get(_STANDS_ON)
         if not isinstance(earlier, dict) or entry.keys() != {_STANDS_ON}:
-            raise Refused("line 1: expected what a run stands on, found something else")
+            raise JournalRefused("line 1: expected what a run stands on, found something else")
         differ = [
             name for name in sorted(stands_on.keys() | earlier.keys()) if earlier.get(name) != stands_on.get(name)
         ]
         if differ:
-            raise Refused(f"the run that was ended stands on other {', '.join(map(str, differ[:8]))}"[:300])
+            raise JournalRefused(f"the run that was ended stands on other {', '.join(map(str, differ[:8]))}"[:300])
 
     def _take(self, entry: dict[str, Any], number: int) -> bool:
         """Take one entry; whether it counts (what failed in us, or for want of a disk, is evaluated again)."""
@@ -161,7 +161,7 @@ class Unfinished:
                 raise ValueError("no outcome")
             read = {(str(side), str(name)) for side, name in entry["read"]}
         except (ValueError, KeyError, TypeError, IndexError, AttributeError):
-            raise Refused(f"line {number}: expected an outcome of this run, found something else") from None
+            raise JournalRefused(f"line {number}: expected an outcome of this run, found something else") from None
         if outcome.outcome is Verdict.ERROR:
             return False
         earlier.outcomes[step[0]] = outcome
@@ -181,13 +181,13 @@ def _entry(line: bytes, number: int) -> dict[str, Any]:
     try:
         entry = parse(line)
     except JsonRefused as refused:
-        raise Refused(f"line {number}: {refused}") from None
+        raise JournalRefused(f"line {number}: {refused}") from None
     if not isinstance(entry, dict):
-        raise Refused(f"line {number}: expected an object, found something else")
+        raise JournalRefused(f"line {number}: expected an object, found something else")
     return entry
 
 
-def _records(entries: Any, held: Held) -> tuple[ArtifactRecord, ...]:
+def _records(entries: Any, held: Examined) -> tuple[ArtifactRecord, ...]:
     """The records of target and source; ValueError for those of others."""
     records = tuple(ArtifactRecord.model_validate(entry) for entry in entries)
     sides = [one for one in (held.examination.target, held.examination.source) if one is not None]

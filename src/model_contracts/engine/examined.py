@@ -11,7 +11,7 @@ from model_contracts.outcome import ArtifactRecord, Evidence, Outcome
 
 
 @dataclass(slots=True)
-class Held:
+class Examined:
     """One artifact of a run, what it is held to, and what was seen of it."""
 
     request: CheckRequest
