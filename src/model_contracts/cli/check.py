@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model_contracts.cli import changed
 from model_contracts.cli.numbers import SEEDS, Between
 from model_contracts.cli.progress import progress
 from model_contracts.cli.reports import formats, refuse_format, tell
@@ -24,7 +25,7 @@ _LONGEST = 604_800
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="a model file, a shard index or a folder")
+    parser.add_argument("paths", metavar="PATH", nargs="*", type=Path, help="a model file, a shard index or a folder")
     parser.add_argument("--against", metavar="SOURCE", type=Path, help="the model that PATH was made from")
     parser.add_argument("--golden", metavar="FILE", type=Path, help="hold it to a golden file (contracts golden)")
     parser.add_argument("--contract", metavar="ID|FILE", help="the contract to hold it to (contracts list contracts)")
@@ -61,6 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--plan", action="store_true", help="print which gates would be evaluated, and stop")
     parser.add_argument("--no-color", action="store_true", help="no colours")
+    changed.configure(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -84,24 +86,28 @@ def run(arguments: argparse.Namespace) -> int:
         command=("contracts", *arguments.words),
     )
     refuse_format(arguments)
+    requests = changed.requests(arguments, request)
+    if not requests:
+        print(safe(changed.nothing(arguments)), file=sys.stdout if arguments.format == "text" else sys.stderr)
+        return 0
     if arguments.plan:
-        print("\n".join(line for path in request.paths for line in _planned(request, path)))
+        print("\n".join(line for one in requests for path in one.paths for line in _planned(one, path)))
         return 0
     if arguments.output is not None:
         refuse_output(arguments.output, force=arguments.force)
         refuse_foreign(arguments)
     elif arguments.resume:
         raise UsageError("--resume goes on in the folder of -o DIR, and none is given")
-    return _check(request, arguments)
+    return _check(requests, arguments)
 
 
-def _check(request: CheckRequest, arguments: argparse.Namespace) -> int:
+def _check(requests: tuple[CheckRequest, ...], arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from model_contracts.engine.run import Checking
 
     with progress("reading") as callback:
-        checking = Checking((replace(request, progress=callback),))
+        checking = Checking([replace(request, progress=callback) for request in requests])
         if arguments.output is not None and (said := checking.keep(arguments.output, resume=arguments.resume)):
             print(f"contracts: {safe(said)}", file=sys.stderr)
         outcomes, record = checking.finish()

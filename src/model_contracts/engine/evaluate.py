@@ -24,6 +24,7 @@ def evaluate(step: Step, examination: Examination, request: CheckRequest) -> See
     clock, tally, trial = time.perf_counter(), Tally(), _trial(step, request)
 
     def comparisons() -> Iterable[Told]:
+        _refuse_missing(step, request)
         _refuse_unreadable(step, examination)
         owed_to(examination, step.gate.check)
         return KINDS[step.gate.check].run(examination, step.parameters, step.where, trial)
@@ -33,6 +34,13 @@ def evaluate(step: Step, examination: Examination, request: CheckRequest) -> See
     if counterexample is not None:
         counterexample = counterexample.model_copy(update={"files": beside(examination)})
     return Seen(tally, verdict, cause, reason, counterexample, time.perf_counter() - clock)
+
+
+def _refuse_missing(step: Step, request: CheckRequest) -> None:
+    """What is not here is not compared, not even as a file of another form."""
+    why = request.missing or (request.missing_source if step.invariant.subject == "pair" else None)
+    if why is not None:
+        raise Skip("missing_input", why)
 
 
 def _refuse_unreadable(step: Step, examination: Examination) -> None:

@@ -61,6 +61,9 @@ class CheckRequest:
     #: What both are run with, by name or by the path of its definition, where continuations are compared.
     runtime: str | None = None
     command: tuple[str, ...] = ()
+    #: Why the bytes of the target, and of the source, are not here: nothing of what needs them is compared.
+    missing: str | None = None
+    missing_source: str | None = None
     #: Called with bytes done and bytes in all.
     progress: Callable[[int, int], None] | None = None
 

@@ -106,7 +106,7 @@ def _opened(requests: Sequence[CheckRequest]) -> Iterator[Examined]:
     sources: dict[object, Artifact | None] = {}
     golden = {request.golden: _golden(request.golden) for request in requests if request.golden is not None}
     for request, path, planned in plans:
-        key = (request.against, request.tokenizer)
+        key = (request.against, request.tokenizer, request.missing_source)
         if key not in sources:
             sources[key] = _source(request)
         held = golden[request.golden] if request.golden is not None else None
@@ -128,7 +128,7 @@ def _golden(path: Path) -> Golden:
 
 
 def _source(request: CheckRequest) -> Artifact | None:
-    if request.against is None or request.source is not None:
+    if request.against is None or request.source is not None or request.missing_source is not None:
         return request.source
     source = open_artifact(request.against)
     if request.tokenizer is None:
@@ -172,7 +172,12 @@ def examined(held: Examined, earlier: Earlier | None) -> Iterator[tuple[int, Out
     left = [(at, step) for at, step in enumerate(plan.steps) if at not in held.outcomes]
     waits = {at for at, step in left if KINDS[step.gate.check].after_the_pass}
     valued = any(KINDS[step.gate.check].reads_values for step in plan.steps)
-    reads = valued and bool(examination.target.containers) and bool(waits or held.records is None)
+    reads = (
+        valued
+        and held.request.missing is None
+        and bool(examination.target.containers)
+        and bool(waits or held.records is None)
+    )
     log = logger(artifact=str(examination.target.path))
     try:
         if reads:
