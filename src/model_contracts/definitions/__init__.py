@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from model_contracts.definitions.errors import DefinitionError as DefinitionError
     from model_contracts.definitions.known import known_ids as known_ids
     from model_contracts.definitions.loading import KINDS as KINDS
+    from model_contracts.definitions.loading import flattened as flattened
     from model_contracts.definitions.loading import invariant_of as invariant_of
     from model_contracts.definitions.loading import load as load
     from model_contracts.definitions.loading import load_contract as load_contract
@@ -38,6 +39,7 @@ _MODULES = {
     "known": ("known_ids",),
     "loading": (
         "KINDS",
+        "flattened",
         "invariant_of",
         "load",
         "load_contract",

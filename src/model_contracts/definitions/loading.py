@@ -138,6 +138,11 @@ def load_contract(name: str | Path) -> Contract:
     return flatten(load(Contract, name), _contract_above)
 
 
+def flattened(contract: Contract) -> Contract:
+    """A contract that a program made, with the clauses of all it extends."""
+    return flatten(contract, _contract_above)
+
+
 def load_family(name: str | Path) -> Family:
     """A family by id or path, with the entries of all it extends (its own replace theirs; null takes a tensor away)."""
     return merge_family(load(Family, name), _family_above)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from model_contracts import door, plugins
@@ -44,9 +45,12 @@ def named(artifact: Artifact, examination: Examination | None, against: Subject 
 
 
 def _digest(artifact: Artifact, examination: Examination) -> str | None:
-    """The file's digest, or for a set the digest over its files' digests in order."""
     swept = examination.swept
-    digests = [swept.digests.get(path) for path in artifact.files] if swept is not None else []
+    return set_digest([swept.digests.get(path) for path in artifact.files] if swept is not None else [])
+
+
+def set_digest(digests: Sequence[str | None]) -> str | None:
+    """The file's digest, or for a set the digest over its files' digests in order; None where one is not known."""
     if not digests or None in digests:
         return None
     if len(digests) == 1:
@@ -54,6 +58,20 @@ def _digest(artifact: Artifact, examination: Examination) -> str | None:
     from blake3 import blake3
 
     return "blake3:" + blake3("\n".join(str(digest) for digest in digests).encode()).hexdigest()
+
+
+def digested(outcome: Outcome, records: Sequence[ArtifactRecord]) -> Outcome:
+    """An outcome whose subjects have the digests that the records of their artifacts have."""
+    known = {record.path: set_digest([file.digest for file in record.files]) for record in reversed(records)}
+    subject, against = outcome.subject, outcome.subject.against
+    if against is not None:
+        against = against.model_copy(update={"digest": known.get(against.path, against.digest)})
+    told = {"digest": known.get(subject.path, subject.digest), "against": against}
+    return outcome.model_copy(update={"subject": subject.model_copy(update=told)})
+
+
+def artifact_record(artifact: Artifact, examination: Examination, notes: tuple[str, ...]) -> ArtifactRecord:
+    """An artifact as run.json names it; digests are there if the bytes were read."""
 
 
 def artifact_record(
@@ -145,18 +163,18 @@ def run_record(
     request: CheckRequest,
     plans: list[Plan],
     records: list[ArtifactRecord],
-    outcomes: list[Outcome],
+    outcomes: Sequence[Outcome],
     started: str,
     duration: float,
 ) -> Run:
     """run.json: what was run, on what, with which definitions, and what was decided."""
-    from model_contracts import __version__
+    from model_contracts.version import version
 
     definitions = {name: digest for plan in plans for name, digest in plan.definitions.items()} | own_definitions()
     left_out = {gate: why for plan in plans for gate, why in plan.not_evaluated.items()}
     return Run(
         tool="model-contracts",
-        version=__version__,
+        version=version(),
         command=request.command,
         seed=request.seed,
         started=started,
