@@ -70,8 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     view = View(open_artifact(arguments.path), load_families())
     target = view.artifact
-    found = _matched(view, open_artifact(arguments.against)) if arguments.against is not None else None
-    swept = _sweep(target, found)
+    found = matched(view, open_artifact(arguments.against)) if arguments.against is not None else None
+    swept = swept_of(target, found)
     rows = list(_rows(target, found, swept))
     if arguments.sort:
         rows.sort(key=lambda row: _rank(row.measures.get(arguments.sort), arguments.sort in _LOW_FIRST))
@@ -83,11 +83,13 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _matched(target: View, source: Artifact) -> Match:
+def matched(target: View, source: Artifact) -> Match:
+    """The bijection between two artifacts."""
     return match(target, View(source, target.families))
 
 
-def _sweep(target: Artifact, found: Match | None) -> Sweep:
+def swept_of(target: Artifact, found: Match | None) -> Sweep:
+    """One pass over the bytes of the target, and of what answers to it."""
     from model_contracts.sweep.sweep import sweep
 
     pairings = found.pairings if found else {}
