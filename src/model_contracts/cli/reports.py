@@ -40,20 +40,23 @@ def formats(parser: argparse.ArgumentParser) -> None:
 
 def refuse_format(arguments: argparse.Namespace) -> None:
     """Raises UsageError, before anything is read, for a form that no reporter writes and a file that is there."""
-    from model_contracts.engine.plan import UsageError
+    if (said := _refused(arguments)) is not None:
+        from model_contracts.engine.plan import UsageError
 
+        raise UsageError(f"argument {said}")
+
+
+def _refused(arguments: argparse.Namespace) -> str | None:
     told = [("--format", arguments.format)] if arguments.format is not None else []
     told += [("--report", one.name) for one in asked(arguments)]
     for option, name in told:
         if name not in names():
-            choices = ", ".join(names())
-            raise UsageError(f"argument {option}: invalid choice: {name!r} (choose from {choices})")
+            return f"{option}: invalid choice: {name!r} (choose from {', '.join(names())})"
     files = [one.file for one in asked(arguments) if one.file is not None]
     if len(set(files)) < len(files):
-        raise UsageError("argument --report: two reports into one file")
+        return "--report: two reports into one file"
     taken = [file for file in placing.standing(files) if file.is_dir() or file.stat().st_size]
-    if taken and not getattr(arguments, "force", False):
-        raise UsageError(f"argument --report: {placing.taken(taken)}")
+    return f"--report: {placing.taken(taken)}" if taken and not getattr(arguments, "force", False) else None
 
 
 def asked(arguments: argparse.Namespace) -> tuple[Asked, ...]:

@@ -23,6 +23,7 @@ from model_contracts.invariant import Corpus, Invariant
 from model_contracts.keys import Keys
 from model_contracts.outcome import Evidence, Run
 from model_contracts.playbook import Playbook, System, Tier
+from model_contracts.reporters.brief import Brief
 from model_contracts.runtime import CommandRuntime
 from model_contracts.schemas.plain import plain
 from model_contracts.scheme import Scheme
@@ -31,7 +32,7 @@ from model_contracts.tokenization import PreTokenizers, Tokenizers
 from model_contracts.waiver import Baseline, Waivers
 
 Schema = dict[str, Any]
-Name = Literal[Kind, "definitions", "golden", "waivers", "baseline", "evidence", "founding-evidence", "run"]
+Name = Literal[Kind, "definitions", "golden", "waivers", "baseline", "evidence", "founding-evidence", "run", "verdict"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -59,6 +60,7 @@ _TYPES: dict[Name, tuple[Any, JsonSchemaMode, str]] = {
     "evidence": (Evidence, "serialization", "evidence.json: the outcomes of a run"),
     "founding-evidence": (FoundingEvidence, "validation", "evidence.json of the founding system"),
     "run": (Run, "serialization", "run.json: what was run, on what, and what was decided"),
+    "verdict": (Brief, "serialization", "The verdict of the JSON report: what a script or an agent acts on"),
 }
 NAMES: tuple[Name, ...] = tuple(_TYPES)
 
