@@ -156,9 +156,9 @@ def _global(parser: argparse.ArgumentParser) -> None:
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from model_contracts import __version__
+        from model_contracts.version import version
 
-        print(f"contracts {__version__}")
+        print(f"contracts {version()}")
         parser.exit()
 
 

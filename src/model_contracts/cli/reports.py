@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model_contracts import placing, plugins
 from model_contracts.cli.output import colour, width
 from model_contracts.outcome import BROKEN, FALSIFIED, USAGE, Evidence, Run
-from model_contracts.reporters import REPORTERS, names, reporter, verdicts
+from model_contracts.reporters import REPORTERS, names, page, reporter, verdicts
 from model_contracts.terminal import safe
+
+if TYPE_CHECKING:
+    from model_contracts.reporters.interface import Reporter
+    from model_contracts.tables import TensorTable
 
 #: Columns of a report that goes into a file.
 _WIDE = 120
@@ -65,7 +71,9 @@ def asked(arguments: argparse.Namespace) -> tuple[Asked, ...]:
     return tuple(Asked(name, Path(file) if file and file != "-" else None) for name, _, file in parts)
 
 
-def tell(arguments: argparse.Namespace, outcomes: Evidence, record: Run, code: int) -> int:
+def tell(
+    arguments: argparse.Namespace, outcomes: Evidence, record: Run, code: int, tables: Sequence[TensorTable] = ()
+) -> int:
     """Write every report; the exit code. Where one cannot be written a falsified file stays so.
 
     The text is printed unless a report without a file takes its place; `--format` prints beside it.
@@ -75,20 +83,32 @@ def tell(arguments: argparse.Namespace, outcomes: Evidence, record: Run, code: i
     if arguments.format is not None or not printed:
         printed.insert(0, arguments.format or "text")
     for name in printed:
-        report = verdicts if arguments.quiet and name == "text" else reporter(name)
+        report = verdicts if arguments.quiet and name == "text" else _reporter(name, tables)
         try:
             sys.stdout.write(report(outcomes, record, width=width(), color=colour(arguments.no_color)))
         except plugins.PluginFailed as failed:
             code = _not_written(str(failed), code)
     for one in reports:
         if one.file is not None:
-            code = _written(one.name, one.file, (outcomes, record), code)
+            code = _written(_reporter(one.name, tables), one.file, (outcomes, record), code)
     return code
 
 
-def _written(name: str, file: Path, run: tuple[Evidence, Run], code: int) -> int:
+def wants_tables(arguments: argparse.Namespace) -> bool:
+    """Whether a report that was asked for draws the tables of tensors."""
+    return "html" in (arguments.format, *(one.name for one in asked(arguments)))
+
+
+def _reporter(name: str, tables: Sequence[TensorTable]) -> Reporter:
+    """A reporter by its name; the page draws the tables of tensors too."""
+    if name != "html":
+        return reporter(name)
+    return lambda outcomes, run, *, width, color: page(outcomes, run, tables)
+
+
+def _written(report: Reporter, file: Path, run: tuple[Evidence, Run], code: int) -> int:
     try:
-        text = reporter(name)(*run, width=_WIDE, color=False)
+        text = report(*run, width=_WIDE, color=False)
         placing.write(file, text.encode("utf-8", "backslashreplace"), replace=True)
     except plugins.PluginFailed as failed:
         return _not_written(str(failed), code)

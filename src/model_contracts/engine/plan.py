@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from model_contracts.artifact import Artifact
 from model_contracts.checks import KINDS
@@ -16,6 +16,7 @@ from model_contracts.contract import Clause, Contract
 from model_contracts.definitions import (
     DefinitionError,
     find_contract,
+    flattened,
     invariant_of,
     known_ids,
     load_contract,
@@ -24,6 +25,9 @@ from model_contracts.definitions import (
 from model_contracts.definitions.errors import short
 from model_contracts.invariant import Gate, Invariant
 from model_contracts.outcome import Force, Record
+
+if TYPE_CHECKING:
+    from model_contracts.tables import TensorTable
 
 #: Kinds that run both artifacts with the runtime that is named.
 _CONTINUED = ("same_continuations", "same_framing")
@@ -45,6 +49,8 @@ class CheckRequest:
     sweeper: Sweeper | None = None
     #: What a model answered, as `contracts golden record` wrote it.
     golden: Path | None = None
+    #: The adapter that each path is to have, merged into `against`.
+    adapter: Path | None = None
     contract: str | None = None
     dtype: str | None = None
     #: The tokenizer.json that stands for the source's own.
@@ -62,8 +68,13 @@ class CheckRequest:
     #: How the table of several files is grouped.
     group_by: Literal["release"] | None = None
     command: tuple[str, ...] = ()
+    #: Why the bytes of the target, and of the source, are not here: nothing of what needs them is compared.
+    missing: str | None = None
+    missing_source: str | None = None
     #: Called with bytes done and bytes in all.
     progress: Callable[[int, int], None] | None = None
+    #: Called with the table of tensors of each artifact whose bytes were read.
+    tables: Callable[[TensorTable], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +103,8 @@ class Plan:
 
 def plan(request: CheckRequest, target: Path) -> Plan:
     """The plan for one of the paths. Raises UsageError for a gate nobody defines, DefinitionError for a bad file."""
+    if request.adapter is not None and request.against is None:
+        raise UsageError("--adapter asks whether PATH is a base with the adapter merged: give --against BASE")
     contracts, found, notes, refused = _contracts(request, target)
     held, said = _held(contracts, found)
     notes = (*notes, *said)
@@ -170,8 +183,9 @@ def _contracts(
     """The contracts that were asked for, those found beside the artifact, what is said of it, and why it is refused."""
     asked = [load_contract("golden")] if request.golden is not None else []
     if request.contract is not None:
-        return [load_contract(request.contract), *asked], (), (), None
-    contracts = [load_contract("conversion" if request.against is not None else "default"), *asked]
+        given = request.contract
+        return [flattened(given) if isinstance(given, Contract) else load_contract(given), *asked], (), (), None
+    contracts = [load_contract(_asked_for(request)), *asked]
     # A downloaded folder may hold a contracts.yaml of its own: what is found beside a model adds, it never takes away,
     # and it ends no check.
     found = find_contract(target if os.path.isdir(target) else target.parent)  # noqa: PTH112 -- raises for nothing
@@ -186,6 +200,12 @@ def _contracts(
         return contracts, (), (said,), str(error)
     said = f"{found} was found upward from the artifact; its clauses come on top of {contracts[0].id}"
     return contracts, (contract,), (said,), None
+
+
+def _asked_for(request: CheckRequest) -> str:
+    if request.adapter is not None:
+        return "adapter"
+    return "conversion" if request.against is not None else "default"
 
 
 def _steps(contract: Contract) -> Iterator[Step]:
@@ -256,5 +276,8 @@ def _left_out(request: CheckRequest, steps: dict[str, Step]) -> Iterator[tuple[s
 
 
 def _digest(definition: Contract | Invariant) -> str:
-    origin = definition._origin
-    return origin.digest if origin is not None else ""
+    if definition._origin is not None:
+        return definition._origin.digest
+    from blake3 import blake3  # of one that was made in a program
+
+    return f"blake3:{blake3(definition.model_dump_json().encode()).hexdigest()}"

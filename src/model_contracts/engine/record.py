@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from model_contracts import door, plugins
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination
@@ -42,9 +44,12 @@ def named(artifact: Artifact, examination: Examination | None, against: Subject 
 
 
 def _digest(artifact: Artifact, examination: Examination) -> str | None:
-    """The file's digest, or for a set the digest over its files' digests in order."""
     swept = examination.swept
-    digests = [swept.digests.get(path) for path in artifact.files] if swept is not None else []
+    return set_digest([swept.digests.get(path) for path in artifact.files] if swept is not None else [])
+
+
+def set_digest(digests: Sequence[str | None]) -> str | None:
+    """The file's digest, or for a set the digest over its files' digests in order; None where one is not known."""
     if not digests or None in digests:
         return None
     if len(digests) == 1:
@@ -52,6 +57,20 @@ def _digest(artifact: Artifact, examination: Examination) -> str | None:
     from blake3 import blake3
 
     return "blake3:" + blake3("\n".join(str(digest) for digest in digests).encode()).hexdigest()
+
+
+def digested(outcome: Outcome, records: Sequence[ArtifactRecord]) -> Outcome:
+    """An outcome whose subjects have the digests that the records of their artifacts have."""
+    known = {record.path: set_digest([file.digest for file in record.files]) for record in reversed(records)}
+    subject, against = outcome.subject, outcome.subject.against
+    if against is not None:
+        against = against.model_copy(update={"digest": known.get(against.path, against.digest)})
+    told = {"digest": known.get(subject.path, subject.digest), "against": against}
+    return outcome.model_copy(update={"subject": subject.model_copy(update=told)})
+
+
+def artifact_record(artifact: Artifact, examination: Examination, notes: tuple[str, ...]) -> ArtifactRecord:
+    """An artifact as run.json names it; digests are there if the bytes were read."""
 
 
 def artifact_record(
@@ -89,7 +108,7 @@ def artifact_record(
 
 def beside(examination: Examination) -> dict[str, str]:
     """Digests of the small files beside the weights of both sides, by their paths: what a replay stands on too."""
-    sides = (examination.target, examination.source)
+    sides = (examination.target, examination.source, examination.adapter)
     files = {sidecar.path for side in sides if side is not None for sidecar in side.sidecars.values()}
     return {str(path): file_digest(path) for path in sorted(files) if door.is_regular(path)}
 
@@ -134,18 +153,18 @@ def run_record(
     request: CheckRequest,
     plans: list[Plan],
     records: list[ArtifactRecord],
-    outcomes: list[Outcome],
+    outcomes: Sequence[Outcome],
     started: str,
     duration: float,
 ) -> Run:
     """run.json: what was run, on what, with which definitions, and what was decided."""
-    from model_contracts import __version__
+    from model_contracts.version import version
 
     definitions = {name: digest for plan in plans for name, digest in plan.definitions.items()} | own_definitions()
     left_out = {gate: why for plan in plans for gate, why in plan.not_evaluated.items()}
     return Run(
         tool="model-contracts",
-        version=__version__,
+        version=version(),
         command=request.command,
         seed=request.seed,
         started=started,

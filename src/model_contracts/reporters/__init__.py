@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from model_contracts import plugins
 from model_contracts.outcome import Evidence, Run
 from model_contracts.reporters import issue, json, qualification, text
 from model_contracts.reporters.interface import Reporter
+
+if TYPE_CHECKING:
+    from model_contracts.tables import TensorTable
 
 
 def _people(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
@@ -22,6 +26,13 @@ def verdicts(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
     if run.playbook is None:
         return text.verdicts(outcomes, run, width=width, color=color)
     return qualification.report(outcomes, run, width=width, color=color).splitlines()[-1] + "\n"
+
+
+def page(outcomes: Evidence, run: Run, tables: Sequence[TensorTable]) -> str:
+    """The page of a run, with the tables of its tensors."""
+    from model_contracts.reporters import html
+
+    return html.report(outcomes, run, tables)
 
 
 def _later(module: str) -> Reporter:
@@ -45,6 +56,7 @@ REPORTERS: dict[str, Reporter] = {
     "junit": _later("junit"),
     "github": _later("annotations"),
     "gitlab": _later("gitlab"),
+    "html": _later("html"),
 }
 
 
