@@ -69,10 +69,6 @@ def digested(outcome: Outcome, records: Sequence[ArtifactRecord]) -> Outcome:
     return outcome.model_copy(update={"subject": subject.model_copy(update=told)})
 
 
-def artifact_record(artifact: Artifact, examination: Examination, notes: tuple[str, ...]) -> ArtifactRecord:
-    """An artifact as run.json names it; digests are there if the bytes were read."""
-
-
 def artifact_record(
     artifact: Artifact, examination: Examination, notes: tuple[str, ...], *, several: bool = False
 ) -> ArtifactRecord:
