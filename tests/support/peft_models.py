@@ -1,4 +1,4 @@
-"""Makes tests/data/adapters with PEFT: tiny random bases, adapters of each kind, and what merge_and_unload makes of both.
+"""Makes tests/data/adapters with PEFT: tiny random bases, adapters of each kind, and what merging makes of both.
 
 `python -m support.peft_models FOLDER` in tests/, with peft 0.21 and transformers 5 installed.
 """

@@ -137,6 +137,12 @@ class View:
         return frozenset(key for entry in entries for key in (known.keys(entry) if known is not None else ()))
 
     @cached_property
+    def layer_count(self) -> int:
+        """One more than the highest layer that a tensor of the family stands in (0 where there is none)."""
+        known = (entry.layer for entry in self.entries.values() if entry is not None and entry.layer is not None)
+        return max((layer + 1 for layer in known), default=0)
+
+    @cached_property
     def canonical(self) -> dict[str, str | None]:
         """Tensor name to canonical name, in the order of the artifact; the tensors of a stacked weight have one."""
         return {name: self._find(bare) for name, bare in self.bare.items()}
@@ -266,7 +272,8 @@ class View:
         """What the family says of a tensor (None: nothing)."""
         if self.family is None:
             return None
-        return self.family.tensors.get(names.template(canonical_name)[0])
+        exact = self.family.tensors.get(canonical_name)
+        return exact or self.family.tensors.get(names.template(canonical_name)[0])
 
     @property
     def headless(self) -> bool:

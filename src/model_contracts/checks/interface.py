@@ -16,6 +16,7 @@ from model_contracts.anatomy.pairing.match import Match, match
 from model_contracts.anatomy.parts.recognised import OF_A_PAIR, WEIGHTLESS
 from model_contracts.anatomy.parts.recognised import not_owed as not_owed_by
 from model_contracts.anatomy.storage.recognised import Storage
+from model_contracts.anatomy.towers import TowerView, towers_of, view_of
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Tensor, Tokenizer
 from model_contracts.checks.drafts import Draft, Gap
@@ -145,7 +146,17 @@ class Examination:
     @cached_property
     def view(self) -> View:
         """The target, understood."""
-        return View(self.target, self.families, self.source)
+        return view_of(self.target, self.families, self.source)
+
+    @cached_property
+    def towers(self) -> TowerView | None:
+        """What of the target is beside its language model, understood (None: nothing is)."""
+        return towers_of(self.view)
+
+    def reading(self, name: str) -> View:
+        """The view that understands a tensor of the target: that of its towers, or of all else."""
+        towers = self.towers
+        return towers if towers is not None and name in towers.artifact.tensors else self.view
 
     @cached_property
     def source_view(self) -> View:
@@ -158,7 +169,9 @@ class Examination:
         """The source as it stands, without the adapter."""
         if self.source is None:
             raise missing_input("no source was given (--against SOURCE)")
-        return View(self.source, self.families, self.target)
+        view = view_of(self.source, self.families, self.target)
+        # A file of towers is held to the towers of its source.
+        return (towers_of(view) or view) if isinstance(self.view, TowerView) else view
 
     @cached_property
     def adapted(self) -> Adaptation:

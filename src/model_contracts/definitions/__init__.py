@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from model_contracts.definitions.loading import load_recipes as load_recipes
     from model_contracts.definitions.loading import load_schemes as load_schemes
     from model_contracts.definitions.loading import load_tokenizers as load_tokenizers
+    from model_contracts.definitions.loading import load_towers as load_towers
     from model_contracts.definitions.outline import Outline as Outline
     from model_contracts.definitions.outline import outlines as outlines
     from model_contracts.definitions.shipped import Kind as Kind
@@ -53,6 +54,7 @@ _MODULES = {
         "load_pretokenizers",
         "load_recipes",
         "load_tokenizers",
+        "load_towers",
         "load_schemes",
     ),
     "outline": ("Outline", "outlines"),

@@ -51,7 +51,7 @@ class CheckRequest:
     golden: Path | None = None
     #: The adapter that each path is to have, merged into `against`.
     adapter: Path | None = None
-    contract: str | None = None
+    contract: str | Contract | None = None
     dtype: str | None = None
     #: The tokenizer.json that stands for the source's own.
     tokenizer: Path | None = None

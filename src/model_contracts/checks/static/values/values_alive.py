@@ -29,10 +29,10 @@ class ValuesAliveParameters(Record):
 
 def values_alive(examination: Examination, parameters: ValuesAliveParameters, where: Where) -> Comparisons:
     """Compare whole tensors first; then, in matrices, experts and rows; in an embedding, the rows of tokens in use."""
-    view = examination.view
-    tokens = view.artifact.tokenizer.used if view.artifact.tokenizer else None
+    tokenizer = examination.view.artifact.tokenizer
+    tokens = tokenizer.used if tokenizer is not None else None
     for name, moments in examination.sweep.moments.items():
-        tensor = examination.read[name]
+        tensor, view = examination.read[name], examination.reading(name)
         if name in view.storage.parts and tensor.packed is None:
             continue
         if tensor.kind not in ("float", "quantised"):
@@ -69,7 +69,7 @@ def _doubt(view: View, tensor: Tensor) -> str | None:
     A matrix of a numbered layer is trained, so that one of one value is dead whatever the architecture; a table beside
     the layers (positions, a mask token), a column, or the second half of an untrained factor may be so by design.
     """
-    if view.family is not None and view.part.whole:
+    if view.family is not None and (view.part.whole or view.canonical[tensor.name] is not None):
         return None
     column = len(tensor.shape) > 1 and tensor.columns == 1
     half = not view.part.whole and LORA.match(tensor.name) is not None
