@@ -24,7 +24,7 @@ _WIDE = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReportAsked:
     """One report that was asked for; without a file it is printed."""
 
     name: str
@@ -65,10 +65,10 @@ def _refused(arguments: argparse.Namespace) -> str | None:
     return f"--report: {placing.taken(taken)}" if taken and not getattr(arguments, "force", False) else None
 
 
-def asked(arguments: argparse.Namespace) -> tuple[Asked, ...]:
+def asked(arguments: argparse.Namespace) -> tuple[ReportAsked, ...]:
     """The reports of `--report`."""
     parts = (word.partition("=") for word in arguments.report)
-    return tuple(Asked(name, Path(file) if file and file != "-" else None) for name, _, file in parts)
+    return tuple(ReportAsked(name, Path(file) if file and file != "-" else None) for name, _, file in parts)
 
 
 def tell(
