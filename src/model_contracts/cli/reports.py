@@ -13,6 +13,7 @@ from model_contracts import placing, plugins
 from model_contracts.cli.output import colour, width
 from model_contracts.outcome import BROKEN, FALSIFIED, USAGE, Evidence, Run
 from model_contracts.reporters import REPORTERS, names, page, reporter, verdicts
+from model_contracts.reporters.unobeyed import unobeyed
 from model_contracts.terminal import safe
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ def tell(
     for name in printed:
         report = verdicts if arguments.quiet and name == "text" else _reporter(name, tables)
         try:
-            sys.stdout.write(report(outcomes, record, width=width(), color=colour(arguments.no_color)))
+            text = report(outcomes, record, width=width(), color=colour(arguments.no_color))
+            sys.stdout.write(unobeyed(text, name))
         except plugins.PluginFailed as failed:
             code = _not_written(str(failed), code)
     for one in reports:

@@ -81,7 +81,15 @@ _BOUND: Schema = {"type": ["number", "string", "null"], "pattern": "^(-?Infinity
 _COHERENT: list[Schema] = [
     {
         "if": {"properties": {"outcome": {"const": "Corroborated"}}},
-        "then": {"properties": {"compared": {"minimum": 1}, "violated": {"const": 0}, "uncompared": {"maxItems": 0}}},
+        "then": {
+            "properties": {
+                "compared": {"minimum": 1},
+                "violated": {"const": 0},
+                "uncompared": {"maxItems": 0},
+                "class": {"const": None},
+                "excused": {"const": None},
+            }
+        },
     },
     {
         "if": {"properties": {"outcome": {"const": "Falsified"}, "counterexample": {"const": None}}},

@@ -18,6 +18,7 @@ from model_contracts.decision import decide
 from model_contracts.outcome import Excuse, Place, Subject, Terms
 from model_contracts.reporters import REPORTERS
 from model_contracts.reporters.faults import WORST, faults
+from model_contracts.reporters.unobeyed import unobeyed
 from support.hostile import TEXTS, evidence
 from support.hostile import WORST as HOSTILE
 from support.outcomes import comparison, outcome, record
@@ -130,6 +131,23 @@ def test_whatever_a_file_is_called_a_page_has_our_markup_alone(name):
         assert [line for line in html if not OURS.match(line)] == []
         assert text.replace("\n", "").isprintable()
         assert not {"code_block", "hr", "blockquote_open"} & {token.type for token in tokens}
+
+
+@HYPOTHESIS
+@given(TEXTS)
+@example(HOSTILE)
+@example("::set-output name=a::b")
+@example("##[add-mask]x")
+def test_whatever_a_file_is_called_no_printed_line_is_a_command_but_our_own(name):
+    outcomes, run = evidence(name)
+    for form in ("text", *FORMS):
+        text = unobeyed(written(form, outcomes, run), form)
+        if form != "github":
+            assert [line for line in text.splitlines() if line.lstrip().startswith("::") or "##[" in line] == [], form
+        if form in ("json", "sarif", "gitlab"):
+            assert json.loads(text) == json.loads(written(form, outcomes, run))
+        if form == "junit":
+            assert ET.canonicalize(text) == ET.canonicalize(written(form, outcomes, run))
 
 
 @pytest.mark.parametrize("form", FORMS)
