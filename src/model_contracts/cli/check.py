@@ -33,6 +33,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="a model: a file, a shard index or a folder; several: a folder or pattern",
     )
+    _held_to(parser)
+    parser.add_argument("--group-by", choices=("release",), help="of several files: a table for each release")
+    formats(parser)
+    parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict lines only")
+    parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="keep evidence.json and run.json there")
+    parser.add_argument("--force", action="store_true", help="replace evidence in DIR, whoever wrote it")
+    parser.add_argument(
+        "--resume", action="store_true", help="go on where a run that was ended left its outcomes in DIR"
+    )
+    _tried(parser)
+    parser.add_argument("--plan", action="store_true", help="print which gates would be evaluated, and stop")
+    parser.add_argument("--no-color", action="store_true", help="no colours")
+    judged.configure(parser)
+    changed.configure(parser)
+
+
+def _held_to(parser: argparse.ArgumentParser) -> None:
+    """What the model is held to."""
     parser.add_argument("--against", metavar="SOURCE", type=Path, help="the model that PATH was made from")
     parser.add_argument(
         "--adapter", metavar="DIR", type=Path, help="the adapter that PATH is to have, merged into SOURCE"
@@ -47,14 +65,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--only", metavar="GATE", action="append", default=[], help="only this gate (repeat; * matches)"
     )
     parser.add_argument("--skip", metavar="GATE", action="append", default=[], help="not this gate (repeat; * matches)")
-    parser.add_argument("--group-by", choices=("release",), help="of several files: a table for each release")
-    formats(parser)
-    parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict lines only")
-    parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="keep evidence.json and run.json there")
-    parser.add_argument("--force", action="store_true", help="replace evidence in DIR, whoever wrote it")
-    parser.add_argument(
-        "--resume", action="store_true", help="go on where a run that was ended left its outcomes in DIR"
-    )
+
+
+def _tried(parser: argparse.ArgumentParser) -> None:
+    """What is generated and what is run."""
     parser.add_argument("--seed", type=Between(0, SEEDS), metavar="N", help="seed of generated inputs")
     parser.add_argument(
         "--max-examples", type=Between(1, 1_000_000), metavar="N", help="generated inputs a property tries"
@@ -71,10 +85,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runtime", metavar="NAME|FILE", help="continue prompts with this runtime (contracts runtimes)"
     )
-    parser.add_argument("--plan", action="store_true", help="print which gates would be evaluated, and stop")
-    parser.add_argument("--no-color", action="store_true", help="no colours")
-    judged.configure(parser)
-    changed.configure(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -103,7 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     requests = changed.requests(arguments, request)
     if not requests:
-        print(safe(changed.nothing(arguments)), file=sys.stdout if arguments.format == "text" else sys.stderr)
+        print(safe(changed.nothing(arguments)), file=sys.stdout if arguments.format in (None, "text") else sys.stderr)
         return 0
     if arguments.plan:
         print("\n".join(line for one in requests for path in one.paths for line in _planned(one, path)))

@@ -13,6 +13,7 @@ from model_contracts import placing, plugins
 from model_contracts.cli.output import colour, width
 from model_contracts.outcome import BROKEN, FALSIFIED, USAGE, Evidence, Run
 from model_contracts.reporters import REPORTERS, names, page, reporter, verdicts
+from model_contracts.reporters.unobeyed import unobeyed
 from model_contracts.terminal import safe
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _WIDE = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReportAsked:
     """One report that was asked for; without a file it is printed."""
 
     name: str
@@ -46,26 +47,29 @@ def formats(parser: argparse.ArgumentParser) -> None:
 
 def refuse_format(arguments: argparse.Namespace) -> None:
     """Raises UsageError, before anything is read, for a form that no reporter writes and a file that is there."""
-    from model_contracts.engine.plan import UsageError
+    if (said := _refused(arguments)) is not None:
+        from model_contracts.engine.plan import UsageError
 
+        raise UsageError(f"argument {said}")
+
+
+def _refused(arguments: argparse.Namespace) -> str | None:
     told = [("--format", arguments.format)] if arguments.format is not None else []
     told += [("--report", one.name) for one in asked(arguments)]
     for option, name in told:
         if name not in names():
-            choices = ", ".join(names())
-            raise UsageError(f"argument {option}: invalid choice: {name!r} (choose from {choices})")
+            return f"{option}: invalid choice: {name!r} (choose from {', '.join(names())})"
     files = [one.file for one in asked(arguments) if one.file is not None]
     if len(set(files)) < len(files):
-        raise UsageError("argument --report: two reports into one file")
+        return "--report: two reports into one file"
     taken = [file for file in placing.standing(files) if file.is_dir() or file.stat().st_size]
-    if taken and not getattr(arguments, "force", False):
-        raise UsageError(f"argument --report: {placing.taken(taken)}")
+    return f"--report: {placing.taken(taken)}" if taken and not getattr(arguments, "force", False) else None
 
 
-def asked(arguments: argparse.Namespace) -> tuple[Asked, ...]:
+def asked(arguments: argparse.Namespace) -> tuple[ReportAsked, ...]:
     """The reports of `--report`."""
     parts = (word.partition("=") for word in arguments.report)
-    return tuple(Asked(name, Path(file) if file and file != "-" else None) for name, _, file in parts)
+    return tuple(ReportAsked(name, Path(file) if file and file != "-" else None) for name, _, file in parts)
 
 
 def tell(
@@ -82,7 +86,8 @@ def tell(
     for name in printed:
         report = verdicts if arguments.quiet and name == "text" else _reporter(name, tables)
         try:
-            sys.stdout.write(report(outcomes, record, width=width(), color=colour(arguments.no_color)))
+            text = report(outcomes, record, width=width(), color=colour(arguments.no_color))
+            sys.stdout.write(unobeyed(text, name))
         except plugins.PluginFailed as failed:
             code = _not_written(str(failed), code)
     for one in reports:

@@ -12,6 +12,7 @@ from model_contracts import placing
 from model_contracts.engine.bounded_json import JsonRefused, Unusable, bytes_of, parse
 from model_contracts.fingerprint import content_of
 from model_contracts.outcome import Comparison, Evidence, Outcome, Run, Verdict
+from model_contracts.terminal import safe
 from model_contracts.waiver import Baseline, KnownFault
 
 FILE = "baseline.json"
@@ -48,7 +49,7 @@ def baseline_of(outcomes: Evidence, run: Run) -> Baseline:
             subject=prints.get(outcome.subject.path),
             violated=outcome.violated,
             faults=tuple(sorted({content_of(outcome, one) for one in _violated(outcome)})),
-            said=outcome.reason[:1000],
+            said=safe(outcome.reason)[:1000],
         )
         for outcome in outcomes
         if outcome.outcome in _BAD and (outcome.excused is None or outcome.excused.by == "baseline")

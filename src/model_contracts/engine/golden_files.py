@@ -136,7 +136,7 @@ def _weights_digest(artifact: Artifact) -> str:
     """As evidence names the artifact: the file's digest, or for a set the digest over its files' digests."""
     from blake3 import blake3
 
-    from model_contracts.engine.record import file_digest
+    from model_contracts.engine.fingerprints import file_digest
 
     digests = [file_digest(path) for path in artifact.files]
     return digests[0] if len(digests) == 1 else f"blake3:{blake3(chr(10).join(digests).encode()).hexdigest()}"

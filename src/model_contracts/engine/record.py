@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from model_contracts import door, plugins
 from model_contracts.artifact import Artifact
@@ -11,7 +10,7 @@ from model_contracts.checks.interface import Examination
 from model_contracts.decision import decide
 from model_contracts.definitions.known import open_folders
 from model_contracts.engine.environment import environment, host
-from model_contracts.engine.fingerprints import fingerprint
+from model_contracts.engine.fingerprints import file_digest, fingerprint
 from model_contracts.engine.plan import CheckRequest, Plan, Step
 from model_contracts.engine.release import facts_of, figures_of, label_of
 from model_contracts.outcome import (
@@ -108,15 +107,6 @@ def beside(examination: Examination) -> dict[str, str]:
     sides = (examination.target, examination.source, examination.adapter)
     files = {sidecar.path for side in sides if side is not None for sidecar in side.sidecars.values()}
     return {str(path): file_digest(path) for path in sorted(files) if door.is_regular(path)}
-
-
-def file_digest(path: Path) -> str:
-    """`blake3:<hex>` of a file, read in pieces."""
-    from blake3 import blake3
-
-    digest = blake3(max_threads=blake3.AUTO)
-    door.fed(path, digest)
-    return f"blake3:{digest.hexdigest()}"
 
 
 def digest_of(definitions: dict[str, str]) -> str:

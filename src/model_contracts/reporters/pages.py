@@ -162,10 +162,12 @@ def _few(names: Sequence[str]) -> str:
 def artifacts(records: Sequence[ArtifactRecord]) -> Iterator[str]:
     """Every file with its size and digest, every artifact with its fingerprint."""
     rows = [
-        (code(record.name), record.format, code(file.name), size_of(file.size), code(file.digest or "not read"))
+        (code(record.name), code(record.format), code(file.name), size_of(file.size), code(file.digest or "not read"))
         for record in records
         for file in record.files
     ]
+    if not rows:
+        return
     yield from (*table(("artifact", "format", "file", "size", "digest"), rows[:ROWS]), "")
     if len(rows) > ROWS:
         yield from (f"and {plural(len(rows) - ROWS, 'file')} more", "")

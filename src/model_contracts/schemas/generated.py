@@ -24,6 +24,7 @@ from model_contracts.keys import Keys
 from model_contracts.outcome import Evidence, Run
 from model_contracts.playbook import Playbook, System, Tier
 from model_contracts.recipes import Recipes
+from model_contracts.reporters.brief import Brief
 from model_contracts.runtime import CommandRuntime
 from model_contracts.schemas.plain import plain
 from model_contracts.scheme import Scheme
@@ -34,7 +35,9 @@ from model_contracts.tokenization import PreTokenizers, Tokenizers
 from model_contracts.waiver import Baseline, Waivers
 
 Schema = dict[str, Any]
-Name = Literal[Kind, "definitions", "golden", "waivers", "baseline", "evidence", "founding-evidence", "run", "tensors"]
+Name = Literal[
+    Kind, "definitions", "golden", "waivers", "baseline", "evidence", "founding-evidence", "run", "tensors", "verdict"
+]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -63,6 +66,7 @@ _TYPES: dict[Name, tuple[Any, JsonSchemaMode, str]] = {
     "evidence": (Evidence, "serialization", "evidence.json: the outcomes of a run"),
     "founding-evidence": (FoundingEvidence, "validation", "evidence.json of the founding system"),
     "run": (Run, "serialization", "run.json: what was run, on what, and what was decided"),
+    "verdict": (Brief, "serialization", "The verdict of the JSON report: what a script or an agent acts on"),
     "tensors": (Tables, "serialization", "tensors.json: the tensors of a run, with their statistics and errors"),
 }
 NAMES: tuple[Name, ...] = tuple(_TYPES)
@@ -77,7 +81,15 @@ _BOUND: Schema = {"type": ["number", "string", "null"], "pattern": "^(-?Infinity
 _COHERENT: list[Schema] = [
     {
         "if": {"properties": {"outcome": {"const": "Corroborated"}}},
-        "then": {"properties": {"compared": {"minimum": 1}, "violated": {"const": 0}, "uncompared": {"maxItems": 0}}},
+        "then": {
+            "properties": {
+                "compared": {"minimum": 1},
+                "violated": {"const": 0},
+                "uncompared": {"maxItems": 0},
+                "class": {"const": None},
+                "excused": {"const": None},
+            }
+        },
     },
     {
         "if": {"properties": {"outcome": {"const": "Falsified"}, "counterexample": {"const": None}}},
