@@ -49,7 +49,7 @@ def _asked(root: Path, changes: Iterable[Change], request: CheckRequest) -> tupl
 def _of(root: Path, artifact: Path, request: CheckRequest) -> CheckRequest:
     """The request of one model. What the command was given stands where the repository maps nothing."""
     entry = mapping.entry_of(root, artifact)
-    asked = replace(request, paths=(_shown(artifact),))
+    asked = replace(request, paths=(_shown(artifact),), among_others=True)
     if entry is not None:
         said = entry.asked
         asked = replace(

@@ -121,9 +121,8 @@ class _Folders:
     def _left_of(self, path: Path) -> Iterator[Path]:
         """What is left of the model of a shard or an index that changed or is gone."""
         found = self._folder(path.parent)
-        if found is not None and (found.names or found.indexes):
-            there = [path.parent / name for name in found.names if is_weights(path.parent / name)]
-            yield from dict.fromkeys(self._model_of(one) for one in there[:1])
+        there = [path.parent / name for name in (found.names or found.listing) if _named(name)] if found else []
+        yield from (self._model_of(one) for one in there[:1])
 
     def _beside(self, path: Path) -> Iterator[Path]:
         """Models that a file beside their weights tells of: the folder's own, one folder up too (parts of a model)."""

@@ -15,7 +15,7 @@ from model_contracts.definitions import load_families, load_recipes
 from model_contracts.engine.evaluate import evaluate, now, outcome_of
 from model_contracts.engine.examined import Examined
 from model_contracts.engine.identity import stands_on
-from model_contracts.engine.plan import CheckRequest, Plan, UsageError, plan
+from model_contracts.engine.plan import CheckRequest, Plan, UsageError, plan, refuse_unknown_gates
 from model_contracts.engine.record import artifact_record, run_record
 from model_contracts.engine.unfinished import Earlier, Unfinished
 from model_contracts.formats.opening import open_artifact
@@ -103,6 +103,9 @@ class Checking(Iterator[Outcome]):
 def _opened(requests: Sequence[CheckRequest]) -> Iterator[Examined]:
     """Every artifact of the requests; a source that several are held against is opened once."""
     plans = [(request, path, plan(request, path)) for request in requests for path in request.paths]
+    if requests[0].among_others:
+        known = {gate for _, _, one in plans for gate in (*one.not_evaluated, *(step.gate.id for step in one.steps))}
+        refuse_unknown_gates(requests[0], "the models that were touched", known)
     sources: dict[object, Artifact | None] = {}
     golden = {request.golden: _golden(request.golden) for request in requests if request.golden is not None}
     for request, path, planned in plans:
