@@ -1,4 +1,4 @@
-"""What a branch touched is found through Git, pointers and the mapping of contracts.yaml, each held to its source."""
+"""What a branch touched is found through Git, pointers and the mapping of contracts.yaml and held to its source."""
 
 from __future__ import annotations
 

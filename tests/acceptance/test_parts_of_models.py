@@ -105,11 +105,20 @@ def _lose(name: str) -> Edit:
             {LAYOUT: ("lora_rank", [64, 8])},
         ),
         (lambda parts: None, {"r": 8}, {CONFIG: ("lora_rank", 4)}),
+        (lambda parts: None, {"rank_pattern": {"q_proj": 4}, "r": 16}, {CONFIG: ("lora_rank", 4)}),
         (lambda parts: None, {"use_dora": True}, {FAMILY: ("dora_magnitude", "missing")}),
         (lambda parts: None, {"lora_alpha": 0}, {FAMILY: ("lora_alpha", 0)}),
         (lambda parts: None, {"modules_to_save": ["lm_head"]}, {FAMILY: ("module_saved", "none of them")}),
     ],
-    ids=["half-lost", "ranks-differ", "rank-not-the-declared-one", "no-magnitudes", "no-scale", "no-module-saved"],
+    ids=[
+        "half-lost",
+        "ranks-differ",
+        "rank-not-the-declared-one",
+        "rank-pattern-of-one-module",
+        "no-magnitudes",
+        "no-scale",
+        "no-module-saved",
+    ],
 )
 def test_a_broken_adapter_is_falsified_where_it_is_broken(
     edit: Edit, changes: dict[str, Any], expected: dict[str, Any], tmp_path: Path
@@ -119,7 +128,7 @@ def test_a_broken_adapter_is_falsified_where_it_is_broken(
 
 @pytest.mark.parametrize(
     "changes",
-    [{"rank_pattern": {"q_proj": 4}, "r": 16}, {"modules_to_save": ["lm_head"]}, {"peft_type": "LOHA"}],
+    [{"rank_pattern": {"[qv]_proj": 4}, "r": 16}, {"modules_to_save": ["lm_head"]}, {"peft_type": "LOHA"}],
     ids=["rank-pattern", "module-saved", "another-kind"],
 )
 def test_an_adapter_of_another_make_is_not_falsified(changes: dict[str, Any], tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from model_contracts import check
-from model_contracts.checks.static.recorded_names import names_of, patterns_of, ranges_of
+from model_contracts.checks.static.custom.recorded_names import names_of, patterns_of, ranges_of
 from model_contracts.cli.main import main
 from model_contracts.lint import linted
 from support.mutations import copied, json_of, safetensors_of, stored

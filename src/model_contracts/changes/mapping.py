@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from model_contracts import door
-from model_contracts.checks.static.selected import matched
+from model_contracts.checks.static.custom.selected import matched
 from model_contracts.contract import ArtifactEntry
 from model_contracts.definitions import load
 from model_contracts.definitions.shipped import USER_FILE

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model_contracts.cli import changed
+from model_contracts.cli import changed, judged
 from model_contracts.cli.numbers import SEEDS, Between
 from model_contracts.cli.progress import progress
-from model_contracts.cli.reports import formats, refuse_format, tell
+from model_contracts.cli.reports import formats, refuse_format, tell, wants_tables
 from model_contracts.outcome import BROKEN, FALSIFIED, USAGE, Evidence, Run
 from model_contracts.terminal import safe
 
 if TYPE_CHECKING:  # the engine is imported once the words of the command are understood
     from model_contracts.engine.plan import CheckRequest
+    from model_contracts.tables import TensorTable
 
 
 #: The longest time budget, in seconds: a week.
@@ -25,8 +26,17 @@ _LONGEST = 604_800
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("paths", metavar="PATH", nargs="*", type=Path, help="a model file, a shard index or a folder")
+    parser.add_argument(
+        "paths",
+        metavar="PATH",
+        nargs="*",
+        type=Path,
+        help="a model: a file, a shard index or a folder; several: a folder or pattern",
+    )
     parser.add_argument("--against", metavar="SOURCE", type=Path, help="the model that PATH was made from")
+    parser.add_argument(
+        "--adapter", metavar="DIR", type=Path, help="the adapter that PATH is to have, merged into SOURCE"
+    )
     parser.add_argument("--golden", metavar="FILE", type=Path, help="hold it to a golden file (contracts golden)")
     parser.add_argument("--contract", metavar="ID|FILE", help="the contract to hold it to (contracts list contracts)")
     parser.add_argument("--dtype", metavar="RECIPE", help="the element types that were asked for (BF16, Q4_K_M, ...)")
@@ -37,6 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--only", metavar="GATE", action="append", default=[], help="only this gate (repeat; * matches)"
     )
     parser.add_argument("--skip", metavar="GATE", action="append", default=[], help="not this gate (repeat; * matches)")
+    parser.add_argument("--group-by", choices=("release",), help="of several files: a table for each release")
     formats(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict lines only")
     parser.add_argument("-o", "--output", metavar="DIR", type=Path, help="keep evidence.json and run.json there")
@@ -62,16 +73,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--plan", action="store_true", help="print which gates would be evaluated, and stop")
     parser.add_argument("--no-color", action="store_true", help="no colours")
+    judged.configure(parser)
     changed.configure(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """0 kept, 1 falsified, 3 not proven, 4 the checker itself could not work."""
     from model_contracts.engine.plan import CheckRequest, UsageError
+    from model_contracts.formats.several import models_at
 
+    refuse_format(arguments)
     request = CheckRequest(
-        paths=tuple(arguments.paths),
+        paths=models_at(arguments.paths),
         against=arguments.against,
+        adapter=arguments.adapter,
         golden=arguments.golden,
         contract=arguments.contract,
         dtype=arguments.dtype,
@@ -83,9 +98,9 @@ def run(arguments: argparse.Namespace) -> int:
         time_budget=arguments.time_budget,
         bisect=arguments.bisect,
         runtime=arguments.runtime,
+        group_by=arguments.group_by,
         command=("contracts", *arguments.words),
     )
-    refuse_format(arguments)
     requests = changed.requests(arguments, request)
     if not requests:
         print(safe(changed.nothing(arguments)), file=sys.stdout if arguments.format == "text" else sys.stderr)
@@ -104,20 +119,25 @@ def run(arguments: argparse.Namespace) -> int:
 def _check(requests: tuple[CheckRequest, ...], arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
+    from model_contracts.engine.judging import judge
     from model_contracts.engine.run import Checking
 
+    tables: list[TensorTable] = []
+    kept = tables.append if arguments.output is not None or wants_tables(arguments) else None
+    paths = [path for request in requests for path in request.paths]
+    asked = judged.judging(arguments, paths, arguments.contract)
     with progress("reading") as callback:
-        checking = Checking([replace(request, progress=callback) for request in requests])
+        checking = Checking([replace(request, progress=callback, tables=kept) for request in requests])
         if arguments.output is not None and (said := checking.keep(arguments.output, resume=arguments.resume)):
             print(f"contracts: {safe(said)}", file=sys.stderr)
-        outcomes, record = checking.finish()
+        outcomes, record = judge(*checking.finish(), asked)
     code = int(record.decision.exit_code)
     if arguments.output is not None:
-        written = wrote(arguments.output, outcomes, record, force=arguments.force)
+        written = wrote(arguments.output, outcomes, record, force=arguments.force, tables=tables)
         code = code if written else unwritten(code)
         if written:
             checking.kept()
-    return tell(arguments, outcomes, record, code)
+    return tell(arguments, outcomes, record, code, tables)
 
 
 def refuse_output(directory: Path, *, force: bool) -> None:
@@ -144,12 +164,14 @@ def keep(directory: Path, outcomes: Evidence, record: Run, code: int, *, force: 
     return code if wrote(directory, outcomes, record, force=force) else unwritten(code)
 
 
-def wrote(directory: Path, outcomes: Evidence, record: Run, *, force: bool = False) -> bool:
+def wrote(
+    directory: Path, outcomes: Evidence, record: Run, *, force: bool = False, tables: Sequence[TensorTable] = ()
+) -> bool:
     """Write the evidence; False, and told on stderr, where it cannot be."""
     from model_contracts.engine.evidence import Unusable, write
 
     try:
-        write(directory, outcomes, record, force=force)
+        write(directory, outcomes, record, force=force, tables=tables)
     except Unusable as error:
         print(f"contracts: {safe(str(error))}", file=sys.stderr)
         return False

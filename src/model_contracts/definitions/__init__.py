@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from model_contracts.definitions.loading import load_contract as load_contract
     from model_contracts.definitions.loading import load_converter as load_converter
     from model_contracts.definitions.loading import load_corpus as load_corpus
+    from model_contracts.definitions.loading import load_engines as load_engines
     from model_contracts.definitions.loading import load_families as load_families
     from model_contracts.definitions.loading import load_family as load_family
     from model_contracts.definitions.loading import load_invariant as load_invariant
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from model_contracts.definitions.loading import load_recipes as load_recipes
     from model_contracts.definitions.loading import load_schemes as load_schemes
     from model_contracts.definitions.loading import load_tokenizers as load_tokenizers
+    from model_contracts.definitions.loading import load_towers as load_towers
     from model_contracts.definitions.outline import Outline as Outline
     from model_contracts.definitions.outline import outlines as outlines
     from model_contracts.definitions.shipped import Kind as Kind
@@ -44,6 +46,7 @@ _MODULES = {
         "load_contract",
         "load_converter",
         "load_corpus",
+        "load_engines",
         "load_families",
         "load_family",
         "load_invariant",
@@ -51,6 +54,7 @@ _MODULES = {
         "load_pretokenizers",
         "load_recipes",
         "load_tokenizers",
+        "load_towers",
         "load_schemes",
     ),
     "outline": ("Outline", "outlines"),

@@ -11,6 +11,7 @@ from model_contracts.checks import KINDS
 from model_contracts.checks.interface import Examination, Skip, Told, owed_to
 from model_contracts.checks.trial import Trial
 from model_contracts.definitions import load_corpus
+from model_contracts.engine.classes import class_of
 from model_contracts.engine.conclude import conclude
 from model_contracts.engine.environment import host
 from model_contracts.engine.plan import CheckRequest, Step
@@ -73,6 +74,8 @@ def outcome_of(step: Step, examination: Examination, seen: Seen) -> Outcome:
         comparisons=seen.tally.kept,
         uncompared=tuple(seen.tally.gaps),
         counterexample=seen.counterexample,
+        metrics=seen.tally.metrics,
+        fault=class_of(step.invariant, seen.verdict, seen.cause, seen.tally.kept),
         duration=seen.duration,
         timestamp=now(),
         host=host(),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from model_contracts.artifact import Artifact
 from model_contracts.checks import KINDS
@@ -24,6 +25,9 @@ from model_contracts.definitions import (
 from model_contracts.definitions.errors import short
 from model_contracts.invariant import Gate, Invariant
 from model_contracts.outcome import Force, Record
+
+if TYPE_CHECKING:
+    from model_contracts.tables import TensorTable
 
 #: Kinds that run both artifacts with the runtime that is named.
 _CONTINUED = ("same_continuations", "same_framing")
@@ -45,7 +49,8 @@ class CheckRequest:
     sweeper: Sweeper | None = None
     #: What a model answered, as `contracts golden record` wrote it.
     golden: Path | None = None
-    #: An id, a file, or a contract itself.
+    #: The adapter that each path is to have, merged into `against`.
+    adapter: Path | None = None
     contract: str | Contract | None = None
     dtype: str | None = None
     #: The tokenizer.json that stands for the source's own.
@@ -60,6 +65,8 @@ class CheckRequest:
     bisect: bool = False
     #: What both are run with, by name or by the path of its definition, where continuations are compared.
     runtime: str | None = None
+    #: How the table of several files is grouped.
+    group_by: Literal["release"] | None = None
     command: tuple[str, ...] = ()
     #: Whether `only` and `skip` may name gates that other models of the run have, and this one has not.
     among_others: bool = False
@@ -68,6 +75,8 @@ class CheckRequest:
     missing_source: str | None = None
     #: Called with bytes done and bytes in all.
     progress: Callable[[int, int], None] | None = None
+    #: Called with the table of tensors of each artifact whose bytes were read.
+    tables: Callable[[TensorTable], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,8 @@ class Plan:
 
 def plan(request: CheckRequest, target: Path) -> Plan:
     """The plan for one of the paths. Raises UsageError for a gate nobody defines, DefinitionError for a bad file."""
+    if request.adapter is not None and request.against is None:
+        raise UsageError("--adapter asks whether PATH is a base with the adapter merged: give --against BASE")
     contracts, found, notes, refused = _contracts(request, target)
     held, said = _held(contracts, found)
     notes = (*notes, *said)
@@ -182,7 +193,7 @@ def _contracts(
     if request.contract is not None:
         given = request.contract
         return [flattened(given) if isinstance(given, Contract) else load_contract(given), *asked], (), (), None
-    contracts = [load_contract("conversion" if request.against is not None else "default"), *asked]
+    contracts = [load_contract(_asked_for(request)), *asked]
     # A downloaded folder may hold a contracts.yaml of its own: what is found beside a model adds, it never takes away,
     # and it ends no check.
     found = find_contract(target if os.path.isdir(target) else target.parent)  # noqa: PTH112 -- raises for nothing
@@ -197,6 +208,12 @@ def _contracts(
         return contracts, (), (said,), str(error)
     said = f"{found} was found upward from the artifact; its clauses come on top of {contracts[0].id}"
     return contracts, (contract,), (said,), None
+
+
+def _asked_for(request: CheckRequest) -> str:
+    if request.adapter is not None:
+        return "adapter"
+    return "conversion" if request.against is not None else "default"
 
 
 def _steps(contract: Contract) -> Iterator[Step]:

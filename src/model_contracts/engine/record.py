@@ -11,7 +11,9 @@ from model_contracts.checks.interface import Examination
 from model_contracts.decision import decide
 from model_contracts.definitions.known import open_folders
 from model_contracts.engine.environment import environment, host
+from model_contracts.engine.fingerprints import fingerprint
 from model_contracts.engine.plan import CheckRequest, Plan, Step
+from model_contracts.engine.release import facts_of, figures_of, label_of
 from model_contracts.outcome import (
     ArtifactRecord,
     FileRecord,
@@ -68,8 +70,10 @@ def digested(outcome: Outcome, records: Sequence[ArtifactRecord]) -> Outcome:
     return outcome.model_copy(update={"subject": subject.model_copy(update=told)})
 
 
-def artifact_record(artifact: Artifact, examination: Examination, notes: tuple[str, ...]) -> ArtifactRecord:
-    """An artifact as run.json names it; digests are there if the bytes were read."""
+def artifact_record(
+    artifact: Artifact, examination: Examination, notes: tuple[str, ...], *, several: bool = False
+) -> ArtifactRecord:
+    """An artifact as run.json names it; digests are there if the bytes were read, facts if it is one of several."""
     swept = examination.swept
     files = tuple(
         FileRecord(
@@ -79,6 +83,7 @@ def artifact_record(artifact: Artifact, examination: Examination, notes: tuple[s
         )
         for container in artifact.containers
     )
+    label, release = label_of(artifact, examination)
     held = [tensor for container in artifact.containers for tensor in container.tensors if not tensor.placeholder]
     return ArtifactRecord(
         name=artifact.name,
@@ -88,6 +93,11 @@ def artifact_record(artifact: Artifact, examination: Examination, notes: tuple[s
         files=files,
         elements=sum(tensor.elements for tensor in held),
         tensor_bytes=sum(tensor.nbytes for tensor in held),
+        fingerprint=fingerprint(artifact, [file.digest for file in files]),
+        label=label,
+        release=release,
+        figures=figures_of(examination) if artifact is examination.target else None,
+        facts=facts_of(artifact) if several else {},
         sidecars={role: sidecar.path.name for role, sidecar in artifact.sidecars.items()},
         notes=(*artifact.notes, *notes),
     )
@@ -95,7 +105,7 @@ def artifact_record(artifact: Artifact, examination: Examination, notes: tuple[s
 
 def beside(examination: Examination) -> dict[str, str]:
     """Digests of the small files beside the weights of both sides, by their paths: what a replay stands on too."""
-    sides = (examination.target, examination.source)
+    sides = (examination.target, examination.source, examination.adapter)
     files = {sidecar.path for side in sides if side is not None for sidecar in side.sidecars.values()}
     return {str(path): file_digest(path) for path in sorted(files) if door.is_regular(path)}
 
@@ -173,5 +183,6 @@ def run_record(
         environment=environment(),
         host=host(),
         not_evaluated=left_out,
+        group_by=request.group_by,
         decision=decide(tuple(outcomes)),
     )

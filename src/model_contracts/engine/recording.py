@@ -10,8 +10,8 @@ from typing import Any
 
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination
-from model_contracts.checks.static.recorded import tokenizer_digests
-from model_contracts.checks.static.recorded_names import is_pattern, names_of, patterns_of
+from model_contracts.checks.static.custom.recorded import tokenizer_digests
+from model_contracts.checks.static.custom.recorded_names import is_pattern, names_of, patterns_of
 from model_contracts.contract import Contract
 from model_contracts.definitions import load_families, load_recipes
 from model_contracts.definitions.tree import MAX_BYTES, parse

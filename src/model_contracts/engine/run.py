@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from model_contracts.golden import Golden
+    from model_contracts.tables import TensorTable
 
 
 def check(request: CheckRequest) -> tuple[Evidence, Run]:
@@ -86,9 +87,11 @@ class Checking(Iterator[Outcome]):
                     self._journal.keep(at, step, outcome, held.examination)
                 yield outcome
             if held.records is None:
-                held.records = _records(held)
+                held.records, held.table = _records(held), _table(held)
                 if self._journal is not None:
-                    self._journal.know(at, held.records)
+                    self._journal.know(at, held.records, held.table)
+            if held.table is not None and held.request.tables is not None:
+                held.request.tables(held.table)
         self._finished = self._concluded()
 
     def _concluded(self) -> tuple[Evidence, Run]:
@@ -119,9 +122,18 @@ def _opened(requests: Sequence[CheckRequest]) -> Iterator[Examined]:
 def _records(held: Examined) -> tuple[ArtifactRecord, ...]:
     golden = held.examination.golden
     said = (f"held to {held.request.golden}, {golden.digests.content}",) if golden is not None else ()
-    target = artifact_record(held.examination.target, held.examination, (*held.plan.notes, *said))
-    source = held.examination.source
-    return (target,) if source is None else (target, artifact_record(source, held.examination, ()))
+    examination, several = held.examination, len(held.request.paths) > 1
+    target = artifact_record(examination.target, examination, (*held.plan.notes, *said), several=several)
+    others = [(examination.source, ()), (examination.adapter, ("the adapter of --adapter",))]
+    return (target, *(artifact_record(one, examination, told) for one, told in others if one is not None))
+
+
+def _table(held: Examined) -> TensorTable | None:
+    if held.request.tables is None:
+        return None
+    from model_contracts.engine.tensor_tables import table_of
+
+    return table_of(held.examination, held.plan)
 
 
 def _golden(path: Path) -> Golden:
@@ -151,7 +163,28 @@ def examination_of(
     except UnknownRecipe as error:
         raise UsageError(str(error)) from None
     sweeper = request.sweeper or partial(start, progress=request.progress)
-    return Examination(target, source, load_families(), recipes, sweeper, asked, golden=golden, runtime=request.runtime)
+    adapter = _adapter(request.adapter) if request.adapter is not None else None
+    return Examination(
+        target,
+        source,
+        load_families(),
+        recipes,
+        sweeper,
+        asked,
+        golden=golden,
+        runtime=request.runtime,
+        adapter=adapter,
+    )
+
+
+def _adapter(path: Path) -> Artifact:
+    """The adapter at a path. Raises UsageError for what is none."""
+    from model_contracts.anatomy.parts.recognised import part
+
+    found = open_artifact(path)
+    if found.readable and (held := part(found)).name != "adapter":
+        raise UsageError(f"{path}: --adapter wants an adapter, and this is {held.words}")
+    return found
 
 
 def examine(plan: Plan, examination: Examination, request: CheckRequest) -> list[Outcome]:
@@ -171,7 +204,7 @@ def examined(held: Examined, earlier: Earlier | None) -> Iterator[tuple[int, Out
     examination.refused = plan.refused
     if earlier is not None:
         held.outcomes |= earlier.outcomes
-        held.records = earlier.records
+        held.records, held.table = earlier.records, earlier.table
     left = [(at, step) for at, step in enumerate(plan.steps) if at not in held.outcomes]
     waits = {at for at, step in left if KINDS[step.gate.check].after_the_pass}
     valued = any(KINDS[step.gate.check].reads_values for step in plan.steps)

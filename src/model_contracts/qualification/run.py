@@ -10,6 +10,7 @@ from pathlib import Path
 
 from model_contracts.artifact import Artifact
 from model_contracts.decision import decide
+from model_contracts.engine.classes import class_of
 from model_contracts.engine.conclude import conclude
 from model_contracts.engine.environment import environment, host
 from model_contracts.engine.record import (
@@ -139,6 +140,7 @@ def _evaluate(step: QualificationStep, workshop: Workshop, request: QualifyReque
         comparisons=tally.kept,
         uncompared=tuple(tally.gaps),
         scenario=step.scenario,
+        fault=class_of(step.invariant, verdict, skipped, tally.kept),
         metrics=seeing.metrics,
         duration=time.perf_counter() - clock,
         timestamp=_now(),

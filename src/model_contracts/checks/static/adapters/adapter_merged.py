@@ -1,0 +1,281 @@
+"""Kinds `adapter_merged` and `outside_adapter`: a target is its base with an adapter merged, and the base elsewhere."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+
+from pydantic import Field
+
+from model_contracts.anatomy.adapters.coefficients import Coefficient, coefficients
+from model_contracts.anatomy.adapters.placed import Misfit
+from model_contracts.anatomy.hypotheses.adapter_rivals import another, by_rounding, named, packed_base, scales
+from model_contracts.anatomy.hypotheses.budgets import Budgets, exact
+from model_contracts.anatomy.parts.adapter_settings import AdapterSettings
+from model_contracts.checks.drafts import Draft, share
+from model_contracts.checks.gaps import uncompared
+from model_contracts.checks.interface import Comparisons, Examination, Where, missing_input, static
+from model_contracts.definitions import load_invariant
+from model_contracts.invariant import Name
+from model_contracts.outcome import Comparison, Place, Record, Uncompared
+from model_contracts.sweep.interface import Pairing, PairMeasures
+
+#: Modules whose other explanations are looked for: these read tensors again.
+_EXPLAINED = 8
+
+
+class MergedParameters(Record):
+    """How far a coefficient may be from 1 beside its error, and whose budgets the rest is held to."""
+
+    coefficient: float = Field(gt=0, le=0.5, description="Distance of a coefficient from 1, beside its own error.")
+    budgets_of: Name = Field(description="The invariant whose budgets by element type hold here too.")
+
+
+class OutsideParameters(Record):
+    """Whose budgets hold for tensors that the adapter does not touch."""
+
+    budgets_of: Name = Field(description="The invariant whose budgets by element type hold here too.")
+
+
+def adapter_merged(examination: Examination, parameters: MergedParameters, where: Where) -> Comparisons:
+    """Compare the coefficient of each module's change with 1, and what of the target that leaves with the budgets."""
+    if examination.adapter is None:
+        raise missing_input("no adapter was given (--adapter DIR)")
+    budgets = _budgets(parameters.budgets_of)
+    found = list(coefficients(examination.sweep, examination.match.pairings))
+    modules, explained = [], 0
+    for one in found:
+        module = _Module(one, examination, parameters, budgets, where)
+        if not module.holds and explained < _EXPLAINED:
+            explained += 1
+            module.explain()
+        modules.append(module)
+    if told := [module for module in modules if module.known]:
+        yield _altogether(told, examination)
+    for module in modules:
+        yield from module.told()
+    yield from _left_out(examination, {one.name for one in found})
+
+
+class _Module:
+    """One tensor of the base, with what was added to it: its state in words, and the comparisons of it."""
+
+    def __init__(
+        self,
+        found: Coefficient,
+        examination: Examination,
+        parameters: MergedParameters,
+        budgets: tuple[Budgets, Where],
+        where: Where,
+    ) -> None:
+        self.found, self._examination = found, examination
+        self._placed = examination.adapted.placed.get(found.name)
+        self._tolerance, self._where = parameters.coefficient, where
+        self._budget, self._from = _rest_budget(found, *budgets)
+        one, none = found.near(1.0, self._tolerance), found.near(0.0, self._tolerance)
+        #: Whether the error tells merged from not merged.
+        self.known = found.change > 0 and not (one and none)
+        self.merged = self.known and one
+        self.rest = self._budget is None or found.rest <= self._budget
+        self.state = "merged" if self.merged else "not merged" if self.known and none else None
+        self.why: str | None = None
+
+    @property
+    def holds(self) -> bool:
+        return not self.known or (self.merged and self.rest)
+
+    def explain(self) -> None:
+        """Say what else was done, where something known explains it."""
+        found, adapter = self.found, self._examination.adapter
+        assert adapter is not None
+        settings = AdapterSettings.of(adapter)
+        if self.merged:
+            self.why = packed_base(found) or "the rest is neither of the base nor of the adapter: another base?"
+            return
+        if not self.rest or self.state is None:
+            self.why = another(found, self._placed, self._examination.adapted.placed)
+        if self.why is None and self.rest and self.state is None:
+            self.state = named(found, scales(self._placed, settings), self._tolerance)
+        if self.why is None and self.state in (None, "not merged"):
+            self.state = by_rounding(found, scales(self._placed, settings)) or self.state
+        if self.why is None and not self.rest:
+            self.why = "the rest is neither of the base nor of the adapter: another base, or another adapter?"
+
+    def told(self) -> Iterator[Comparison | Uncompared]:
+        """The coefficient, and the rest where it was to be told from rounding."""
+        found, target = self.found, self.found.pairings[0].target
+        place = Place(file=target.file.name, tensor=target.name)
+        if not self.known:
+            yield Uncompared(place=place, count=max(found.count, 1), reason=self._unknown())
+            return
+        tolerance = self._tolerance + found.error
+        yield Comparison(
+            measure="coefficient",
+            place=place,
+            expected=1.0,
+            observed=found.value,
+            holds=self.merged,
+            tolerance=tolerance,
+            smallest_passing_tolerance=abs(found.value - 1),
+            count=max(found.count, 1),
+            bound_from=self._where("coefficient"),
+            note=self._note(),
+        )
+        if self._budget is not None:
+            yield Comparison(
+                measure="rest",
+                place=place,
+                expected=0.0,
+                observed=found.rest,
+                holds=self.rest,
+                tolerance=self._budget,
+                smallest_passing_tolerance=found.rest,
+                count=0,
+                bound_from=self._from,
+                note=None if self.rest else self.why,
+            )
+
+    def _unknown(self) -> str:
+        if not self.found.change:
+            return "what the adapter adds is zero here, or is lost in the rounding of the type"
+        return "the error of the coefficient is too large to tell merged from not merged"
+
+    def _note(self) -> str:
+        found = self.found
+        said = self.why or self.state or "a coefficient that no known mistake makes"
+        change = f"the change is {found.change:.2g} of the weight"
+        return f"{said}; ± {found.error:.2g}, {change}" + (f"; {found.name}" if found.name else "")
+
+
+def _altogether(modules: list[_Module], examination: Examination) -> Comparison:
+    """One word for the whole, first of all."""
+    states = Counter(_word(module) for module in modules)
+    observed = next(iter(states)) if len(states) == 1 else _partly(states)
+    outside = ""
+    if any(not module.rest for module in modules):
+        differ, of = _outside(examination)
+        outside = f"; {differ} of {of} tensors outside the adapter differ from the base too"
+    holds = all(module.holds for module in modules)
+    return Comparison(
+        measure="merged",
+        place=Place(file=examination.target.path.name),
+        expected="merged",
+        observed=observed if not holds else "merged",
+        holds=holds,
+        count=len(modules),
+        note=None if holds else f"{len(modules)} modules looked at{outside}",
+    )
+
+
+def _word(module: _Module) -> str:
+    if module.merged and not module.rest:
+        return "merged into another base" if "base" in (module.why or "") else "merged, and changed beside it"
+    if module.merged:
+        return "merged"
+    return (module.why or "").partition(":")[0] or module.state or "something else"
+
+
+def _partly(states: Counter[str]) -> str:
+    parts = ", ".join(f"{count} {word}" for word, count in states.most_common(4))
+    return f"partly: {parts}" if "merged" in states else parts
+
+
+def _outside(examination: Examination) -> tuple[int, int]:
+    """How many tensors that nothing was added to differ from the base, and how many there are."""
+    pairs = {name: pair for name, pair in examination.sweep.pairs.items() if not _touched(examination, name)}
+    return sum(pair.relative_rmse > 1e-6 for pair in pairs.values()), len(pairs)
+
+
+def _touched(examination: Examination, name: str) -> bool:
+    return examination.match.pairings[name].added is not None
+
+
+def _left_out(examination: Examination, found: set[str]) -> Iterator[Uncompared]:
+    """What of the adapter was not looked for: it has no place, or no tensor of the target answers to its own."""
+    sweep = examination.sweep
+    for misfit in examination.adapted.fits:
+        if isinstance(misfit, Misfit):
+            place = Place(file=misfit.first.file.name, tensor=misfit.first.name)
+            yield Uncompared(place=place, reason=f"it was not looked for: {misfit.reason}")
+    for name, pairing in examination.match.pairings.items():
+        if pairing.added is not None and name not in sweep.projections:
+            found.update(pairing.added.of)
+            reason = sweep.uncompared.get(name, "its values were not read")
+            yield Uncompared(place=Place(tensor=name), count=max(pairing.target.elements, 1), reason=reason)
+    for name in examination.adapted.added.keys() - found:
+        yield Uncompared(place=Place(tensor=name), reason="no tensor of the target of its shape answers to it")
+
+
+def outside_adapter(examination: Examination, parameters: OutsideParameters, where: Where) -> Comparisons:
+    """Compare every tensor that the adapter does not touch with the base: equal, or within the budget of its type."""
+    if examination.adapter is None:
+        raise missing_input("no adapter was given (--adapter DIR)")
+    budgets, origin = _budgets(parameters.budgets_of)
+    for name, pairing in examination.match.pairings.items():
+        if pairing.added is not None:
+            continue  # F-ADAPTER-001 holds those
+        measures, known = examination.sweep.pairs.get(name), budgets.of(pairing)
+        if measures is None or (known is None and not exact(pairing)):
+            yield uncompared(pairing, examination.sweep)
+        elif exact(pairing):
+            held = not measures.differing and not measures.nonfinite_differing
+            yield Draft(held, partial(_equal, pairing, measures), max(measures.count, 1))
+        elif known is not None:
+            bound, line = known[1].relative_rmse, origin("budgets", known[0], "relative_rmse")
+            used = share(measures.relative_rmse, bound)
+            write = partial(_within, pairing, measures, bound, line)
+            yield Draft(measures.relative_rmse <= bound, write, max(measures.count, 1), used)
+
+
+def _equal(pairing: Pairing, measures: PairMeasures) -> Comparison:
+    return Comparison(
+        measure="differing_values",
+        place=Place(file=pairing.target.file.name, tensor=pairing.target.name),
+        expected=0,
+        observed=measures.differing,
+        holds=not measures.differing and not measures.nonfinite_differing,
+        tolerance=0.0,
+        smallest_passing_tolerance=float(measures.differing),
+        count=max(measures.count, 1),
+        note=_changed(measures) if measures.differing else None,
+    )
+
+
+def _within(pairing: Pairing, measures: PairMeasures, bound: float, line: str) -> Comparison:
+    holds = measures.relative_rmse <= bound
+    return Comparison(
+        measure="relative_rmse",
+        place=Place(file=pairing.target.file.name, tensor=pairing.target.name),
+        expected=0.0,
+        observed=measures.relative_rmse,
+        holds=holds,
+        tolerance=bound,
+        smallest_passing_tolerance=measures.relative_rmse,
+        count=max(measures.count, 1),
+        bound_from=line,
+        note=None if holds else _changed(measures),
+    )
+
+
+def _changed(measures: PairMeasures) -> str:
+    return f"changed outside the adapter, which does not touch it: relative RMSE {measures.relative_rmse:.3g}"
+
+
+def _budgets(name: str) -> tuple[Budgets, Where]:
+    """The budgets of an invariant, and where its lines stand."""
+    invariant = load_invariant(name)
+    return Budgets.model_validate({"budgets": invariant.parameters["budgets"]}), partial(invariant.where, "parameters")
+
+
+def _rest_budget(found: Coefficient, budgets: Budgets, where: Where) -> tuple[float | None, str | None]:
+    """The largest budget of the pairs that a tensor of the base stands in; None where no type of them has one."""
+    known = [known for pairing in found.pairings if (known := budgets.of(pairing)) is not None]
+    if not known:
+        return None, None
+    name, budget = max(known, key=lambda one: one[1].relative_rmse)
+    return budget.relative_rmse, where("budgets", name, "relative_rmse")
+
+
+ADAPTER_MERGED = static(MergedParameters, adapter_merged, reads_values=True)
+OUTSIDE_ADAPTER = static(OutsideParameters, outside_adapter, reads_values=True)
