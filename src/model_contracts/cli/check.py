@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     refuse_format(arguments)
     request = CheckRequest(
-        paths=models_at(arguments.paths),
+        paths=tuple(arguments.paths) if changed.asked(arguments) else models_at(arguments.paths),
         against=arguments.against,
         adapter=arguments.adapter,
         golden=arguments.golden,
@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace) -> int:
     )
     requests = changed.requests(arguments, request)
     if not requests:
-        print(safe(changed.nothing(arguments)), file=sys.stdout if arguments.format == "text" else sys.stderr)
+        print(safe(changed.nothing(arguments)), file=sys.stderr if arguments.format == "json" else sys.stdout)
         return 0
     if arguments.plan:
         print("\n".join(line for one in requests for path in one.paths for line in _planned(one, path)))

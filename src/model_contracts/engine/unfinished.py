@@ -83,7 +83,7 @@ class Unfinished:
         """Add an outcome; it outlives this process when this returns, unless the disk is full or gone."""
         sides = {"target": examination.target, "source": examination.source}
         read = [[side, name] for side, one in sides.items() if one is not None for name in _READ if name in vars(one)]
-        self._append(_line({"at": [at, step], "outcome": as_json(outcome.model_dump()), "read": read}))
+        self._append(_line({"at": [at, step], "outcome": as_json(outcome.model_dump(by_alias=True)), "read": read}))
 
     def know(self, at: int, records: Sequence[ArtifactRecord], table: TensorTable | None) -> None:
         """Add the records of an artifact of which everything was seen, and its tensors.
