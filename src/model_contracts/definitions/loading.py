@@ -17,8 +17,9 @@ from model_contracts.definitions.merge import Layer, flatten, merge_family
 from model_contracts.definitions.shadows import merge_recipes, refuse_methods, refuse_words
 from model_contracts.definitions.tree import MAX_BYTES, Tree, parse
 from model_contracts.definitions.typed import Text, build
-from model_contracts.family import Family, Recipes
+from model_contracts.family import Family
 from model_contracts.invariant import Corpus, Definition, Invariant
+from model_contracts.recipes import Recipes
 
 if TYPE_CHECKING:
     from model_contracts.converter import CommandConverter
@@ -34,7 +35,7 @@ _TYPES: dict[shipped.Kind, tuple[str, str]] = {
     "invariant": ("model_contracts.invariant", "Invariant"),
     "contract": ("model_contracts.contract", "Contract"),
     "family": ("model_contracts.family", "Family"),
-    "recipes": ("model_contracts.family", "Recipes"),
+    "recipes": ("model_contracts.recipes", "Recipes"),
     "keys": ("model_contracts.keys", "Keys"),
     "tokenizers": ("model_contracts.tokenization", "Tokenizers"),
     "pretokenizers": ("model_contracts.tokenization", "PreTokenizers"),
