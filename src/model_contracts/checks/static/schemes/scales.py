@@ -66,7 +66,7 @@ def scheme_scales(examination: Examination, parameters: SchemeScalesParameters, 
 def _scales(weight: PackedWeight, figures: PackedFigures | None, moments: dict[str, Moments]) -> Iterator[Draft | Gap]:
     for part in weight.layout.parts[1:]:
         tensor = weight.part(part)
-        if tensor is None or not tensor.elements or not _is_scale(part):
+        if tensor is None or not tensor.elements or not _is_scale(part, tensor):
             continue
         numbers = figures.parts.get(tensor.name) if figures is not None else _of_moments(moments.get(tensor.name))
         if numbers is None:
@@ -76,8 +76,11 @@ def _scales(weight: PackedWeight, figures: PackedFigures | None, moments: dict[s
         yield from _numbers(weight, part, tensor, numbers, lost)
 
 
-def _is_scale(part: WeightPart) -> bool:
-    return part.role in _SCALES or (part.role is None and "scale" in part.names[0].rpartition(".")[2])
+def _is_scale(part: WeightPart, tensor: Tensor) -> bool:
+    """By its role, or else a float whose name says so (packed scales are whole numbers)."""
+    end = tensor.name.rpartition(".")[2]
+    named = "scale" in end and "zero" not in end and tensor.type.kind == "float"
+    return part.role in _SCALES or (part.role is None and named)
 
 
 def _of_moments(moments: Moments | None) -> PartFigures | None:
@@ -207,7 +210,9 @@ def _centred(examination: Examination, parameters: SchemeScalesParameters, where
     for weight in examination.view.storage.weights:
         figures, bits = examination.sweep.packed.get(weight.name), weight.settings.get("bits")
         units = figures.units if figures is not None else None
-        if units is not None and units.mean is not None and isinstance(bits, int) and 2 <= bits <= 4:
+        packed = examination.view.artifact.tensors[weight.name].packed if figures is not None else None
+        whole = packed is not None and packed.grain is not None and "INT" in packed.grain[0]
+        if units is not None and units.mean is not None and whole and isinstance(bits, int) and 2 <= bits <= 4:
             means.setdefault(weight.title, []).append(units.mean)
             place = Place(file=next(iter(weight.parts.values())).file.name, tensor=weight.name)
             bound = parameters.centre_of_one
