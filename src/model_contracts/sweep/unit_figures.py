@@ -22,7 +22,7 @@ from model_contracts.sweep.schemes import Decoder, PartsRefused, opened
 from model_contracts.sweep.schemes.interface import ROW, TENSOR
 
 #: Values of a weight whose units are looked at, and the largest band of rows that is decoded for it.
-_LOOKED, _BAND = 1 << 20, 1 << 21
+_LOOKED, _BAND = 1 << 19, 1 << 21
 #: The largest magnitude of each kind of number; whole numbers of b bits reach 2^(b-1) - 1 and span 2^b - 1.
 TOPS = {
     "E4M3": 448.0, "E5M2": 57344.0, "E4M3FNUZ": 240.0, "E5M2FNUZ": 57344.0, "MXFP8": 448.0, "MXFP6": 7.5,

@@ -11,6 +11,7 @@ import pytest
 from cases.gates import CODES, COVERAGE, PARTS, SCALES, VALUES
 from cases.interface import QWEN2
 from cases.scheme_defects import DEFECTS
+from cases.scheme_kinds import KINDS
 from model_contracts.checks.interface import Skip
 from support.examining import violated, yielded
 from support.quantised_parts import QUANTISED, quantised_folder
@@ -36,9 +37,9 @@ def test_an_honest_folder_owes_and_keeps_what_its_scheme_promises(honest, layout
         assert (violated(compared), gaps) == (set(), [])
 
 
-@pytest.mark.parametrize("name", DEFECTS)
-def test_a_documented_defect_is_seen_where_it_should_be(honest, tmp_path: Path, name: str) -> None:
-    defect = DEFECTS[name]
+@pytest.mark.parametrize("name", [*DEFECTS, *KINDS])
+def test_a_defect_is_seen_where_it_should_be(honest, tmp_path: Path, name: str) -> None:
+    defect = DEFECTS.get(name) or KINDS[name]
     folder = tmp_path / "model"
     shutil.copytree(honest(defect.layout), folder)
     defect.change(folder)
