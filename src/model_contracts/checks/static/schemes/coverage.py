@@ -81,9 +81,19 @@ def _covered(view: View, block: Quantisation) -> Comparisons:
     if view.family is None:
         yield Uncompared(place=block.place, reason=f"{view.unknown}: which modules are linear layers is not known")
         return
+    # Some writers keep experts in one tensor, which is no linear layer, and so pack none of them.
+    experts = any(
+        tensor.packed is not None and _is_expert(view, name) for name, tensor in view.artifact.tensors.items()
+    )
     for name, tensor in view.artifact.tensors.items():
-        if tensor.packed is None and _is_linear(view, name) and block.of(name.removesuffix(".weight")) is not None:
+        owed = tensor.packed is None and _is_linear(view, name) and (experts or not _is_expert(view, name))
+        if owed and block.of(name.removesuffix(".weight")) is not None:
             yield from _left(view, block, tensor)
+
+
+def _is_expert(view: View, name: str) -> bool:
+    entry = view.entries[name]
+    return entry is not None and entry.expert is not None
 
 
 def _is_linear(view: View, name: str) -> bool:
@@ -130,7 +140,7 @@ def _stays(view: View, weight: PackedWeight) -> Iterator[Comparison]:
         expected="not packed",
         observed=weight.title,
         holds=False,
-        note=f"it is a {kind}, which writers of {scheme.title} leave as it is, and the configuration does not name it",
+        note=f"writers of {scheme.title} leave such a module ({kind}) as it is, and the configuration does not name it",
     )
 
 
