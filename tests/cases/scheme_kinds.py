@@ -53,6 +53,16 @@ def _zero_points_left(found: Tensors) -> None:
     found[f"{DOWN}.weight_zero_point"] = held("I32", np.full((rows // 8, groups), 0x77777777, np.uint32))
 
 
+def _not_symmetric(found: dict[str, Any]) -> None:
+    found["config_groups"]["group_0"]["weights"]["symmetric"] = False
+
+
+def _wide_zero_points(found: Tensors) -> None:
+    for name in [name for name in found if name.endswith(".weight_scale")]:
+        zeros = np.full(found[name].shape, 200, np.int32)
+        found[name.replace("weight_scale", "weight_zero_point")] = held("I32", zeros)
+
+
 def _one_target(found: dict[str, Any]) -> None:
     found["config_groups"]["group_0"]["targets"] = ["re:.*self_attn.*"]
 
@@ -89,6 +99,10 @@ KINDS: dict[str, Defect] = {
     "a-scale-of-zero": Defect("", "ct-int4", numbers_of(_SCALE, set_to(0.0, 3), UP), SCALES, "scale_not_zero"),
     "inverted-scales": Defect("", "ct-int4", numbers_of(_SCALE, lambda a: 1 / a, UP), SCALES, "root_mean_square"),
     "exponents-lost": Defect("", "ct-mxfp4", elements_of(_SCALE, "u1", lambda a: a * 0 + 127), SCALES, "scale_set"),
+    "offsets-not-a-number": Defect("", "mlx", numbers_of(".biases", set_to(np.nan, 9), UP), SCALES, "shift_finite"),
+    "zero-points-out-of-range": Defect(
+        "", "ct-int8", both(block(_not_symmetric), tensors(_wide_zero_points)), SCALES, "zero_in_range"
+    ),
     "zero-points-lost": Defect("", "awq", elements_of(".qzeros", "<u4", lambda a: a * 0, UP), SCALES, "codes_centred"),
     "symmetric-by-name": Defect(
         "", "gptq", block(lambda b: b.update(sym=True)), SCALES, "zero_points_symmetric", "declared symmetric"

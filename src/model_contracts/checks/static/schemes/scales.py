@@ -66,14 +66,23 @@ def scheme_scales(examination: Examination, parameters: SchemeScalesParameters, 
 def _scales(weight: PackedWeight, figures: PackedFigures | None, moments: dict[str, Moments]) -> Iterator[Draft | Gap]:
     for part in weight.layout.parts[1:]:
         tensor = weight.part(part)
-        if tensor is None or not tensor.elements or not _is_scale(part, tensor):
+        shift = tensor is not None and _is_shift(part, tensor)
+        if tensor is None or not tensor.elements or not (shift or _is_scale(part, tensor)):
             continue
         numbers = figures.parts.get(tensor.name) if figures is not None else _of_moments(moments.get(tensor.name))
         if numbers is None:
             yield gap(tensor, "its numbers were not read")
             continue
+        if shift:
+            yield from _shifts(weight, tensor, numbers)
+            continue
         lost = figures.units.lost if figures is not None and figures.units is not None else 0
         yield from _numbers(weight, part, tensor, numbers, lost)
+
+
+def _is_shift(part: WeightPart, tensor: Tensor) -> bool:
+    """A zero point, or an offset, that is a number and no packed word."""
+    return part.role in ("zero", "offset") and (tensor.type.kind == "float" or tensor.dtype in ("I8", "I32"))
 
 
 def _is_scale(part: WeightPart, tensor: Tensor) -> bool:
@@ -92,6 +101,17 @@ def _of_moments(moments: Moments | None) -> PartFigures | None:
         count=moments.count, nan=moments.nan, infinite=moments.infinite, negative=int(moments.minimum < 0),
         zeros=moments.zeros, minimum=moments.minimum, maximum=moments.maximum, alike=same,
     )  # fmt: skip
+
+
+def _shifts(weight: PackedWeight, tensor: Tensor, numbers: PartFigures) -> Iterator[Draft]:
+    """Zero points and offsets are finite; those of 8-bit elements lie within their range."""
+    say = partial(_said, weight, tensor, numbers)
+    bad = numbers.nan + numbers.infinite
+    some = f"{bad:,} of {numbers.count:,}"
+    yield _draft(say, "shift_finite", bad, "no NaN and no infinity", some, ("nan", "infinite"))
+    if weight.layout.decoder == "scaled" and numbers.finite:
+        out = not -128 <= numbers.minimum <= numbers.maximum <= 127
+        yield _draft(say, "zero_in_range", out, "-128 to 127", f"{numbers.minimum:g} to {numbers.maximum:g}", ())
 
 
 def _numbers(
