@@ -77,7 +77,12 @@ class _Module:
         self.known = found.change > 0 and not (one and none)
         self.merged = self.known and one
         self.rest = self._budget is None or found.rest <= self._budget
+        self._settings = AdapterSettings.of(examination.adapter or examination.target)
         self.state = "merged" if self.merged else "not merged" if self.known and none else None
+        if self.known and self.state is None and self.rest:
+            self.state = named(found, scales(self._placed, self._settings), self._tolerance)
+        #: Whether the coefficient speaks for itself: a type of few bits rounds a small change away.
+        self.sure = self.state is not None and found.error < 0.1
         self.why: str | None = None
 
     @property
@@ -85,21 +90,16 @@ class _Module:
         return not self.known or (self.merged and self.rest)
 
     def explain(self) -> None:
-        """Say what else was done, where something known explains it."""
-        found, adapter = self.found, self._examination.adapter
-        assert adapter is not None
-        settings = AdapterSettings.of(adapter)
+        """Say what else was done, where something known explains it: tensors are read again for that."""
+        found = self.found
         if self.merged:
-            self.why = packed_base(found) or "the rest is neither of the base nor of the adapter: another base?"
-            return
-        if not self.rest or self.state is None:
+            self.why = packed_base(found)
+        elif not self.rest or self.state is None or not self.sure:
             self.why = another(found, self._placed, self._examination.adapted.placed)
-        if self.why is None and self.rest and self.state is None:
-            self.state = named(found, scales(self._placed, settings), self._tolerance)
-        if self.why is None and self.state in (None, "not merged"):
-            self.state = by_rounding(found, scales(self._placed, settings)) or self.state
-        if self.why is None and not self.rest:
-            self.why = "the rest is neither of the base nor of the adapter: another base, or another adapter?"
+            if self.why is None and not self.sure:
+                self.state = by_rounding(found, scales(self._placed, self._settings)) or self.state
+            if self.why is None and not self.rest:
+                self.why = packed_base(found)
 
     def told(self) -> Iterator[Comparison | Uncompared]:
         """The coefficient, and the rest where it was to be told from rounding."""
@@ -132,7 +132,7 @@ class _Module:
                 smallest_passing_tolerance=found.rest,
                 count=0,
                 bound_from=self._from,
-                note=None if self.rest else self.why,
+                note=None if self.rest else self.why or "neither of the base nor of the adapter: another base?",
             )
 
     def _unknown(self) -> str:
@@ -143,6 +143,8 @@ class _Module:
     def _note(self) -> str:
         found = self.found
         said = self.why or self.state or "a coefficient that no known mistake makes"
+        if not self.rest and self.why is None:
+            said += ", and the rest is neither of the base nor of the adapter"
         change = f"the change is {found.change:.2g} of the weight"
         return f"{said}; ± {found.error:.2g}, {change}" + (f"; {found.name}" if found.name else "")
 
@@ -168,11 +170,10 @@ def _altogether(modules: list[_Module], examination: Examination) -> Comparison:
 
 
 def _word(module: _Module) -> str:
-    if module.merged and not module.rest:
-        return "merged into another base" if "base" in (module.why or "") else "merged, and changed beside it"
-    if module.merged:
-        return "merged"
-    return (module.why or "").partition(":")[0] or module.state or "something else"
+    word = (module.why or "").partition(":")[0] or module.state or "something else"
+    if not module.rest and module.why is None:
+        return f"{word}, with a rest that is of another base"
+    return word if module.why is None or not module.merged else f"merged, and {module.why}"
 
 
 def _partly(states: Counter[str]) -> str:
