@@ -124,7 +124,9 @@ def folder(path: Path, weights: Weights, dtype: str = "F32", **config: Any) -> P
     return path
 
 
-def gguf(path: Path, weights: Weights, dtype: str = "F16", unordered: Callable[[str], bool] = lambda name: False) -> Path:
+def gguf(
+    path: Path, weights: Weights, dtype: str = "F16", unordered: Callable[[str], bool] = lambda name: False
+) -> Path:
     """The same as llama.cpp's converter writes it; `unordered` tensors keep the rows of Q and K."""
     model = GgufModel()
     model["general.architecture"], model["general.type"], model["general.name"] = "llama", "model", "Tiny"
@@ -139,8 +141,8 @@ def gguf(path: Path, weights: Weights, dtype: str = "F16", unordered: Callable[[
     for theirs, values in weights.items():
         name = gguf_name(theirs)
         heads = None if unordered(name) else heads_of(name, CONFIG)
-        values = interleaved(values, heads) if heads is not None else values
-        model.tensors[name] = stored(values, dtype if values.ndim > 1 else "F32")
+        ordered = interleaved(values, heads) if heads is not None else values
+        model.tensors[name] = stored(ordered, dtype if values.ndim > 1 else "F32")
     return model.write(path)
 
 
