@@ -146,7 +146,7 @@ def gguf(
     return model.write(path)
 
 
-def outcomes(target: Path, base: Path, adapter: Path | None, *only: str) -> dict[str, Outcome]:
+def outcomes(target: Path, base: Path | None, adapter: Path | None, *only: str) -> dict[str, Outcome]:
     """What gates say of a target that is to be its base with an adapter."""
     gates = only or (MERGED, OUTSIDE, FITS, VALUES)
     evidence, _ = check(CheckRequest((target,), against=base, adapter=adapter, only=gates))

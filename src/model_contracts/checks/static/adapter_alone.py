@@ -25,6 +25,7 @@ def adapter_declared(examination: Examination, parameters: NoParameters, where: 
     for factor in held.factors:
         yield from _asked(factor, settings) if listed else ()
         yield from _flags(factor, settings)
+        yield from _scaled(factor, settings)
     if not held.factors:
         yield Uncompared(place=Place(file=artifact.path.name), reason="no tensor of it is a factor of a module")
 
@@ -85,6 +86,17 @@ def _flags(factor: Factor, settings: AdapterSettings) -> Seen:
                 observed="there" if tensor is not None else "missing",
                 holds=declared == (tensor is not None),
             )
+
+
+def _scaled(factor: Factor, settings: AdapterSettings) -> Seen:
+    """What the product is multiplied by can be computed from what is declared."""
+    place = Place(file=factor.first.file.name, tensor=factor.first.name)
+    scale = settings.scale(factor.name, factor.rank or 0)
+    if isinstance(scale, str):
+        yield Uncompared(place=place, reason=scale)
+        return
+    expected = "alpha / sqrt(r), a number" if settings.rooted else "alpha / r, a number"
+    yield Comparison(measure="lora_scale", place=place, expected=expected, observed=scale, holds=True)
 
 
 def _of_family(artifact: Artifact, held: AdapterHeld, families: Families) -> Seen:
