@@ -1,8 +1,7 @@
-"""A target is its base with an adapter merged, or what was done instead is told: through the command, PEFT's files first."""
+"""A target is its base with an adapter merged, or what was done instead is told: PEFT's own files first."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +15,6 @@ from support.adapters import (
     FITS,
     MERGED,
     OUTSIDE,
-    VALUES,
     Lora,
     Weights,
     first,
@@ -114,7 +112,9 @@ TIMES: dict[str, tuple[Callable[[str], float], dict[str, Any], str]] = {
     "away": (lambda module: -1.0, {}, "taken away"),
     "partly": (lambda module: float(".0." in module), {}, "partly: 7 merged, 7 not merged"),
     "rooted": (lambda module: 8**0.5, {"rank": 8}, "scaled by alpha / sqrt(r) in place of alpha / r"),
-    "not-rooted": (lambda module: 8**-0.5, {"rank": 8, "use_rslora": True}, "scaled by alpha / r in place of alpha / sqrt(r)"),
+    "not-rooted": (
+        lambda module: 8**-0.5, {"rank": 8, "use_rslora": True}, "scaled by alpha / r in place of alpha / sqrt(r)",
+    ),
     "alpha-ignored": (lambda module: 1 / 3, {}, "alpha ignored: scaled by 1"),
     "rank-ignored": (lambda module: 16.0, {"rank": 16}, "alpha not divided by the rank"),
     "other": (lambda module: 0.6, {}, "of a coefficient that no known mistake makes"),
@@ -312,101 +312,3 @@ def test_stacks_of_experts_are_merged_index_by_index(case: Case, tmp_path: Path)
     found = outcomes(kept, base, peft, MERGED, FITS)
     assert found[MERGED].outcome is Verdict.CORROBORATED
     assert whole(outcomes(base, base, peft, MERGED)) == "not merged"
-
-
-@pytest.mark.parametrize(
-    ("change", "measure"),
-    [
-        (lambda parts: parts.pop(next(iter(parts))), "lora_pair"),
-        (lambda parts: parts.update({next(iter(parts)): stored(np.ones((4, 65)), "F32")}), "adapter_place"),
-        (lambda parts: parts.update({"base_model.model.model.layers.7.mlp.up_proj.lora_A.weight": stored(np.ones((4, 64)), "F32"),
-                                     "base_model.model.model.layers.7.mlp.up_proj.lora_B.weight": stored(np.ones((96, 4)), "F32")}), "adapter_place"),
-        (lambda parts: [parts.pop(name) for name in list(parts) if "layers.1.mlp.up_proj" in name], "factor_present"),
-    ],
-    ids=["half-lost", "another-width", "a-layer-too-many", "a-factor-lost"],
-)  # fmt: skip
-def test_an_adapter_that_does_not_fit_its_base_is_falsified(
-    case: Case, change: Any, measure: str, tmp_path: Path
-) -> None:
-    adapter = adapter_copy(case.peft, tmp_path)
-    with safetensors_of(adapter / "adapter_model.safetensors") as parts:
-        change(parts)
-    found = case.told(case.base, adapter=adapter)
-    assert (found[FITS].outcome, first(found[FITS], measure).holds) == (Verdict.FALSIFIED, False)
-    alone = outcomes(adapter, case.base, None, FITS)
-    assert alone[FITS].outcome is (Verdict.SKIPPED if measure == "lora_pair" else Verdict.FALSIFIED)
-
-
-def test_an_adapter_that_adds_nothing_is_a_warning_and_proves_nothing_of_a_target(case: Case, tmp_path: Path) -> None:
-    adapter = adapter_copy(case.peft, tmp_path)
-    with safetensors_of(adapter / "adapter_model.safetensors") as parts:
-        for name, half in list(parts.items()):
-            parts[name] = half.map(np.zeros_like) if "lora_B" in name else half
-    told = command(tmp_path / "alone", adapter)
-    assert (told.code, told.gates("Falsified")) == (0, {"G0-ADAPTER-002"})
-    assert told.violated("G0-ADAPTER-002")[0]["measure"] == "factor_trained"
-    found = case.told(case.base, adapter=adapter)
-    assert (found[MERGED].outcome, found[MERGED].skip_cause) == (Verdict.SKIPPED, "incomplete")
-    assert "what the adapter adds is zero here" in found[MERGED].reason
-
-
-@pytest.mark.parametrize(
-    ("changes", "gate", "measure"),
-    [
-        ({"target_modules": ["q_proj"]}, "G0-ADAPTER-001", "module_asked"),
-        ({"exclude_modules": ["up_proj"]}, "G0-ADAPTER-001", "module_asked"),
-        ({"layers_to_transform": [1]}, "G0-ADAPTER-001", "module_asked"),
-        ({"lora_bias": True}, "G0-ADAPTER-001", "lora_bias"),
-        ({"target_modules": r".*\.(q|k)_proj"}, "G0-ADAPTER-002", "module_asked"),
-    ],
-)
-def test_a_factor_that_the_configuration_does_not_ask_for_is_told(
-    case: Case, changes: dict[str, Any], gate: str, measure: str, tmp_path: Path
-) -> None:
-    adapter = adapter_copy(case.peft, tmp_path)
-    with json_of(adapter / "adapter_config.json") as config:
-        config.update(changes)
-    found = outcomes(adapter, None, None, "G0-*")
-    assert {one for one, outcome in found.items() if outcome.outcome is Verdict.FALSIFIED} == {gate}
-    assert first(found[gate], measure).holds is False
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_adapters_that_peft_saved_are_kept_alone_and_against_their_base(kind: str) -> None:
-    alone = outcomes(PEFT / kind, None, None, "G0-*", "F-*")
-    kept = {Verdict.CORROBORATED: None, Verdict.SKIPPED: "not_owed"}
-    assert {gate: o.reason for gate, o in alone.items() if kept.get(o.outcome, "") != o.skip_cause} == {}
-    beside = outcomes(PEFT / kind, PEFT / base_of(kind), None, FITS)
-    assert beside[FITS].outcome is Verdict.CORROBORATED
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"lora_alpha": float("nan")}, {"lora_alpha": "8"}, {"r": True}, {"r": -1}, {"rank_pattern": {"(a+)+": 4}},
-        {"alpha_pattern": ["x"]}, {"target_modules": "(.*)*x"}, {"target_modules": {"a": 1}}, {"layers_pattern": 7, "layers_to_transform": 1},
-        {"trainable_token_indices": {"x": "y"}}, {"modules_to_save": [1, None]}, {"use_rslora": "yes"}, {"init_lora_weights": "pissa"},
-        {"peft_type": "LOHA"}, {"alora_invocation_tokens": [1]}, {"exclude_modules": "[", "target_parameters": 3},
-    ],
-    ids=str,
-)  # fmt: skip
-def test_nothing_that_an_adapter_says_breaks_the_checker(case: Case, changes: dict[str, Any], tmp_path: Path) -> None:
-    adapter = adapter_copy(case.peft, tmp_path)
-    config = json.loads((adapter / "adapter_config.json").read_text()) | changes
-    (adapter / "adapter_config.json").write_text(json.dumps(config))
-    found = outcomes(case.base, case.base, adapter, MERGED, FITS, OUTSIDE, VALUES, "G0-ADAPTER*")
-    assert Verdict.ERROR not in {outcome.outcome for outcome in found.values()}
-    alone = outcomes(adapter, case.base, None, "G0-*")
-    assert Verdict.ERROR not in {outcome.outcome for outcome in alone.values()}
-
-
-@pytest.mark.parametrize("dtype", ["I32", "I8", "BOOL", "F8_E5M2"])
-def test_halves_of_types_that_are_no_numbers_prove_nothing(case: Case, dtype: str, tmp_path: Path) -> None:
-    adapter = adapter_copy(case.peft, tmp_path)
-    with safetensors_of(adapter / "adapter_model.safetensors") as parts:
-        for name, half in list(parts.items()):
-            width = 4 if dtype == "I32" else 1
-            parts[name] = type(half)(dtype, half.shape, bytes(width * int(np.prod(half.shape))))
-    found = case.told(case.base, adapter=adapter)
-    assert {outcome.outcome for outcome in found.values()} & {Verdict.ERROR, Verdict.CRASHED} == set()
-    assert found[MERGED].outcome is not Verdict.CORROBORATED

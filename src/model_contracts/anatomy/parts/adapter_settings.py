@@ -40,7 +40,7 @@ class AdapterSettings:
     @classmethod
     def of(cls, artifact: Artifact) -> AdapterSettings:
         """Those of an artifact."""
-        if artifact.format == "gguf":
+        if artifact.form.prefixed_keys:
             return cls({}, _number(artifact.metadata.get("adapter.lora.alpha")), True)
         return cls(artifact.config or {})
 

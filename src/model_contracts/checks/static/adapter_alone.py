@@ -121,9 +121,7 @@ def _of_family(artifact: Artifact, held: AdapterHeld, families: Families) -> See
 
 
 def _trained(factor: Factor, examination: Examination) -> Seen:
-    if len(factor.halves) < 2:
-        return
-    for half in factor.halves.values():
+    for half in factor.halves.values() if len(factor.halves) > 1 else ():
         seen = examination.sweep.moments.get(half.name)
         place = Place(file=half.file.name, tensor=half.name)
         if seen is None:

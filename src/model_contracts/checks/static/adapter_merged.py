@@ -226,9 +226,9 @@ def outside_adapter(examination: Examination, parameters: OutsideParameters, whe
     if examination.adapter is None:
         raise missing_input("no adapter was given (--adapter DIR)")
     budgets, origin = _budgets(parameters.budgets_of)
-    for name, pairing in examination.match.pairings.items():
-        if pairing.added is not None:
-            continue  # F-ADAPTER-001 holds those
+    pairings = examination.match.pairings
+    outside = {name: pairing for name, pairing in pairings.items() if pairing.added is None}
+    for name, pairing in outside.items():
         measures, known = examination.sweep.pairs.get(name), budgets.of(pairing)
         if measures is None or (known is None and not exact(pairing)):
             yield uncompared(pairing, examination.sweep)
