@@ -9,9 +9,10 @@ from typing import Any
 
 from model_contracts.anatomy.families import names
 from model_contracts.anatomy.families.architecture import Architecture, architecture
-from model_contracts.anatomy.families.conventions import Conventions, StoredEntry, multipliers, named
+from model_contracts.anatomy.families.conventions import Conventions, multipliers
 from model_contracts.anatomy.families.hyperparameters import Declared, Number, declared, layered, resolved
 from model_contracts.anatomy.families.multimodal import of_several_parts, other_part, text_config, without_part
+from model_contracts.anatomy.families.stored_names import StoredEntry, named
 from model_contracts.anatomy.parts.prefixes import prefix, unwrapped
 from model_contracts.anatomy.parts.recognised import Part, part
 from model_contracts.anatomy.storage.recognised import Storage, storage
@@ -134,6 +135,12 @@ class View:
         known = self.conventions
         entries = (entry for entry in self.entries.values() if entry is not None)
         return frozenset(key for entry in entries for key in (known.keys(entry) if known is not None else ()))
+
+    @cached_property
+    def layer_count(self) -> int:
+        """One more than the highest layer that a tensor of the family stands in (0 where there is none)."""
+        known = (entry.layer for entry in self.entries.values() if entry is not None and entry.layer is not None)
+        return max((layer + 1 for layer in known), default=0)
 
     @cached_property
     def canonical(self) -> dict[str, str | None]:
@@ -265,7 +272,8 @@ class View:
         """What the family says of a tensor (None: nothing)."""
         if self.family is None:
             return None
-        return self.family.tensors.get(names.template(canonical_name)[0])
+        exact = self.family.tensors.get(canonical_name)
+        return exact or self.family.tensors.get(names.template(canonical_name)[0])
 
     @property
     def headless(self) -> bool:

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "inspect": ("model_contracts.cli.inspect", "say what a model file is"),
     "stats": ("model_contracts.cli.stats", "print the statistics of every tensor"),
     "report": ("model_contracts.cli.report", "render the evidence of an earlier check again"),
+    "baseline": ("model_contracts.cli.baseline", "record what does not hold, so that only what is new closes the gate"),
     "replay": ("model_contracts.cli.replay", "run the counterexamples of an earlier check again"),
     "evidence": ("model_contracts.cli.evidence", "validate evidence and run files"),
     "list": ("model_contracts.cli.list", "list invariants, contracts, families, gates and kinds of checks"),
@@ -155,9 +156,9 @@ def _global(parser: argparse.ArgumentParser) -> None:
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from model_contracts import __version__
+        from model_contracts.version import version
 
-        print(f"contracts {__version__}")
+        print(f"contracts {version()}")
         parser.exit()
 
 

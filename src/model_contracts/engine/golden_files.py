@@ -110,7 +110,7 @@ def _golden(
     seed: int,
     kept: list[GoldenPrompt],
 ) -> Golden:
-    from model_contracts import __version__
+    from model_contracts.version import version
 
     if not kept:
         raise GoldenRefused(f"{artifact.path}: no prompt of two tokens or more fits it")
@@ -120,7 +120,7 @@ def _golden(
         model=artifact.name,
         format=artifact.format,
         runtime=name,
-        versions={"model-contracts": __version__, name: runtime(name).installed().version or "", **environment()},
+        versions={"model-contracts": version(), name: runtime(name).installed().version or "", **environment()},
         seed=seed,
         vocabulary=vocabulary,
         top=top,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from model_contracts.artifact import Artifact
 from model_contracts.checks import KINDS
@@ -15,6 +16,7 @@ from model_contracts.contract import Clause, Contract
 from model_contracts.definitions import (
     DefinitionError,
     find_contract,
+    flattened,
     invariant_of,
     known_ids,
     load_contract,
@@ -23,6 +25,9 @@ from model_contracts.definitions import (
 from model_contracts.definitions.errors import short
 from model_contracts.invariant import Gate, Invariant
 from model_contracts.outcome import Force, Record
+
+if TYPE_CHECKING:
+    from model_contracts.tables import TensorTable
 
 #: Kinds that run both artifacts with the runtime that is named.
 _CONTINUED = ("same_continuations", "same_framing")
@@ -46,7 +51,7 @@ class CheckRequest:
     golden: Path | None = None
     #: The adapter that each path is to have, merged into `against`.
     adapter: Path | None = None
-    contract: str | None = None
+    contract: str | Contract | None = None
     dtype: str | None = None
     #: The tokenizer.json that stands for the source's own.
     tokenizer: Path | None = None
@@ -60,9 +65,16 @@ class CheckRequest:
     bisect: bool = False
     #: What both are run with, by name or by the path of its definition, where continuations are compared.
     runtime: str | None = None
+    #: How the table of several files is grouped.
+    group_by: Literal["release"] | None = None
     command: tuple[str, ...] = ()
+    #: Why the bytes of the target, and of the source, are not here: nothing of what needs them is compared.
+    missing: str | None = None
+    missing_source: str | None = None
     #: Called with bytes done and bytes in all.
     progress: Callable[[int, int], None] | None = None
+    #: Called with the table of tensors of each artifact whose bytes were read.
+    tables: Callable[[TensorTable], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +183,8 @@ def _contracts(
     """The contracts that were asked for, those found beside the artifact, what is said of it, and why it is refused."""
     asked = [load_contract("golden")] if request.golden is not None else []
     if request.contract is not None:
-        return [load_contract(request.contract), *asked], (), (), None
+        given = request.contract
+        return [flattened(given) if isinstance(given, Contract) else load_contract(given), *asked], (), (), None
     contracts = [load_contract(_asked_for(request)), *asked]
     # A downloaded folder may hold a contracts.yaml of its own: what is found beside a model adds, it never takes away,
     # and it ends no check.
@@ -263,5 +276,8 @@ def _left_out(request: CheckRequest, steps: dict[str, Step]) -> Iterator[tuple[s
 
 
 def _digest(definition: Contract | Invariant) -> str:
-    origin = definition._origin
-    return origin.digest if origin is not None else ""
+    if definition._origin is not None:
+        return definition._origin.digest
+    from blake3 import blake3  # of one that was made in a program
+
+    return f"blake3:{blake3(definition.model_dump_json().encode()).hexdigest()}"

@@ -12,6 +12,7 @@ from typing import Any
 from model_contracts.artifact import Tensor
 from model_contracts.sweep.blocks import READ_BYTES, Cut
 from model_contracts.sweep.few import FewSeen, Group
+from model_contracts.sweep.figures import PackedFigures
 from model_contracts.sweep.interface import Pairing
 from model_contracts.sweep.projected import projections
 from model_contracts.sweep.reads import File
@@ -46,6 +47,8 @@ class Work:
     found: FewSeen | None = None
     #: What an adapter adds to the source, read beside it.
     added: Readable | None = None
+    #: What its parts show, where it is packed.
+    figures: PackedFigures | None = None
 
     @property
     def gathers(self) -> bool:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from model_contracts.anatomy.families.conventions import Conventions, NotKnown, StoredEntry, named
+from model_contracts.anatomy.families.conventions import Conventions
+from model_contracts.anatomy.families.stored_names import NotKnown, StoredEntry, named
 from model_contracts.anatomy.pairing.made import is_turned
 from model_contracts.anatomy.parts.adapter_factors import Factor
 from model_contracts.anatomy.parts.adapter_settings import AdapterSettings

@@ -25,7 +25,9 @@ class Awq:
         self._group = group if group > 0 else columns
         self.grain: Grain = ("INT4", self._group if self._group < columns else ROW)
         self._shift = np.float32(parts.shift)
-        self._nibbles = list(range(8)) if parts.misread == "order" else _NIBBLES
+        plain = list(range(8))
+        self._nibbles = plain if parts.misread == "order" else _NIBBLES
+        self._zero_nibbles = plain if parts.misread in ("order", "zero-order") else _NIBBLES
         self._groups = -(-columns // self._group)
         self._values = parts.matrix("values", columns, height // 8)
         self._zeros = parts.matrix("zero", self._groups, height // 8)
@@ -35,10 +37,10 @@ class Awq:
 
     def rectangle(self, rows: range, columns: range) -> Values:
         """Values as float32 [rows, columns]."""
-        values = self._fields(self._values, columns, rows)
+        values = self._fields(self._values, columns, rows, self._nibbles)
         first, last = columns.start // self._group, -(-columns.stop // self._group)
         groups = range(first, last)
-        zeros = self._fields(self._zeros, groups, rows) + self._shift
+        zeros = self._fields(self._zeros, groups, rows, self._zero_nibbles) + self._shift
         scales = self._scales.floats(groups, rows).T
         even = columns.start % self._group == 0 and len(columns) % self._group == 0
         group = np.arange(columns.start, columns.stop) // self._group - first
@@ -49,12 +51,12 @@ class Awq:
                 change(values, np.take(numbers, group, axis=1), out=values)
         return values
 
-    def _fields(self, matrix: PartMatrix, down: range, across: range) -> Values:
+    def _fields(self, matrix: PartMatrix, down: range, across: range, nibbles: list[int]) -> Values:
         """Fields as float32 [columns, rows] of words [rows, columns / 8], each column where its nibble is."""
         first, last = across.start // 8, -(-across.stop // 8)
         words = np.ascontiguousarray(matrix.words(down, range(first, last)).T)
         fields = np.empty((last - first, 8, len(down)), np.float32)
-        for column, nibble in enumerate(self._nibbles):
+        for column, nibble in enumerate(nibbles):
             fields[:, column] = (words >> np.uint32(4 * nibble)) & np.uint32(15)
         skip = across.start - 8 * first
         values: Values = fields.reshape(-1, len(down))[skip : skip + len(across)]
