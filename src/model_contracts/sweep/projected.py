@@ -11,6 +11,8 @@ from model_contracts.sweep.kernels.totals import Floats, Values
 
 #: count, aa, ea, ee, xa, ex, xx, as Projection has them.
 SUMS = 7
+#: A sum of squares from which float32 has lost none of them that counts.
+_LEAST = 1e-20
 
 
 def sums(added: Added) -> Floats:
@@ -23,12 +25,16 @@ def rounded(values: Values, dtype: str) -> Values:
     if dtype == "F16":
         half: Values = values.astype(np.float16).astype(np.float32)
         return half
-    if dtype == "BF16":
-        bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
-        even = (bits >> 16) & 1
-        brain: Values = ((bits + (0x7FFF + even)) & np.uint32(0xFFFF0000)).view(np.float32)
-        return brain
-    return values
+    if dtype != "BF16":
+        return values
+    bits = np.array(values, np.float32).view(np.uint32)
+    odd = bits >> 16
+    odd &= 1
+    odd += 0x7FFF
+    bits += odd
+    bits &= np.uint32(0xFFFF0000)
+    brain: Values = bits.view(np.float32)
+    return brain
 
 
 def project(
@@ -41,16 +47,28 @@ def project(
     else:
         whole, change = expected, added
     error = target - whole
+    groups = _whose(whose, start, len(change), columns)
+    if groups is None and _plainly(change, error, whole, into):
+        return
     finite = np.isfinite(error) & np.isfinite(change)
-    if not finite.all():
-        error, change, whole = (np.where(finite, one, 0) for one in (error, change, whole))
-    a, e, x = (one.astype(np.float64, copy=False) for one in (change, error, whole))
-    groups = _whose(whose, start, len(a), columns)
+    a, e, x = (np.where(finite, one, 0).astype(np.float64) for one in (change, error, whole))
     for product, place in ((finite, 0), (a * a, 1), (e * a, 2), (e * e, 3), (x * a, 4), (e * x, 5), (x * x, 6)):
         if groups is None:
             into[0, place] += product.sum()
         else:
             into[:, place] += np.bincount(groups + 1, product, len(into) + 1)[1:]
+
+
+def _plainly(a: Any, e: Any, x: Any, into: Floats) -> bool:
+    """Add sums that float32 holds; False, and nothing, where a value is not finite or too small for its square."""
+    if not (a.dtype == e.dtype == x.dtype == np.float32):
+        return False
+    found = [np.dot(a, a), np.dot(e, a), np.dot(e, e), np.dot(x, a), np.dot(e, x), np.dot(x, x)]
+    if not all(map(np.isfinite, found)) or found[5] < _LEAST or any(0 < found[at] < _LEAST for at in (0, 2)):
+        return False
+    into[0, 0] += len(a)
+    into[0, 1:] += found
+    return True
 
 
 def projections(totals: Floats) -> tuple[Projection, ...]:
