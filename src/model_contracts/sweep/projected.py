@@ -11,8 +11,6 @@ from model_contracts.sweep.kernels.totals import Floats, Values
 
 #: count, aa, ea, ee, xa, ex, xx, as Projection has them.
 SUMS = 7
-#: A sum of squares from which float32 has lost none of them that counts.
-_LEAST = 1e-20
 
 
 def sums(added: Added) -> Floats:
@@ -46,12 +44,12 @@ def project(
         change: Any = whole - rounded(expected - added, dtype)
     else:
         whole, change = expected, added
-    error = target - whole
-    groups = _whose(whose, start, len(change), columns)
-    if groups is None and _plainly(change, error, whole, into):
+    a, e, x = (one.astype(np.float64) for one in (change, target - whole, whole))
+    groups = _whose(whose, start, len(a), columns)
+    if groups is None and _plainly(a, e, x, into):
         return
-    finite = np.isfinite(error) & np.isfinite(change)
-    a, e, x = (np.where(finite, one, 0).astype(np.float64) for one in (change, error, whole))
+    finite = np.isfinite(e) & np.isfinite(a)
+    a, e, x = (np.where(finite, one, 0) for one in (a, e, x))
     for product, place in ((finite, 0), (a * a, 1), (e * a, 2), (e * e, 3), (x * a, 4), (e * x, 5), (x * x, 6)):
         if groups is None:
             into[0, place] += product.sum()
@@ -60,11 +58,9 @@ def project(
 
 
 def _plainly(a: Any, e: Any, x: Any, into: Floats) -> bool:
-    """Add sums that float32 holds; False, and nothing, where a value is not finite or too small for its square."""
-    if not (a.dtype == e.dtype == x.dtype == np.float32):
-        return False
-    found = [np.dot(a, a), np.dot(e, a), np.dot(e, e), np.dot(x, a), np.dot(e, x), np.dot(x, x)]
-    if not all(map(np.isfinite, found)) or found[5] < _LEAST or any(0 < found[at] < _LEAST for at in (0, 2)):
+    """Add the sums, in float64: the rest is a small difference of them. False, and nothing, where one is not finite."""
+    found = [np.einsum("i,i->", *pair) for pair in ((a, a), (e, a), (e, e), (x, a), (e, x), (x, x))]
+    if not all(map(np.isfinite, found)):
         return False
     into[0, 0] += len(a)
     into[0, 1:] += found
