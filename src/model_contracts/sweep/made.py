@@ -38,6 +38,8 @@ def side_of(tensor: Tensor, files: Files, engine: Decoders) -> Readable:
         return ComputedSide(tensor, lambda part: side_of(part, files, engine))
     if tensor.made is not None:
         return MadeSide(tensor, files, engine)
+    if tensor.packed is not None and tensor.packed.unread is not None:
+        raise ReadFailed(tensor.file, tensor.offset, tensor.nbytes, 0, tensor.packed.unread)
     return Side(tensor, files, engine) if tensor.packed is None else PackedSide(tensor, files)
 
 
