@@ -78,16 +78,17 @@ def expected_types(recipe: Recipe, recipes: Recipes, canonical: str | None, tens
             allowed += recipes.fallbacks.get(name, ())
     if all(tensor.columns % DTYPES[name].block for name in allowed):
         allowed.append("F16")  # src/llama-quant.cpp: where the fallback does not divide either
-    if kept(recipes, canonical, tensor):
+    if own := kept(recipes, canonical, tensor):
         # The quantiser leaves these as it found them; a converter to a float type writes F32 or that type.
-        allowed += ["F32", "F16", "BF16"] if DTYPES[types[0]].kind == "quantised" else ["F32"]
+        allowed += ["F32", "F16", "BF16"] if DTYPES[types[0]].kind == "quantised" else own
     return tuple(dict.fromkeys(allowed))
 
 
-def kept(recipes: Recipes, canonical: str | None, tensor: Tensor) -> bool:
-    """Whether a tensor is one that llama.cpp keeps in F32 whatever the label (routers, positions, biases …)."""
+def kept(recipes: Recipes, canonical: str | None, tensor: Tensor) -> tuple[str, ...]:
+    """The types that llama.cpp keeps a tensor in whatever the label: F32 for most (routers, positions, biases …)."""
     names = {tensor.name, canonical or tensor.name}
-    return any(fnmatchcase(name, pattern) for line in recipes.kept for pattern in line.names for name in names)
+    own = (line.types for line in recipes.kept if any(fnmatchcase(name, one) for one in line.names for name in names))
+    return tuple(dict.fromkeys(name for types in own for name in types))
 
 
 def widened(recipes: Recipes, canonical: str) -> bool:

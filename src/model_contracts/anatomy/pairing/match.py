@@ -217,6 +217,10 @@ def _may_be_dropped(tensor: Tensor, target: View, source: View) -> str | None:
     key = source.canonical[tensor.name] or source.bare[tensor.name]
     if target.convention != source.convention and (part := source.other_part(tensor.name)) is not None:
         return f"of the {part}: llama.cpp keeps it in a file of its own (mmproj)"
+    entry, layers = source.entries[tensor.name], target.numbers.get("num_hidden_layers")
+    taken = source.layers_taken if entry is not None and entry.layer is not None else None
+    if taken is not None and entry is not None and (entry.layer or 0) >= taken and layers == taken:
+        return "behind the layer whose output is taken (vision_feature_layer): nothing reads it"
     if key in target.refused:
         return "the target declares it with a type that nobody knows"
     if key.endswith(source.computed):

@@ -9,12 +9,14 @@ from pydantic import Field
 
 from model_contracts.anatomy.declared.declared_keys import DeclaredSide
 from model_contracts.anatomy.declared.key_table import key_table
+from model_contracts.anatomy.towers import TowerView
 from model_contracts.anatomy.view import View
 from model_contracts.checks.interface import Comparisons, Examination, Where, static
 from model_contracts.checks.static.declared_rest import compare_rest
 from model_contracts.checks.static.declared_values import Pair, compare_value
 from model_contracts.checks.static.pair_special_ids import same_special_ids
 from model_contracts.checks.static.sentence_parts import parts_kept
+from model_contracts.checks.static.pair_towers import towers_declared
 from model_contracts.definitions import load_keys
 from model_contracts.outcome import Comparison, Place, Record, Uncompared
 
@@ -35,6 +37,9 @@ def pair_hyperparameters(
 ) -> Comparisons:
     """Compare every hyper-parameter, every other key and every special id that either side declares."""
     target, source = examination.view, examination.source_view
+    if isinstance(target, TowerView):
+        yield from towers_declared(target, source, parameters.relative, where("relative"))
+        return
     yield from _architecture(target, source)
     pair = pair_of(target, source, parameters.relative, where("relative"))
     scaled = _scaled_by_tensor(target, source)
