@@ -94,7 +94,7 @@ class TowerView(View):
         return layers + taken + 1
 
     @property
-    def several_parts(self) -> bool:  # type: ignore[override]
+    def several_parts(self) -> bool:
         """None of what is here is the language model."""
         return False
 

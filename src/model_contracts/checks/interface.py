@@ -20,6 +20,7 @@ from model_contracts.artifact import Artifact, Tensor, Tokenizer
 from model_contracts.checks.drafts import Draft, Gap, gap
 from model_contracts.checks.trial import Trial
 from model_contracts.family import Families, Family, Recipes
+from model_contracts.formats.repository import PIPELINE
 from model_contracts.outcome import Comparison, Counterexample, Place, Record, SkipCause, Uncompared
 from model_contracts.sweep.interface import Pairing, Sweep, SweepRequest
 
@@ -70,9 +71,17 @@ def owed_to(examination: Examination, check: str) -> None:
 
 def tokenizer_of(artifact: Artifact) -> Tokenizer:
     """The tokenizer of an artifact; raises Skip where there is none."""
+    if artifact.tokenizer is None and of_pipeline(artifact):
+        raise not_owed("this is a component of a pipeline, in which the tokenizer is another component")
     if artifact.tokenizer is None:
         raise missing_input(_no_tokenizer(artifact, "the artifact carries no tokenizer"))
     return artifact.tokenizer
+
+
+def of_pipeline(artifact: Artifact) -> bool:
+    """Whether the folder above says that it is made of several models: the tokenizer lies in a folder of its own."""
+    folder = artifact.path if artifact.layout != "file" else artifact.path.parent
+    return artifact.form.beside and (folder.parent / PIPELINE).is_file()
 
 
 def _no_tokenizer(artifact: Artifact, otherwise: str) -> str:

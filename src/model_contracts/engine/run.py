@@ -21,6 +21,7 @@ from model_contracts.engine.plan import CheckRequest, Plan, Step, UsageError, pl
 from model_contracts.engine.record import artifact_record, beside, run_record, subject_of
 from model_contracts.engine.seen import Seen, Tally
 from model_contracts.formats.opening import open_artifact
+from model_contracts.formats.repository import open_repository
 from model_contracts.log import logger
 from model_contracts.outcome import (
     ArtifactRecord,
@@ -41,10 +42,12 @@ if TYPE_CHECKING:
 def check(request: CheckRequest) -> tuple[Evidence, Run]:
     """Examine every path of the request; the evidence of all, and the record of the run."""
     started, clock = _now(), time.perf_counter()
-    plans = [plan(request, path) for path in request.paths]
+    planned_for = {path: plan(request, path) for path in request.paths}
+    targets = [artifact for path in request.paths for artifact in _targets(request, path)]
+    plans = [planned_for.get(artifact.path) or plan(request, artifact.path) for artifact in targets]
     golden = _golden(request.golden) if request.golden is not None else None
     source = _source(request)
-    examinations = [examination_of(request, open_artifact(path), source, golden) for path in request.paths]
+    examinations = [examination_of(request, artifact, source, golden) for artifact in targets]
     outcomes: list[Outcome] = []
     records: list[ArtifactRecord] = []
     held = (f"held to {request.golden}, {golden.digests.content}",) if golden is not None else ()
@@ -54,6 +57,12 @@ def check(request: CheckRequest) -> tuple[Evidence, Run]:
     if source is not None:
         records.append(artifact_record(source, examinations[0], ()))
     return tuple(outcomes), run_record(request, plans, records, outcomes, started, time.perf_counter() - clock)
+
+
+def _targets(request: CheckRequest, path: Path) -> tuple[Artifact, ...]:
+    """What a path is held as: a repository of several models as each of them, but where it is held to another."""
+    alone = request.against is not None or request.source is not None or request.golden is not None
+    return (open_artifact(path),) if alone else open_repository(path)
 
 
 def _golden(path: Path) -> Golden:

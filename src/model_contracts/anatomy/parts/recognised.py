@@ -11,8 +11,9 @@ from model_contracts.artifact import Artifact, Tokenizer
 from model_contracts.outcome import Place
 
 PartName = Literal[
-    "whole", "projector", "adapter", "vocabulary", "imatrix", "tokenizer", "dense", "pooling", "component", "direction"
-]
+    "whole", "projector", "adapter", "vocabulary", "imatrix", "tokenizer", "dense", "pooling", "component", "direction",
+    "repository",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Part:
 #: Both halves of a low-rank factor, in the spellings of PEFT, of GGUF, of diffusers and of kohya's scripts.
 LORA = re.compile(r"^(?P<module>.+?)[._]lora[._](?P<embedding>embedding_)?(?P<half>[AaBb]|down|up)(?P<rest>\..*)?$")
 #: Parts that hold no tensor.
-WEIGHTLESS: tuple[PartName, ...] = ("vocabulary", "tokenizer", "pooling")
+WEIGHTLESS: tuple[PartName, ...] = ("vocabulary", "tokenizer", "pooling", "repository")
 _IMATRIX = (".in_sum2", ".counts")
 _TOKENIZER_GATES = (
     "tokenizer_present",
@@ -63,6 +64,9 @@ _NOT_OWED: dict[PartName, tuple[str, ...]] = {
     "direction": ("tied_embeddings", "layers_differ", *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR),
     "dense": ("tied_embeddings", "layers_differ", *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR),
     "pooling": (
+        "family_tensors", "family_shapes", "tied_embeddings", *_VALUES, *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR,
+    ),
+    "repository": (
         "family_tensors", "family_shapes", "tied_embeddings", *_VALUES, *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR,
     ),
     "vocabulary": (*_SIZES, *_VALUES),
@@ -112,6 +116,8 @@ def _of_safetensors(artifact: Artifact) -> Part:
     config, names = artifact.config or {}, artifact.tensors
     sidecar = artifact.sidecars.get("config")
     file = sidecar.path.name if sidecar is not None else None
+    if artifact.components:
+        return Part("repository", "a repository of several models", Place(file=file))
     if not artifact.containers:
         pooling = any(key.startswith("pooling_mode") for key in config)
         if pooling:

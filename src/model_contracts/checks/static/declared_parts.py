@@ -30,7 +30,7 @@ def declared_parts(view: View) -> Comparisons:
         yield from _biases(side, count)
         yield from _prediction(side, count)
         yield from _per_layer(side, count)
-    yield from parts_whole(view.artifact)
+    yield from parts_whole(view)
 
 
 def _declares(artifact: Artifact) -> bool:

@@ -15,8 +15,8 @@ from model_contracts.checks.interface import Comparisons, Examination, Where, st
 from model_contracts.checks.static.declared_rest import compare_rest
 from model_contracts.checks.static.declared_values import Pair, compare_value
 from model_contracts.checks.static.pair_special_ids import same_special_ids
-from model_contracts.checks.static.sentence_parts import parts_kept
 from model_contracts.checks.static.pair_towers import towers_declared
+from model_contracts.checks.static.sentence_parts import parts_kept
 from model_contracts.definitions import load_keys
 from model_contracts.outcome import Comparison, Place, Record, Uncompared
 

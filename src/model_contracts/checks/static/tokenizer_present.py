@@ -7,7 +7,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from model_contracts.anatomy.view import View
-from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, missing_input, static
+from model_contracts.checks.interface import (
+    Comparisons,
+    Examination,
+    NoParameters,
+    Where,
+    missing_input,
+    not_owed,
+    of_pipeline,
+    static,
+)
 from model_contracts.outcome import Comparison, Place, Uncompared
 
 _EXPECTED = {
@@ -40,6 +49,8 @@ def tokenizer_present(examination: Examination, parameters: NoParameters, where:
     if tokenizer is None and artifact.form.beside and (said := _no_words(examination.view)) is not None:
         yield Uncompared(place=Place(file=artifact.path.name), reason=said)
         return
+    if tokenizer is None and of_pipeline(artifact):
+        raise not_owed("this is a component of a pipeline, in which the tokenizer is another component")
     size = sum(token is not None for token in tokenizer.tokens) if tokenizer else 0
     yield Comparison(
         measure="tokenizer_present",
