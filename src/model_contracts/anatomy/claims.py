@@ -12,8 +12,11 @@ from model_contracts.anatomy.families.names import role, template
 from model_contracts.artifact import Artifact, Tensor
 from model_contracts.dtypes import DTYPES
 from model_contracts.family import Mix, Recipe, Recipes
+from model_contracts.formats.beside import listing
 from model_contracts.outcome import Place
 
+#: How diffusers calls files of one component in another type.
+_VARIANT = re.compile(r"\.(?:fp16|fp32|bf16|non_ema)(?:-\d{5}-of-\d{5})?\.safetensors$")
 Source = Literal["file_name", "file_type", "config_dtype", "apr_quantization", "request"]
 
 
@@ -55,7 +58,8 @@ def claims(artifact: Artifact, recipes: Recipes) -> Iterator[Claim]:
     if artifact.format == "apr" and isinstance(quantization := metadata.get("quantization"), Mapping):
         words = str(quantization.get("quant_type"))
         yield _claim("apr_quantization", Place(key="quantization.quant_type"), words, recipes)
-    if artifact.form.beside and artifact.config is not None and "quantization_config" not in artifact.config:
+    alone = artifact.form.beside and artifact.config is not None and not _variants(artifact)
+    if alone and artifact.config is not None and "quantization_config" not in artifact.config:
         for key in ("dtype", "torch_dtype"):
             if isinstance(said := artifact.config.get(key), str):
                 file = artifact.sidecars["config"].path.name if "config" in artifact.sidecars else "config.json"
@@ -65,6 +69,12 @@ def claims(artifact: Artifact, recipes: Recipes) -> Iterator[Claim]:
         words, name = named
         recipe = _any_type(recipes.recipes[name], mix)
         yield Claim("file_name", Place(file=artifact.path.name), words, name, recipe)
+
+
+def _variants(artifact: Artifact) -> bool:
+    """Whether it and files of another type share one configuration (`model.fp16.safetensors`)."""
+    found = listing(artifact) if artifact.layout == "file" else None
+    return found is not None and any(_VARIANT.search(name) for name in found.names)
 
 
 def expected_types(recipe: Recipe, recipes: Recipes, canonical: str | None, tensor: Tensor) -> tuple[str, ...]:

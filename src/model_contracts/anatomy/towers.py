@@ -66,7 +66,7 @@ class TowerView(View):
 
     @cached_property
     def numbers(self) -> dict[str, Number]:
-        """Hyper-parameters, completed by defaults: what a GGUF has no key for, config.json's default says nothing of."""
+        """Hyper-parameters, completed by defaults: those of config.json say nothing of what a GGUF has no key for."""
         if self.family is None:
             return {}
         family = self.family if self.stored.form.beside else _without_keys(self.family)

@@ -1,6 +1,7 @@
 """Owns what a repository of several models declares of its components, and what a component declares of its sizes.
 
-Sizes are those of diffusers' classes UNet2DConditionModel, AutoencoderKL, FluxTransformer2DModel, SD3Transformer2DModel.
+Sizes are those of diffusers' classes UNet2DConditionModel, AutoencoderKL, FluxTransformer2DModel and
+SD3Transformer2DModel.
 """
 
 from __future__ import annotations

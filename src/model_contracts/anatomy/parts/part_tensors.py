@@ -8,6 +8,7 @@ from typing import Any
 from model_contracts.anatomy.parts import adapter_kinds
 from model_contracts.anatomy.parts.adapter_claims import declared_of
 from model_contracts.anatomy.parts.components import component_sizes, declared_components
+from model_contracts.anatomy.parts.drafts import draft_shapes, draft_sizes, draft_tensors
 from model_contracts.anatomy.parts.projectors import layers_of
 from model_contracts.anatomy.parts.recognised import LORA, Part
 from model_contracts.artifact import Artifact, Tensor
@@ -41,6 +42,8 @@ def tensors_of(artifact: Artifact, part: Part) -> Seen:
         yield from _imatrix(artifact)
     elif part.name == "dense":
         yield from _dense(artifact)
+    elif part.name == "draft":
+        yield from draft_tensors(artifact)
     else:
         yield from _not_known(artifact, f"no family is shipped for {part}: which tensors it has is not known")
 
@@ -53,6 +56,8 @@ def shapes_of(artifact: Artifact, part: Part) -> Seen:
         yield from adapter_kinds.shapes(artifact, kind)
     elif part.name == "dense":
         yield from _dense_shapes(artifact)
+    elif part.name == "draft":
+        yield from draft_shapes(artifact)
     else:
         yield from _not_known(artifact, f"no family is shipped for {part}: the shapes of its tensors are not known")
 
@@ -67,6 +72,8 @@ def sizes_of(artifact: Artifact, part: Part) -> Seen:
         yield from _dense_shapes(artifact)
     elif part.name == "pooling":
         yield from _pooling(artifact)
+    elif part.name == "draft":
+        yield from draft_sizes(artifact)
     elif part.name == "repository":
         yield from declared_components(artifact)
     else:

@@ -9,6 +9,8 @@ from pydantic import Field
 
 from model_contracts.anatomy.declared.declared_keys import DeclaredSide
 from model_contracts.anatomy.declared.key_table import key_table
+from model_contracts.anatomy.families.multimodal import text_config
+from model_contracts.anatomy.parts.drafts import draft_of
 from model_contracts.anatomy.towers import TowerView
 from model_contracts.anatomy.view import View
 from model_contracts.checks.interface import Comparisons, Examination, Where, static
@@ -39,6 +41,9 @@ def pair_hyperparameters(
     target, source = examination.view, examination.source_view
     if isinstance(target, TowerView):
         yield from towers_declared(target, source, parameters.relative, where("relative"))
+        return
+    if target.part.name == "draft":
+        yield from draft_of(target.artifact, text_config(source.artifact.config))
         return
     yield from _architecture(target, source)
     pair = pair_of(target, source, parameters.relative, where("relative"))

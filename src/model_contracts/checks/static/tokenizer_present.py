@@ -44,13 +44,13 @@ def tokenizer_present(examination: Examination, parameters: NoParameters, where:
         for name, why in artifact.unread_tokenizers.items():
             yield Uncompared(place=Place(file=name), reason=f"it lies there and is not read: {why}")
         return
+    if tokenizer is None and of_pipeline(artifact):
+        raise not_owed("this is a component of a pipeline, in which the tokenizer is another component")
     if tokenizer is None and artifact.form.beside and artifact.layout == "file":
         raise missing_input("no tokenizer.json lies beside the weights")
     if tokenizer is None and artifact.form.beside and (said := _no_words(examination.view)) is not None:
         yield Uncompared(place=Place(file=artifact.path.name), reason=said)
         return
-    if tokenizer is None and of_pipeline(artifact):
-        raise not_owed("this is a component of a pipeline, in which the tokenizer is another component")
     size = sum(token is not None for token in tokenizer.tokens) if tokenizer else 0
     yield Comparison(
         measure="tokenizer_present",
