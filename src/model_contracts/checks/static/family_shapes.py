@@ -11,6 +11,7 @@ from model_contracts.anatomy.families.layers import in_layer
 from model_contracts.anatomy.families.multimodal import other_part
 from model_contracts.anatomy.families.names import template
 from model_contracts.anatomy.pairing.made import is_turned
+from model_contracts.anatomy.parts import prediction
 from model_contracts.anatomy.parts.part_tensors import shapes_of
 from model_contracts.anatomy.towers import TowerView
 from model_contracts.anatomy.view import View
@@ -53,9 +54,11 @@ def _of_towers(towers: TowerView) -> Comparisons:
 
 def _of_family(view: View, family: Family, elsewhere: frozenset[str] = frozenset()) -> Comparisons:
     every: dict[str, Number] = dict(view.numbers)
+    ahead = {tensor.name for tensor in prediction.unknown(view).values()}
+    yield from prediction.shapes(view) if ahead else ()
     for name, canonical in view.canonical.items():
         tensor = view.artifact.tensors[name]
-        if name in elsewhere:
+        if name in elsewhere or name in ahead:
             continue
         numbers = every if not view.layered else _in_layer(view, canonical, every)
         role = view.role(canonical) if canonical is not None else None
