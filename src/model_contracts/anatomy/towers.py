@@ -140,7 +140,7 @@ def _without_keys(family: Family) -> Family:
 
 
 def _declared(artifact: Artifact) -> Iterator[tuple[str, Place]]:
-    if artifact.format == "gguf":
+    if artifact.form.prefixed_keys:
         for key in _PROJECTORS:
             if isinstance(word := artifact.metadata.get(key), str):
                 yield word, Place(key=key)
@@ -155,7 +155,7 @@ def _declared(artifact: Artifact) -> Iterator[tuple[str, Place]]:
 
 
 def _means(artifact: Artifact, family: Family, word: str) -> bool:
-    if artifact.format == "gguf":
+    if artifact.form.prefixed_keys:
         return word in family.gguf and all(name in artifact.tensors for name in family.only_with_tensors)
     return word in (*family.architectures, *family.model_types) and _where(artifact.config or {}, family)
 

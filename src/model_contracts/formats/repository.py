@@ -42,6 +42,8 @@ def open_repository(path: Path) -> tuple[Artifact, ...]:
             return (whole,)
         whole_parts = tuple(_of_module(path, one.path, one.kind) for one in whole.modules if one.path)
         return (whole, *_opened(whole_parts))
+    if not whole.components and not whole.strays:
+        return (open_artifact(path),)  # it names nothing: what lies there is said as of any folder
     return (whole, *_opened(whole.components))
 
 

@@ -10,7 +10,7 @@ from model_contracts.anatomy.families.names import template
 from model_contracts.anatomy.pairing.absent import Absent, absent
 from model_contracts.anatomy.pairing.counterparts import Counterparts, Unmade, answered_in_part
 from model_contracts.anatomy.pairing.made import facing, parts_of
-from model_contracts.anatomy.parts.prediction import predicts, unknown
+from model_contracts.anatomy.prediction import predicts, unknown
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.sweep.interface import Pairing

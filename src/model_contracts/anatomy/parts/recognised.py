@@ -120,7 +120,7 @@ def _of_safetensors(artifact: Artifact) -> Part:
     config, names = artifact.config or {}, artifact.tensors
     sidecar = artifact.sidecars.get("config")
     file = sidecar.path.name if sidecar is not None else None
-    if artifact.components:
+    if artifact.components or artifact.strays:
         return Part("repository", "a repository of several models", Place(file=file))
     if not artifact.containers:
         pooling = any(key.startswith("pooling_mode") for key in config)

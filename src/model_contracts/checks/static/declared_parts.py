@@ -7,7 +7,7 @@ from typing import Any
 
 from model_contracts.anatomy.declared.declared_keys import DeclaredSide, Said
 from model_contracts.anatomy.families.names import template
-from model_contracts.anatomy.parts.prediction import predicts
+from model_contracts.anatomy.prediction import predicts
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Comparisons

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from model_contracts.anatomy import prediction
 from model_contracts.anatomy.families.conventions import NotKnown, StoredEntry
 from model_contracts.anatomy.families.hyperparameters import Number, size_of
 from model_contracts.anatomy.families.layers import in_layer
 from model_contracts.anatomy.families.multimodal import other_part
 from model_contracts.anatomy.families.names import template
 from model_contracts.anatomy.pairing.made import is_turned
-from model_contracts.anatomy.parts import prediction
 from model_contracts.anatomy.parts.part_tensors import shapes_of
 from model_contracts.anatomy.towers import TowerView
 from model_contracts.anatomy.view import View

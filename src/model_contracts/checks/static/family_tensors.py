@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
+from model_contracts.anatomy import prediction
 from model_contracts.anatomy.families.conventions import Conventions, NotKnown, named
 from model_contracts.anatomy.families.multimodal import other_part
 from model_contracts.anatomy.families.names import template
-from model_contracts.anatomy.parts import prediction
 from model_contracts.anatomy.parts.part_tensors import tensors_of
 from model_contracts.anatomy.towers import TowerView
 from model_contracts.anatomy.view import View

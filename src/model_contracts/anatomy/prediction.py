@@ -85,13 +85,12 @@ def shapes(view: View) -> Seen:
         place = Place(file=tensor.file.name, tensor=tensor.name)
         match = _OF_LAYER.match(bare)
         alike = own.get(match[2], set()) if match is not None else set()
-        joined = (width, 2 * width) if isinstance(width, int) and _JOINS.search(bare) else None
-        joined = (width,) if isinstance(width, int) and bare in _AROUND[1:] else joined
+        joined = _joined(bare, width)
         if joined is not None and tensor.packed is None:
             expected = list(joined)
             yield Comparison(
                 measure="shape", place=place, expected=expected, observed=list(tensor.shape),
-                holds=tensor.shape == joined, count=len(joined), note="hidden_size, and twice that where two are joined",
+                holds=tensor.shape == joined, count=len(joined), note="hidden_size, and twice that where two join",
             )  # fmt: skip
         elif tensor.shape in alike:
             yield Comparison(
@@ -100,6 +99,13 @@ def shapes(view: View) -> Seen:
             )  # fmt: skip
         else:
             yield Uncompared(place=place, reason="of multi-token prediction: the family does not say its shape")
+
+
+def _joined(bare: str, width: object) -> tuple[int, ...] | None:
+    """The shape of what stands around the layers (None: it is not known)."""
+    if not isinstance(width, int):
+        return None
+    return (width, 2 * width) if _JOINS.search(bare) else (width,) if bare in _AROUND[1:] else None
 
 
 def _in_layers(view: View) -> tuple[set[str], set[str]]:
