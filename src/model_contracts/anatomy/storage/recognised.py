@@ -185,7 +185,7 @@ def _companions(layout: StorageLayout) -> set[str]:
 
 
 def _score(choice: _Choice, parts: Mapping[str, Tensor]) -> tuple[int, int]:
-    """How many parts the layout explains less those it does not, those it misses and those of other types; and how many have its types."""
+    """How many parts fit less those unknown, missing and of other types, and how many have its types."""
     ends = {end: part for part in choice.layout.parts for end in part.names}
     known = [end for end in parts if end in ends]
     typed = sum(not ends[end].types or parts[end].dtype in ends[end].types for end in known)
