@@ -19,7 +19,10 @@ def family_shape(view: View, weight: PackedWeight) -> tuple[int, ...] | None:
         return None
     sizes = [size_of(axis, view.numbers) for axis in role.shape]
     known = tuple(size for size in sizes if size is not None)
-    return known if len(known) == len(sizes) and all(size > 0 for size in known) else None
+    if len(known) < len(sizes) or not all(size > 0 for size in known):
+        return None
+    entry = view.entries.get(weight.name)
+    return known[1:] if entry is not None and entry.expert is not None else known  # an expert of a stack, by itself
 
 
 def fits(view: View, weight: PackedWeight) -> str | None:
