@@ -28,6 +28,9 @@ _LINEAR = re.compile(
     r"[.](attn_(q|k|v|qkv|output|q_a|q_b|kv_a_mqa|kv_b|k_b|v_b)|ffn_(gate|up|down|gate_up)(_exps|_shexp)?([.]{e})?)[.]weight$"
 )
 
+#: What a scale of keys (k) or values (v) is called below its attention: by compressed-tensors now and before, ModelOpt.
+_CACHE = ("{}_scale", "{0}_proj.{0}_scale", "{}_proj.output_scale", "attn.{}_scale")
+
 
 def scheme_coverage(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
     """Compare blocks, lists and single entries of the configurations with the modules that are packed."""
@@ -171,22 +174,25 @@ def _cache(view: View, block: Quantisation) -> Comparisons:
     said = next((key for key in keys if _promises(block.block.get(key))), None)
     if said is None or (block.dense and not view.storage.weights):
         return
-    names = [tensor.name for tensor in view.storage.beside]
-    homes = {name.rpartition(".k_proj.")[0] for name in view.stored.tensors if ".k_proj." in name}
+    names = view.stored.tensors
+    homes = dict.fromkeys(name.rpartition(".k_proj.")[0] for name in names if ".k_proj." in name)
     if not homes:
         yield Uncompared(place=block.place, reason="which modules keep keys and values is not known")
         return
-    found = {(home, end): any(n.startswith(f"{home}.") and n.endswith(f"{end}_scale") for n in names)
-             for home in sorted(homes) for end in ("k", "v")}  # fmt: skip
-    for (home, end), there in found.items():
-        yield Comparison(
-            measure="cache_scale_present",
-            place=Place(tensor=f"{home}.{end}_scale"),
-            expected=f"there: {said} promises it",
-            observed="there" if there else "missing",
-            holds=there,
-            note=None if there else f"{sum(found.values()):,} of {len(found):,} are there",
-        )
+    for home in homes:
+        for end in ("k", "v"):
+            there = any(f"{home}.{form.format(end)}" in names for form in _CACHE)
+            yield Draft(there, partial(_scale_there, f"{home}.{end}_scale", said, there))
+
+
+def _scale_there(name: str, said: str, there: bool) -> Comparison:
+    return Comparison(
+        measure="cache_scale_present",
+        place=Place(tensor=name),
+        expected=f"there: {said} promises it",
+        observed="there" if there else "missing",
+        holds=there,
+    )
 
 
 def _promises(value: object) -> bool:
