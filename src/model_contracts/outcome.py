@@ -257,21 +257,21 @@ Evidence = tuple[Outcome, ...]
 
 def written(evidence: Evidence, run: Run) -> tuple[list[Any], dict[str, Any]]:
     """Evidence and run as JSON values, as they are written to disk: of a place only the parts that are set."""
-    outcomes = [_as_json(outcome.model_dump()) for outcome in evidence]
+    outcomes = [as_json(outcome.model_dump()) for outcome in evidence]
     for comparison in (c for outcome in outcomes for c in (*outcome["comparisons"], *outcome["uncompared"])):
         comparison["place"] = {key: part for key, part in comparison["place"].items() if part is not None}
-    return outcomes, _as_json(run.model_dump())
+    return outcomes, as_json(run.model_dump())
 
 
-def _as_json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """What JSON cannot hold as text: `Infinity`, `NaN`, and half a surrogate pair (in a file name) as its escape."""
     if isinstance(value, str):
         return str(value) if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, float):
         return value if isfinite(value) else {inf: "Infinity", -inf: "-Infinity"}.get(value, "NaN")
     if isinstance(value, dict):
-        return {_as_json(key): _as_json(item) for key, item in value.items()}
-    return [_as_json(item) for item in value] if isinstance(value, list | tuple) else value
+        return {as_json(key): as_json(item) for key, item in value.items()}
+    return [as_json(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def jsonable(value: Any) -> JsonValue:

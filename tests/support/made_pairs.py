@@ -16,8 +16,9 @@ from zlib import crc32
 
 import numpy as np
 
-from model_contracts.anatomy.families.conventions import Conventions, NotKnown, named
+from model_contracts.anatomy.families.conventions import Conventions
 from model_contracts.anatomy.families.hyperparameters import completed
+from model_contracts.anatomy.families.stored_names import NotKnown, named
 from model_contracts.containers import Convention
 from model_contracts.family import Family
 from model_contracts.layout import Stored as Leaf

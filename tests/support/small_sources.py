@@ -47,7 +47,11 @@ def tensors_of(family: str) -> dict[str, Stored]:
     if family == "mixtral":
         made[f"{at}.block_sparse_moe.gate.weight"] = cut(3, "mlp.gate_proj", EXPERTS, WIDTH, first=500)
         for expert in range(EXPERTS):
-            for ours, theirs, rows, columns in (("w1", "gate", 64, WIDTH), ("w3", "up", 64, WIDTH), ("w2", "down", WIDTH, 64)):
+            for ours, theirs, rows, columns in (
+                ("w1", "gate", 64, WIDTH),
+                ("w3", "up", 64, WIDTH),
+                ("w2", "down", WIDTH, 64),
+            ):
                 values = cut(expert, f"mlp.{theirs}_proj", rows, columns)
                 made[f"{at}.block_sparse_moe.experts.{expert}.{ours}.weight"] = values
     else:

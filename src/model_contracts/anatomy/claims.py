@@ -11,8 +11,8 @@ from typing import Literal
 from model_contracts.anatomy.families.names import role, template
 from model_contracts.artifact import Artifact, Tensor
 from model_contracts.dtypes import DTYPES
-from model_contracts.family import Mix, Recipe, Recipes
 from model_contracts.outcome import Place
+from model_contracts.recipes import Mix, Recipe, Recipes
 
 Source = Literal["file_name", "file_type", "config_dtype", "apr_quantization", "request"]
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from model_contracts.anatomy.families import names
 from model_contracts.anatomy.families.architecture import Architecture, architecture
-from model_contracts.anatomy.families.conventions import Conventions, StoredEntry, multipliers, named
+from model_contracts.anatomy.families.conventions import Conventions, multipliers
 from model_contracts.anatomy.families.hyperparameters import Declared, Number, declared, layered, resolved
 from model_contracts.anatomy.families.multimodal import of_several_parts, other_part, text_config, without_part
+from model_contracts.anatomy.families.stored_names import StoredEntry, named
 from model_contracts.anatomy.parts.prefixes import prefix, unwrapped
 from model_contracts.anatomy.parts.recognised import Part, part
 from model_contracts.anatomy.storage.recognised import Storage, storage

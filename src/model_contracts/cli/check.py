@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from model_contracts.terminal import safe
 
 if TYPE_CHECKING:  # the engine is imported once the words of the command are understood
     from model_contracts.engine.plan import CheckRequest
+    from model_contracts.tables import TensorTable
 
 
 #: The longest time budget, in seconds: a week.
@@ -94,12 +95,14 @@ def _check(request: CheckRequest, arguments: argparse.Namespace) -> int:
 
     from model_contracts.engine.run import check
 
+    tables: list[TensorTable] = []
+    kept = tables.append if arguments.output is not None or arguments.format == "html" else None
     with progress("reading") as callback:
-        outcomes, record = check(replace(request, progress=callback))
+        outcomes, record = check(replace(request, progress=callback, tables=kept))
     code = int(record.decision.exit_code)
     if arguments.output is not None:
-        code = keep(arguments.output, outcomes, record, code, force=arguments.force)
-    return tell(arguments, outcomes, record, code)
+        code = keep(arguments.output, outcomes, record, code, force=arguments.force, tables=tables)
+    return tell(arguments, outcomes, record, code, tables)
 
 
 def refuse_output(directory: Path, *, force: bool) -> None:
@@ -112,12 +115,20 @@ def refuse_output(directory: Path, *, force: bool) -> None:
     refuse_existing(directory, None, force=force)
 
 
-def keep(directory: Path, outcomes: Evidence, record: Run, code: int, *, force: bool = False) -> int:
+def keep(
+    directory: Path,
+    outcomes: Evidence,
+    record: Run,
+    code: int,
+    *,
+    force: bool = False,
+    tables: Sequence[TensorTable] = (),
+) -> int:
     """Write the evidence; where it cannot be written the report is still printed, and a falsified file stays so."""
     from model_contracts.engine.evidence import Unusable, write
 
     try:
-        write(directory, outcomes, record, force=force)
+        write(directory, outcomes, record, force=force, tables=tables)
     except Unusable as error:
         print(f"contracts: {safe(str(error))}", file=sys.stderr)
         return code if code in (FALSIFIED, BROKEN) else int(USAGE)

@@ -53,6 +53,10 @@ def _converters() -> Rows:
     return [("id", "title"), ours, *((one.id, one.get("title")) for one in outlines("converter"))]
 
 
+def _engines() -> Rows:
+    return [("id", "version", "title"), *((one.id, one.get("version"), one.get("title")) for one in outlines("engine"))]
+
+
 def _audit() -> Rows:
     return [
         ("id", "verdict", "title"),
@@ -91,6 +95,7 @@ _LISTS: dict[str, Callable[[], Rows]] = {
     "converters": _converters,
     "playbooks": _playbooks,
     "systems": _systems,
+    "engines": _engines,
     "gates": _gates,
     "audit": _audit,
     "kinds": _kinds,

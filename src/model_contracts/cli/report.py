@@ -9,7 +9,7 @@ from pathlib import Path
 from model_contracts.cli.founding import reported
 from model_contracts.cli.output import colour, width
 from model_contracts.cli.reports import formats, refuse_format, tell
-from model_contracts.engine.evidence import read
+from model_contracts.engine.evidence import read, read_tables
 from model_contracts.outcome import Evidence, Run
 
 
@@ -33,7 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.against is not None:
         _compare(arguments, outcomes, record)
         return int(record.decision.exit_code)
-    return tell(arguments, outcomes, record, int(record.decision.exit_code))
+    tables = read_tables(arguments.directory) if arguments.format == "html" else ()
+    return tell(arguments, outcomes, record, int(record.decision.exit_code), tables)
 
 
 def _compare(arguments: argparse.Namespace, outcomes: Evidence, record: Run) -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from model_contracts import plugins
 from model_contracts.cli.output import colour, width
 from model_contracts.outcome import BROKEN, FALSIFIED, USAGE, Evidence, Run
-from model_contracts.reporters import REPORTERS, names, reporter, verdicts
+from model_contracts.reporters import REPORTERS, names, page, reporter, verdicts
 from model_contracts.terminal import safe
+
+if TYPE_CHECKING:
+    from model_contracts.tables import TensorTable
 
 
 def formats(parser: argparse.ArgumentParser) -> None:
@@ -27,8 +32,13 @@ def refuse_format(arguments: argparse.Namespace) -> None:
         raise UsageError(f"argument --format: invalid choice: {arguments.format!r} (choose from {choices})")
 
 
-def tell(arguments: argparse.Namespace, outcomes: Evidence, record: Run, code: int) -> int:
+def tell(
+    arguments: argparse.Namespace, outcomes: Evidence, record: Run, code: int, tables: Sequence[TensorTable] = ()
+) -> int:
     """Print the report; the exit code. Where a plugin cannot write it a falsified file stays so."""
+    if arguments.format == "html":
+        sys.stdout.write(page(outcomes, record, tables))
+        return code
     report = verdicts if arguments.quiet and arguments.format == "text" else reporter(arguments.format)
     try:
         text = report(outcomes, record, width=width(), color=colour(arguments.no_color))

@@ -22,7 +22,7 @@ from model_contracts.converters.stated_keys import stated, stated_apr
 from model_contracts.converters.types import HOLDS, Types, label_of
 from model_contracts.definitions import load_keys
 from model_contracts.dtypes import DTYPES
-from model_contracts.family import Recipes
+from model_contracts.recipes import Recipes
 from model_contracts.sweep.reads import same_bytes
 
 _WORDS = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "F64": "float64"}

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from model_contracts.definitions.loading import load_contract as load_contract
     from model_contracts.definitions.loading import load_converter as load_converter
     from model_contracts.definitions.loading import load_corpus as load_corpus
+    from model_contracts.definitions.loading import load_engines as load_engines
     from model_contracts.definitions.loading import load_families as load_families
     from model_contracts.definitions.loading import load_family as load_family
     from model_contracts.definitions.loading import load_invariant as load_invariant
@@ -42,6 +43,7 @@ _MODULES = {
         "load_contract",
         "load_converter",
         "load_corpus",
+        "load_engines",
         "load_families",
         "load_family",
         "load_invariant",

@@ -17,13 +17,15 @@ from model_contracts.definitions.merge import Layer, flatten, merge_family
 from model_contracts.definitions.shadows import merge_recipes, refuse_methods, refuse_words
 from model_contracts.definitions.tree import MAX_BYTES, Tree, parse
 from model_contracts.definitions.typed import Text, build
-from model_contracts.family import Family, Recipes
+from model_contracts.family import Family
 from model_contracts.invariant import Corpus, Definition, Invariant
+from model_contracts.recipes import Recipes
 
 if TYPE_CHECKING:
     from model_contracts.converter import CommandConverter
     from model_contracts.keys import Keys
     from model_contracts.scheme import Scheme
+    from model_contracts.serving import ServingEngine
     from model_contracts.tokenization import PreTokenizers, Tokenizers
 
 D = TypeVar("D", bound=Definition)
@@ -33,7 +35,7 @@ _TYPES: dict[shipped.Kind, tuple[str, str]] = {
     "invariant": ("model_contracts.invariant", "Invariant"),
     "contract": ("model_contracts.contract", "Contract"),
     "family": ("model_contracts.family", "Family"),
-    "recipes": ("model_contracts.family", "Recipes"),
+    "recipes": ("model_contracts.recipes", "Recipes"),
     "keys": ("model_contracts.keys", "Keys"),
     "tokenizers": ("model_contracts.tokenization", "Tokenizers"),
     "pretokenizers": ("model_contracts.tokenization", "PreTokenizers"),
@@ -45,6 +47,7 @@ _TYPES: dict[shipped.Kind, tuple[str, str]] = {
     "system": ("model_contracts.playbook", "System"),
     "audit": ("model_contracts.sign", "Sign"),
     "scheme": ("model_contracts.scheme", "Scheme"),
+    "engine": ("model_contracts.serving", "ServingEngine"),
 }
 
 
@@ -177,6 +180,14 @@ def _schemes(folders: tuple[known.OwnFolder, ...]) -> tuple[Scheme, ...]:
         refuse_methods(own, schemes)
         schemes += own
     return tuple(schemes)
+
+
+@cache
+def load_engines() -> tuple[ServingEngine, ...]:
+    """Every serving engine of which facts are known; all are shipped."""
+    from model_contracts.serving import ServingEngine
+
+    return tuple(load(ServingEngine, name) for name in shipped.shipped_ids("engine"))
 
 
 def hold_own() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model_contracts.artifact import Artifact
 from model_contracts.checks import KINDS
@@ -23,6 +24,9 @@ from model_contracts.definitions import (
 from model_contracts.definitions.errors import short
 from model_contracts.invariant import Gate, Invariant
 from model_contracts.outcome import Force, Record
+
+if TYPE_CHECKING:
+    from model_contracts.tables import TensorTable
 
 #: Kinds that run both artifacts with the runtime that is named.
 _CONTINUED = ("same_continuations", "same_framing")
@@ -61,6 +65,8 @@ class CheckRequest:
     command: tuple[str, ...] = ()
     #: Called with bytes done and bytes in all.
     progress: Callable[[int, int], None] | None = None
+    #: Called with the table of tensors of each artifact whose bytes were read.
+    tables: Callable[[TensorTable], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,10 +50,20 @@ def check(request: CheckRequest) -> tuple[Evidence, Run]:
     held = (f"held to {request.golden}, {golden.digests.content}",) if golden is not None else ()
     for planned, examination in zip(plans, examinations, strict=True):
         outcomes += examine(planned, examination, request)
+        _hand_over_table(planned, examination, request)
         records.append(artifact_record(examination.target, examination, (*planned.notes, *held)))
     if source is not None:
         records.append(artifact_record(source, examinations[0], ()))
     return tuple(outcomes), run_record(request, plans, records, outcomes, started, time.perf_counter() - clock)
+
+
+def _hand_over_table(planned: Plan, examination: Examination, request: CheckRequest) -> None:
+    if request.tables is None:
+        return
+    from model_contracts.engine.tensor_tables import table_of
+
+    if (table := table_of(examination, planned)) is not None:
+        request.tables(table)
 
 
 def _golden(path: Path) -> Golden:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from model_contracts import plugins
 from model_contracts.outcome import Evidence, Run
 from model_contracts.reporters import issue, json, qualification, text
 from model_contracts.reporters.interface import Reporter
+
+if TYPE_CHECKING:
+    from model_contracts.tables import TensorTable
 
 
 def _people(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
@@ -21,10 +27,23 @@ def verdicts(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
     return qualification.report(outcomes, run, width=width, color=color).splitlines()[-1] + "\n"
 
 
+def _page(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
+    """The page without tables of tensors: `page` draws those of a run that kept them."""
+    return page(outcomes, run, ())
+
+
+def page(outcomes: Evidence, run: Run, tables: Sequence[TensorTable]) -> str:
+    """The page of a run, with the tables of its tensors."""
+    from model_contracts.reporters import html
+
+    return html.report(outcomes, run, tables)
+
+
 REPORTERS: dict[str, Reporter] = {
     "text": _people,
     "json": json.report,
     "issue": issue.report,
+    "html": _page,
 }
 
 

@@ -16,7 +16,7 @@ from model_contracts.terminal import plural, safe
 _GRAVITY = (
     ("G0-CONTAINER-*", "F-CONTRACT-I3-001", "F-CONTRACT-I3-002"),
     ("G0-SOURCE-*",),
-    ("G0-STORAGE-*",),
+    ("G0-SCHEME-*",),
     ("F-CONTRACT-I2-*", "G0-TENSOR-*", "G0-LAYOUT-*", "G0-EMBEDDING-*"),
     ("F-CONTRACT-I4-*", "G0-VALIDATE-*", "G0-LAYERS-*"),
     ("F-CONTRACT-I5-*", "G0-TOKENIZER-*"),

@@ -17,20 +17,23 @@ from model_contracts.contract import Contract
 from model_contracts.converter import CommandConverter
 from model_contracts.definitions.folders import DefinitionsFolder
 from model_contracts.definitions.shipped import Kind
-from model_contracts.family import Family, Recipes
+from model_contracts.family import Family
 from model_contracts.golden import Golden
 from model_contracts.invariant import Corpus, Invariant
 from model_contracts.keys import Keys
 from model_contracts.outcome import Evidence, Run
 from model_contracts.playbook import Playbook, System, Tier
+from model_contracts.recipes import Recipes
 from model_contracts.runtime import CommandRuntime
 from model_contracts.schemas.plain import plain
 from model_contracts.scheme import Scheme
+from model_contracts.serving import ServingEngine
 from model_contracts.sign import Sign
+from model_contracts.tables import Tables
 from model_contracts.tokenization import PreTokenizers, Tokenizers
 
 Schema = dict[str, Any]
-Name = Literal[Kind, "definitions", "golden", "evidence", "founding-evidence", "run"]
+Name = Literal[Kind, "definitions", "golden", "evidence", "founding-evidence", "run", "tensors"]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -51,11 +54,13 @@ _TYPES: dict[Name, tuple[Any, JsonSchemaMode, str]] = {
     "system": (System, "validation", "A converter and runtimes that are qualified together"),
     "audit": (Sign, "validation", "How a verdict looks that is worth nothing, and what a person is told of it"),
     "scheme": (Scheme, "validation", "How a weight is stored as several tensors"),
+    "engine": (ServingEngine, "validation", "What a serving engine takes of packed weights"),
     "definitions": (DefinitionsFolder, "validation", "What makes a folder one of definitions: its prefix"),
     "golden": (Golden, "validation", "A golden file: what a model answered to stored prompts"),
     "evidence": (Evidence, "serialization", "evidence.json: the outcomes of a run"),
     "founding-evidence": (FoundingEvidence, "validation", "evidence.json of the founding system"),
     "run": (Run, "serialization", "run.json: what was run, on what, and what was decided"),
+    "tensors": (Tables, "serialization", "tensors.json: the tensors of a run, with their statistics and errors"),
 }
 NAMES: tuple[Name, ...] = tuple(_TYPES)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from model_contracts.artifact import Tensor
+from model_contracts.sweep.figures import PackedFigures
 
 #: Shared by the moments of all tensors that are no experts, of which there may be a hundred thousand.
 _NO_EXPERTS: Mapping[int, tuple[int, int]] = {}
@@ -163,6 +164,8 @@ class Sweep:
     undecoded: dict[str, int] = field(default_factory=dict)
     #: Packed weights whose parts make no values, by name, and why.
     undecodable: dict[str, str] = field(default_factory=dict)
+    #: Scales, zero points and units of packed weights, by name of the weight.
+    packed: dict[str, PackedFigures] = field(default_factory=dict)
     values: int = 0
     seconds: float = 0.0
     engine: Literal["numba", "numpy"] = "numpy"

@@ -12,6 +12,7 @@ from typing import Any
 from model_contracts.artifact import Tensor
 from model_contracts.sweep.blocks import READ_BYTES, Cut
 from model_contracts.sweep.few import FewSeen, Group
+from model_contracts.sweep.figures import PackedFigures
 from model_contracts.sweep.interface import Pairing
 from model_contracts.sweep.reads import File
 from model_contracts.sweep.sides import Readable
@@ -43,6 +44,8 @@ class Work:
     pairing: Pairing | None
     failed: bool = False
     found: FewSeen | None = None
+    #: What its parts show, where it is packed.
+    figures: PackedFigures | None = None
 
     @property
     def gathers(self) -> bool:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import save_file
+
 from support.small_sources import packed_names, tensors_of
 
 HERE = Path(__file__).parent

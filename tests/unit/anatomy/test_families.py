@@ -7,8 +7,9 @@ from gguf.constants import GGML_QUANT_SIZES, MODEL_ARCH_NAMES, GGMLQuantizationT
 from gguf.tensor_mapping import get_tensor_name_map
 
 from model_contracts.anatomy.claims import UnknownRecipe, requested
-from model_contracts.anatomy.families.conventions import Conventions, StoredEntry
+from model_contracts.anatomy.families.conventions import Conventions
 from model_contracts.anatomy.families.names import canonical, role, template
+from model_contracts.anatomy.families.stored_names import StoredEntry
 from model_contracts.definitions import load_families, load_recipes
 from model_contracts.dtypes import DTYPES, GGML_CODES
 

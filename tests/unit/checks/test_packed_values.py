@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cases.gates import MOMENTS, SIZES, STORAGE, VALUES
+from cases.gates import MOMENTS, SCALES, SIZES, VALUES
 from support.examining import violated, yielded
 from support.mutations import Stored, safetensors_of, stored
 from support.packed_parts import numbers
@@ -117,7 +117,7 @@ def test_an_order_that_names_a_group_without_a_scale_is_falsified_as_storage(tmp
         return {**made, ".g_idx": numbers(*range(values.shape[1]), dtype="I32")}
 
     folder = quantised_folder("gptq", tmp_path, wrong)
-    assert violated(yielded(STORAGE, folder)[0]) == {"group_order"}
+    assert violated(yielded(SCALES, folder)[0]) == {"group_order"}
     compared, gaps = yielded(VALUES, folder, QWEN2)
     assert not violated(compared) and len(gaps) == 7
     assert violated(yielded(SIZES, folder)[0]) == set()

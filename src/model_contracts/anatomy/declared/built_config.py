@@ -10,7 +10,8 @@ from model_contracts.anatomy.declared.declared_keys import DeclaredSide
 from model_contracts.anatomy.declared.key_table import key_table
 from model_contracts.anatomy.view import View
 from model_contracts.definitions import load_keys
-from model_contracts.family import Family, HyperParameter
+from model_contracts.family import Family
+from model_contracts.hyperparameter import HyperParameter
 
 #: What is not told by a key alone.
 _ELSEWHERE = ("tie_word_embeddings", "vocab_size", "partial_rotary_factor")

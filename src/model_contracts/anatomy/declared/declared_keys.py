@@ -22,7 +22,7 @@ from model_contracts.anatomy.families.layers import by_kinds
 from model_contracts.anatomy.families.multimodal import TEXT_CONFIGS, text_config
 from model_contracts.anatomy.view import View
 from model_contracts.containers import ContainerForm
-from model_contracts.family import Default
+from model_contracts.hyperparameter import Default
 from model_contracts.keys import Keys, Value
 from model_contracts.outcome import Place
 

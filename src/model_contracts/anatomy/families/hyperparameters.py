@@ -10,7 +10,8 @@ from typing import Any
 from model_contracts.anatomy.families.carried import carried_config
 from model_contracts.anatomy.families.multimodal import text_config, text_part
 from model_contracts.artifact import Artifact
-from model_contracts.family import Default, Dimension, Family, HyperParameter
+from model_contracts.family import Dimension, Family
+from model_contracts.hyperparameter import Default, HyperParameter
 from model_contracts.outcome import Place
 
 #: Where an .apr keeps the config.json that it carries.

@@ -19,10 +19,9 @@ def family_shape(view: View, weight: PackedWeight) -> tuple[int, ...] | None:
         return None
     sizes = [size_of(axis, view.numbers) for axis in role.shape]
     known = tuple(size for size in sizes if size is not None)
-    if len(known) < len(sizes) or not all(size > 0 for size in known):
-        return None
-    entry = view.entries.get(weight.name)
-    return known[1:] if entry is not None and entry.expert is not None else known  # an expert of a stack, by itself
+    if (entry := view.entries.get(weight.name)) is not None and entry.expert is not None:
+        known, sizes = known[1:], sizes[1:]  # one expert by itself
+    return known if len(known) == len(sizes) and all(size > 0 for size in known) else None
 
 
 def fits(view: View, weight: PackedWeight) -> str | None:

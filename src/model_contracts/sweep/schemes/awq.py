@@ -26,8 +26,11 @@ class Awq:
         self._group = group if group > 0 else columns
         self.grain: Grain = ("INT4", self._group if self._group < columns else ROW)
         self._shift = np.float32(parts.shift)
-        natural = (parts.settings.get("order") == "order") is not (parts.misread == "order")
-        self._nibbles: list[int] = list(range(8)) if natural else REORDERED.tolist()
+        plain = list(range(8))
+        stored = plain if parts.settings.get("order") == "order" else REORDERED.tolist()
+        other = plain if stored != plain else REORDERED.tolist()
+        self._nibbles: list[int] = other if parts.misread == "order" else stored
+        self._zero_nibbles: list[int] = other if parts.misread in ("order", "zero-order") else stored
         self._signed = parts.signed
         self._groups = -(-columns // self._group)
         self._values = parts.matrix("values", columns, height // 8)
@@ -41,12 +44,12 @@ class Awq:
 
     def rectangle(self, rows: range, columns: range) -> Values:
         """Values as float32 [rows, columns]."""
-        values = self._fields(self._values, columns, rows)
+        values = self._fields(self._values, columns, rows, self._nibbles)
         first, last = columns.start // self._group, -(-columns.stop // self._group)
         groups = range(first, last)
         zeros = np.full((len(rows), last - first), self._shift)
         if self._zeros is not None:
-            zeros += self._fields(self._zeros, groups, rows)
+            zeros += self._fields(self._zeros, groups, rows, self._zero_nibbles)
         scales = self._scales.floats(groups, rows).T
         even = columns.start % self._group == 0 and len(columns) % self._group == 0
         group = np.arange(columns.start, columns.stop) // self._group - first
@@ -57,12 +60,12 @@ class Awq:
                 change(values, np.take(numbers, group, axis=1), out=values)
         return values
 
-    def _fields(self, matrix: PartMatrix, down: range, across: range) -> Values:
+    def _fields(self, matrix: PartMatrix, down: range, across: range, nibbles: list[int]) -> Values:
         """Fields as float32 [columns, rows] of words [rows, columns / 8], each column where its nibble is."""
         first, last = across.start // 8, -(-across.stop // 8)
         words = np.ascontiguousarray(matrix.words(down, range(first, last)).T)
         fields = np.empty((last - first, 8, len(down)), np.float32)
-        for column, nibble in enumerate(self._nibbles):
+        for column, nibble in enumerate(nibbles):
             fields[:, column] = (words >> np.uint32(4 * nibble)) & np.uint32(15)
         skip = across.start - 8 * first
         values: Values = fields.reshape(-1, len(down))[skip : skip + len(across)]

@@ -23,6 +23,7 @@ class FourBit:
         self._values = parts.bytes("values", 1, count // 2)
         self._codebook = parts.matrix("codebook", 1, 16)
         self._largest = parts.matrix("scale", 1, blocks)
+        self._bare = parts.misread == "codes"
         self._nested = parts.settings.get("nested") is True
         if self._nested:
             known(self._largest.held, "U8")
@@ -52,6 +53,8 @@ class FourBit:
         return values
 
     def _magnitudes(self, first: int, last: int) -> Values:
+        if self._bare:
+            return np.ones(last - first, np.float32)
         if not self._nested:
             plain: Values = self._largest.floats(range(1), range(first, last))[0]
             return plain

@@ -24,6 +24,15 @@ _DENSE = 4
 _MOST = 4 * 1024 * 1024
 
 
+#: What stands for a part where only codes are asked for (the hypothesis "codes").
+_BARE = {"scale": "ones", "global": "ones", "inputs": "ones", "offset": "nothing"}
+
+
+def kind_of(dtype: str) -> str:
+    """How numpy calls the stored elements of a type (8-bit floats: bytes, BF16: its 16 bits)."""
+    return _KINDS.get(dtype, "u1")
+
+
 #: A kind of number (INT4, UINT4, E4M3, NF4 …) and how many neighbours share a scale.
 Grain = tuple[str, int]
 ROW, TENSOR = 0, -1
@@ -121,6 +130,8 @@ class Parts:
         return PartMatrix(held, rows, columns, self.tensors.get(role), self.files, self._change(role))
 
     def _change(self, role: str) -> str | None:
+        if self.misread == "codes":
+            return _BARE.get(role)
         wanted = {"values": "nibbles", "scale": "scale-inverted"}.get(role)
         return wanted if wanted is not None and wanted == self.misread else None
 
@@ -148,7 +159,7 @@ class PartMatrix:
     columns: int
     tensor: Tensor | None
     files: Files | None
-    #: What a hypothesis does to it: nibbles exchanged in each byte, or each number inverted.
+    #: What a hypothesis does to it: nibbles exchanged in each byte, each number inverted, ones (nothing) in its place.
     change: str | None = None
 
     def raw(self, rows: range, columns: range) -> Any:
@@ -162,7 +173,7 @@ class PartMatrix:
 
     def _stored(self, rows: range, columns: range) -> Any:
         assert self.tensor is not None and self.files is not None
-        kind = np.dtype(_KINDS.get(self.held.dtype, "u1"))
+        kind = np.dtype(kind_of(self.held.dtype))
         file, width = self.files.get(self.tensor.file), kind.itemsize
         self._check(file, width)
         dense = len(columns) * _DENSE >= self.columns and len(rows) > 1 and len(rows) * self.columns <= _MOST
@@ -182,6 +193,8 @@ class PartMatrix:
 
     def floats(self, rows: range, columns: range, bytes_as: str | None = None) -> Values:
         """Elements as float32; plain bytes are those of the 8-bit float `bytes_as`."""
+        if self.change in ("ones", "nothing"):
+            return np.full((len(rows), len(columns)), self.change == "ones", np.float32)
         raw = self.raw(rows, columns)
         numbers = floats(raw, bytes_as if self.held.dtype == "U8" and bytes_as is not None else self.held.dtype)
         return numbers if self.change != "scale-inverted" else 1 / numbers

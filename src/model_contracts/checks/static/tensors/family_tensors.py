@@ -1,0 +1,166 @@
+"""Kind `family_tensors`: every tensor the family requires is there, once, and none that it does not know."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+
+from model_contracts.anatomy.families.conventions import Conventions
+from model_contracts.anatomy.families.names import layer_count, template
+from model_contracts.anatomy.families.stored_names import NotKnown, named
+from model_contracts.anatomy.parts.part_tensors import tensors_of
+from model_contracts.anatomy.view import View
+from model_contracts.checks.drafts import Draft, Gap, gap
+from model_contracts.checks.gaps import wrapped
+from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, missing_input, static
+from model_contracts.family import Family, FamilyTensor
+from model_contracts.outcome import Comparison, Place
+
+#: Layers without a tensor that are told one by one; of more than these the first few are, and the rest together.
+_MISSING, _TOLD = 100, 4
+
+
+def family_tensors(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
+    """Compare the tensor names with the family's table, layer by layer; a part of a model with what it is made of."""
+    view = examination.view
+    if not view.part.whole:
+        yield from tensors_of(view.artifact, view.part)
+        return
+    if view.wrapped:
+        yield wrapped(view)
+    if view.family is not None:
+        yield from _of_family(view, view.family)
+        return
+    if view.architecture is None:
+        raise missing_input(str(view.unknown))
+    if not view.artifact.tensors:
+        yield Comparison(
+            measure="tensor_present",
+            place=Place(file=view.artifact.path.name),
+            expected="a tensor at least",
+            observed="none",
+            holds=False,
+        )
+    reason = f"{view.unknown}: which tensors it has is not known"
+    for tensor in view.artifact.tensors.values():
+        yield gap(tensor, reason)
+
+
+def _of_family(view: View, family: Family) -> Iterator[Draft | Gap]:
+    layers = view.numbers.get("num_hidden_layers")
+    if not isinstance(layers, int) or isinstance(layers, bool) or not 0 < layers <= 10_000:
+        layers = layer_count(view.canonical.values())
+    known = view.conventions
+    assert known is not None
+    seen: dict[str, Counter[int | None]] = defaultdict(Counter)
+    experts: dict[tuple[str, int | None], set[int]] = defaultdict(set)
+    strangers = []
+    for own, entry in view.entries.items():
+        if entry is None:
+            strangers += [own] if own not in family.converter_only else []
+        elif entry.expert is None:
+            seen[entry.key][entry.layer] += 1
+        else:
+            seen[entry.key][entry.layer] = 1
+            experts[entry.key, entry.layer].add(entry.expert)
+    for refused in view.refused:
+        bare, layer = template(refused)
+        seen[bare][layer] += 1
+    for name, key, weight, among in known.owed(layers):
+        if weight.presence != "required" and not (isinstance(weight, FamilyTensor) and _asked_for(weight, view)):
+            continue
+        numbers: Sequence[int | None] = among if "{n}" in key else (None,)
+        flag = weight.required_by if isinstance(weight, FamilyTensor) and weight.presence != "required" else None
+        yield from _role(family, name, key, flag, seen[key], numbers)
+        if "{e}" in name:
+            yield from _experts(known, family, name, key, experts, numbers)
+    for own in strangers:
+        part = view.other_part(own)
+        yield _elsewhere(view, own, part) if part else Draft(False, partial(_stranger, own, family))
+
+
+def _role(
+    family: Family, name: str, key: str, flag: str | None, seen: Counter[int | None], layers: Sequence[int | None]
+) -> Iterator[Draft]:
+    """One tensor of the table, in every layer; layers without it are told together past the first of them."""
+    where = partial(family.where, "tensors", key)
+    missing = sum(layer not in seen for layer in layers)
+    told = missing if missing <= _MISSING else _TOLD
+    for layer in layers:
+        count = seen.get(layer, 0)
+        told -= not count
+        if count or told >= 0:
+            yield Draft(count == 1, partial(_present, name, layer, count, where, flag, 0))
+    if missing > _MISSING:
+        more = missing - _TOLD
+        last = next(layer for layer in reversed(layers) if layer not in seen)
+        yield Draft(False, partial(_present, name, last, 0, where, flag, more - 1), times=more)
+
+
+def _experts(
+    known: Conventions,
+    family: Family,
+    name: str,
+    key: str,
+    seen: Mapping[tuple[str, int | None], set[int]],
+    layers: Sequence[int | None],
+) -> Iterator[Draft]:
+    """Of a weight that is a tensor for each index of its first axis: each index once, in the layers that have any."""
+    where = partial(family.where, "tensors", key)
+    for layer in layers:
+        there = seen.get((key, layer), set())
+        if not there:
+            continue
+        try:
+            owed = known.shape(key, layer)[0]
+        except NotKnown:
+            owed = max(there) + 1
+        lacking = [index for index in range(min(owed, 1 + max(there) + _MISSING)) if index not in there]
+        beyond = sorted(index for index in there if index >= owed)
+        yield Draft(True, partial(_present, name, layer, 1, where, None, len(there) - 1), len(there))
+        for index in lacking[:_TOLD]:
+            more = owed - len(there) - _TOLD if index == lacking[:_TOLD][-1] and len(lacking) > _TOLD else 0
+            one = name.replace("{e}", str(index))
+            yield Draft(False, partial(_present, one, layer, 0, where, None, max(more, 0)), times=max(more, 0) + 1)
+        for index in beyond[:_TOLD]:
+            yield Draft(False, partial(_stranger, named(name, layer, index), family))
+
+
+def _present(
+    name: str, layer: int | None, count: int, where: Callable[[], str], flag: str | None, more: int
+) -> Comparison:
+    notes = [f"{flag} is declared true"] if flag is not None else []
+    notes += [f"and {more:,} layers before it"] if more else []
+    return Comparison(
+        measure="tensor_present",
+        place=Place(tensor=name if layer is None else name.replace("{n}", str(layer))),
+        expected="once",
+        observed={0: "missing", 1: "once"}.get(count, f"{count} times"),
+        holds=count == 1,
+        count=more + 1,
+        bound_from=where(),
+        note="; ".join(notes) or None,
+    )
+
+
+def _stranger(name: str, family: Family) -> Comparison:
+    return Comparison(
+        measure="tensor_known",
+        place=Place(tensor=name),
+        expected=f"a tensor of {family.id}",
+        observed=name,
+        holds=False,
+        bound_from=family.where("tensors"),
+    )
+
+
+def _elsewhere(view: View, name: str, part: str) -> Gap:
+    return gap(view.artifact.tensors[name], f"of the {part}: which tensors that has is not known")
+
+
+def _asked_for(tensor: FamilyTensor, view: View) -> bool:
+    return tensor.required_by is not None and view.flag(tensor.required_by)
+
+
+FAMILY_TENSORS = static(NoParameters, family_tensors)
