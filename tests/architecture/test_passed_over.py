@@ -36,7 +36,7 @@ REMAINING: dict[str, tuple[int, str]] = {
     "golden_rule.same_prompt_tokens": (1, "the source has no chat template: there is no chat framing"),
     "headers.unknown_dtype_refused": (1, "no header was generated in time: what was owed was told of"),
     "hyperparameters._against_embedding": (1, "no embedding with two axes: the caller tells that it is missing"),
-    "interface.unread": (1, "it was read, or has no bytes or no values"),
+    "gaps.unread": (1, "it was read, or has no bytes or no values"),
     "marked_tokens._marked": (1, "the text is no marker"),
     "marked_tokens._bytes": (1, "only SentencePiece vocabularies have byte tokens"),
     "pair_special_ids._every_end": (1, "one end of sequence is compared by its id; a GGUF has room for one"),

@@ -67,6 +67,22 @@ OWN: dict[str, dict[str, Any]] = {
     },
     "Glm4MoeLiteForCausalLM": {"num_hidden_layers": 3, "mlp_layer_types": ["dense", "dense", "sparse"]},
     "HYV3ForCausalLM": {"num_hidden_layers": 3, "mlp_layer_types": ["dense", "dense", "sparse"]},
+    "DbrxForCausalLM": {
+        "n_heads": 4,
+        "n_layers": 2,
+        "attn_config": {"kv_n_heads": 2, "rope_theta": 10000.0, "clip_qkv": 8.0},
+        "ffn_config": {"ffn_hidden_size": 96, "moe_num_experts": 4, "moe_top_k": 2},
+    },
+    "GlmMoeDsaForCausalLM": {"indexer_types": ["full", "shared"], "index_n_heads": 2, "index_head_dim": 32},
+    "GPTJForCausalLM": {"rotary_dim": 8},
+    "KimiLinearForCausalLM": {
+        "layer_types": ["linear_attention", "full_attention"],
+        "q_lora_rank": None,
+        "linear_num_heads": 2,
+        "linear_head_dim": 16,
+        "model_max_length": 64,
+    },
+    "OPTForCausalLM": {"ffn_dim": 96, "word_embed_proj_dim": 32},
     "Llama4ForCausalLM": {"interleave_moe_layer_step": 2, "layer_types": None, "moe_layers": None},
 }
 

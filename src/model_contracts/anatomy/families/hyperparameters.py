@@ -56,9 +56,27 @@ def layered(artifact: Artifact, family: Family) -> dict[str, tuple[Number, ...]]
                 if any(part != value[0] for part in value):
                     found[name] = tuple(value)
                 break
-    if any(one.default is not None and one.default.each_layer for one in family.hyperparameters.values()):
-        found |= dict(by_kinds(family, found, resolved(family, declared(artifact, family))))
+    made = [one.default for one in family.hyperparameters.values() if one.default is not None]
+    if any(one.each_layer or one.numbered for one in made):
+        numbers = resolved(family, declared(artifact, family))
+        found |= dict(by_numbers(family, found, numbers))
+        found |= dict(by_kinds(family, found, numbers))
     return found
+
+
+def by_numbers(
+    family: Family, lists: Mapping[str, Sequence[Number]], numbers: Mapping[str, Number]
+) -> Iterator[tuple[str, tuple[Number, ...]]]:
+    """What differs between the layers that a hyper-parameter lists by number and the others, where it is declared."""
+    count = numbers.get("num_hidden_layers")
+    for name, parameter in family.hyperparameters.items():
+        said = parameter.default.numbered if parameter.default is not None else None
+        if said is None or name in lists or name in numbers or not isinstance(count, int):
+            continue
+        listed, first, there, elsewhere = said
+        among = lists.get(listed) or ((numbers[listed],) if listed in numbers else None)
+        if among is not None:
+            yield name, tuple(there if layer + first in among else elsewhere for layer in range(min(count, _MOST_LAYERS)))
 
 
 def by_kinds(
@@ -120,7 +138,8 @@ def evaluated(fallback: Default, numbers: Mapping[str, Any]) -> Number | None:
     if fallback.same_as is not None:
         return numbers.get(fallback.same_as)
     for kinds, table in (fallback.each_layer or {}).items():
-        return numbers.get(table.get(str(numbers.get(kinds)).lower(), ""))
+        if (known := table.get(str(numbers.get(kinds)).lower())) is not None:
+            return numbers.get(known)
     if fallback.length is not None:
         values: Any = numbers.get(fallback.length)
         return len(values) if isinstance(values, str | list | tuple) else None
