@@ -97,6 +97,8 @@ WITHOUT_BIASES = {
     "ModernBertModel", "ModernBertForMaskedLM", "JambaForCausalLM", "Lfm2ForCausalLM", "Lfm2MoeForCausalLM",
     "NemotronHForCausalLM", "FalconH1ForCausalLM",
 }  # fmt: skip
+#: Classes that refuse a head that is the embedding.
+NEVER_TIED = {"DbrxForCausalLM"}
 
 
 def config_of(architecture: str) -> Any:
@@ -125,7 +127,8 @@ def _turned(architecture: str) -> dict[str, bool]:
     """Flags of biases and norms that are off by default, on; and embeddings tied where they are not, and untied."""
     made = dict(text_config(config_of(architecture)().to_dict()))
     biases = {name for name in made if "bias" in name and architecture not in WITHOUT_BIASES}
-    named = {name for name in made if name in biases or name in ("use_qk_norm", "tie_word_embeddings")}
+    ties = set() if architecture in NEVER_TIED else {"tie_word_embeddings"}
+    named = {name for name in made if name in biases or name in ("use_qk_norm", *ties)}
     return {name: not made[name] for name in named if made[name] is False or (made[name] is True and "tie" in name)}
 
 
