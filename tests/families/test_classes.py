@@ -56,7 +56,7 @@ OLD_OF = {
 #: Classes that are saved as they compute where they were made anew; what was loaded is saved as it was published.
 ANEW = {"Qwen3VLMoeForConditionalGeneration": "a model made anew has the axes of its experts the other way round"}
 #: Keys of llama.cpp that came behind the installed gguf package.
-NEWER = {"{arch}.hidden_activation", "{arch}.attention.indexer.types", "{arch}.attention.value_scale"}
+NEWER = {"{arch}.hidden_activation", "{arch}.attention.value_scale"}
 #: Weights that a folder may have and llama.cpp's reader has no place for: they are missed in a GGUF, and not left out.
 NO_PLACE = {"families/bitnet": {"output"}}
 

@@ -76,7 +76,10 @@ def by_numbers(
         listed, first, there, elsewhere = said
         among = lists.get(listed) or ((numbers[listed],) if listed in numbers else None)
         if among is not None:
-            yield name, tuple(there if layer + first in among else elsewhere for layer in range(min(count, _MOST_LAYERS)))
+            yield (
+                name,
+                tuple(there if layer + first in among else elsewhere for layer in range(min(count, _MOST_LAYERS))),
+            )
 
 
 def by_kinds(
@@ -114,7 +117,9 @@ def resolved(
 
 
 def _counted(default: Default) -> str | None:
-    """The hyper-parameter whose values a default counts."""
+    """The hyper-parameter with one value a layer that a default looks through."""
+    if default.in_layers is not None:
+        return default.in_layers[0]
     return default.leading[0] if default.leading is not None else default.length
 
 
@@ -145,6 +150,8 @@ def evaluated(fallback: Default, numbers: Mapping[str, Any]) -> Number | None:
         return len(values) if isinstance(values, str | list | tuple) else None
     if fallback.leading is not None and (found := _leading(*fallback.leading, numbers)) is not None:
         return found
+    if fallback.in_layers is not None and (found := _in_layers(*fallback.in_layers, numbers)) is not None:
+        return found
     for how in ("quotient", "rounded_up", "product", "total", "difference", "times", "ratio"):
         parts: tuple[str | int | float, ...] | None = getattr(fallback, how)
         if parts is not None:
@@ -159,6 +166,14 @@ def _leading(name: str, word: Number, numbers: Mapping[str, Any]) -> int | None:
     if isinstance(values, list | tuple):
         return next((layer for layer, value in enumerate(values) if value != word), len(values))
     return values if values is None else int(numbers.get("num_hidden_layers", 0)) * (values == word)
+
+
+def _in_layers(name: str, kinds: str, words: Sequence[Number], numbers: Mapping[str, Any]) -> Number | None:
+    """What a value is in the first layer of a kind; None where that is not declared layer by layer."""
+    values, called = numbers.get(name), numbers.get(kinds)
+    if not isinstance(values, list | tuple) or not isinstance(called, list | tuple):
+        return None
+    return next((value for value, word in zip(values, called, strict=False) if word in words), None)
 
 
 def _combined(how: str, parts: list[Number | None]) -> Number | None:
