@@ -148,8 +148,8 @@ def evaluated(fallback: Default, numbers: Mapping[str, Any]) -> Number | None:
     if fallback.length is not None:
         values: Any = numbers.get(fallback.length)
         return len(values) if isinstance(values, str | list | tuple) else None
-    if fallback.leading is not None and (found := _leading(*fallback.leading, numbers)) is not None:
-        return found
+    if fallback.leading is not None and (count := _leading(*fallback.leading, numbers)) is not None:
+        return count
     if fallback.in_layers is not None and (found := _in_layers(*fallback.in_layers, numbers)) is not None:
         return found
     for how in ("quotient", "rounded_up", "product", "total", "difference", "times", "ratio"):
