@@ -104,8 +104,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _stats(path: Path, source: Artifact | None, sort: str | None) -> FileStats:
     view = View(open_artifact(path), load_families())
-    found = _matched(view, source) if source is not None else None
-    swept = _sweep(view.artifact, found)
+    found = matched(view, source) if source is not None else None
+    swept = swept_of(view.artifact, found)
     rows = list(_rows(view.artifact, found, swept))
     if sort:
         rows.sort(key=lambda row: _rank(row.measures.get(sort), sort in _LOW_FIRST))
@@ -125,11 +125,13 @@ def _print_files(told: list[FileStats], no_color: bool) -> None:
     table(shown, (False, True, True, True, True, True), no_color=no_color)
 
 
-def _matched(target: View, source: Artifact) -> Match:
+def matched(target: View, source: Artifact) -> Match:
+    """The bijection between two artifacts."""
     return match(target, View(source, target.families))
 
 
-def _sweep(target: Artifact, found: Match | None) -> Sweep:
+def swept_of(target: Artifact, found: Match | None) -> Sweep:
+    """One pass over the bytes of the target, and of what answers to it."""
     from model_contracts.sweep.sweep import sweep
 
     pairings = found.pairings if found else {}

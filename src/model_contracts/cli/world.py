@@ -6,9 +6,8 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from model_contracts import door
 from model_contracts.terminal import safe
@@ -31,8 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class WorldAsked:
+class WorldAsked(NamedTuple):
     """Folders of definitions and names of plugins."""
 
     definitions: tuple[Path, ...] = ()
