@@ -22,7 +22,7 @@ _QUIET = ("-c", "core.fsmonitor=false", "-c", "diff.external=", "-c", "core.page
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FileChange:
     """A file that differs: where it is now, and where it was if it was only given another name."""
 
     path: Path
@@ -35,7 +35,7 @@ def root_of(folder: Path) -> Path:
     return Path(os.fsdecode(_git(folder, "rev-parse", "--show-toplevel").removesuffix(b"\n")))
 
 
-def changed_since(root: Path, ref: str) -> tuple[Change, ...]:
+def changed_since(root: Path, ref: str) -> tuple[FileChange, ...]:
     """Tracked files that differ from where HEAD and a reference parted, what is staged or not committed among them.
 
     Raises UsageError for a reference that names no commit, and for one that HEAD has nothing in common with.
@@ -56,7 +56,7 @@ def changed_since(root: Path, ref: str) -> tuple[Change, ...]:
     return tuple(change for change in changes if not _brought(root, base, change))
 
 
-def _brought(root: Path, base: str, change: Change) -> bool:
+def _brought(root: Path, base: str, change: FileChange) -> bool:
     """Whether a file is what the pointer of before points at: where Git LFS is not set up, bringing it changes it."""
     if change.gone or change.before is not None or not door.is_regular(change.path):
         return False
@@ -74,7 +74,7 @@ def _brought(root: Path, base: str, change: Change) -> bool:
     return f"sha256:{digest.hexdigest()}" == before.digest
 
 
-def _changes(root: Path, printed: bytes) -> Iterator[Change]:
+def _changes(root: Path, printed: bytes) -> Iterator[FileChange]:
     """What `git diff --name-status -z` prints: a letter, then one name, or two of a file that was renamed."""
     words = iter(printed.split(b"\0")[:-1])
     for number, word in enumerate(words):
@@ -82,9 +82,9 @@ def _changes(root: Path, printed: bytes) -> Iterator[Change]:
             raise UsageError(f"more than {_MOST:,} files differ: name the models as PATH")
         name = next(words, b"")
         if word[:1] in (b"R", b"C"):
-            yield Change(_below(root, next(words, b"")), before=_below(root, name))
+            yield FileChange(_below(root, next(words, b"")), before=_below(root, name))
         else:
-            yield Change(_below(root, name), gone=word[:1] == b"D")
+            yield FileChange(_below(root, name), gone=word[:1] == b"D")
 
 
 def _below(root: Path, name: bytes) -> Path:

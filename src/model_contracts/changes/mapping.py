@@ -15,7 +15,7 @@ from model_contracts.definitions.shipped import USER_FILE
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Mapped:
     """One line of `artifacts:`, and the file that has it."""
 
     file: Path
@@ -43,7 +43,7 @@ class Entry:
         return path.is_relative_to(here) and matched(self.asked.file, path.relative_to(here).as_posix()) is not None
 
 
-def entry_of(root: Path, artifact: Path) -> Entry | None:
+def entry_of(root: Path, artifact: Path) -> Mapped | None:
     """The entry of a model: the first of the nearest file that has one. Raises DefinitionError."""
     return next((entry for file in above(root, artifact) for entry in entries(file) if entry.means(artifact)), None)
 
@@ -56,8 +56,8 @@ def above(root: Path, path: Path) -> Iterator[Path]:
 
 
 @cache
-def entries(file: Path) -> tuple[Entry, ...]:
+def entries(file: Path) -> tuple[Mapped, ...]:
     """The entries of one file. Raises DefinitionError."""
     from model_contracts.contract import Contract
 
-    return tuple(Entry(file, asked) for asked in load(Contract, file).artifacts)
+    return tuple(Mapped(file, asked) for asked in load(Contract, file).artifacts)

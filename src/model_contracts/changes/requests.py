@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from model_contracts.changes import mapping
-from model_contracts.changes.git import Change, changed_since, root_of
+from model_contracts.changes.git import FileChange, changed_since, root_of
 from model_contracts.changes.touched import leaves, not_here, touched
 from model_contracts.engine.plan import CheckRequest, UsageError
 from model_contracts.formats.discovery import find
@@ -29,7 +29,7 @@ def of_files(request: CheckRequest) -> tuple[CheckRequest, ...]:
     """A request for each model that the files of the request belong to: what a hook is given."""
     root = root_of(Path.cwd())
     files = [_place(path) for path in request.paths]
-    return _asked(root, [Change(path, gone=not path.exists()) for path in files], request)
+    return _asked(root, [FileChange(path, gone=not path.exists()) for path in files], request)
 
 
 def _place(path: Path) -> Path:
@@ -41,7 +41,7 @@ def _within(path: Path, place: Path) -> bool:
     return path == place or place in path.parents
 
 
-def _asked(root: Path, changes: Iterable[Change], request: CheckRequest) -> tuple[CheckRequest, ...]:
+def _asked(root: Path, changes: Iterable[FileChange], request: CheckRequest) -> tuple[CheckRequest, ...]:
     found = touched(root, changes).because
     return tuple(_of(root, artifact, request) for artifact in found)
 
@@ -49,7 +49,7 @@ def _asked(root: Path, changes: Iterable[Change], request: CheckRequest) -> tupl
 def _of(root: Path, artifact: Path, request: CheckRequest) -> CheckRequest:
     """The request of one model. What the command was given stands where the repository maps nothing."""
     entry = mapping.entry_of(root, artifact)
-    asked = replace(request, paths=(_shown(artifact),))
+    asked = replace(request, paths=(_shown(artifact),), among_others=True)
     if entry is not None:
         said = entry.asked
         asked = replace(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from model_contracts import door
 from model_contracts.changes import mapping
-from model_contracts.changes.git import Change
+from model_contracts.changes.git import FileChange
 from model_contracts.changes.pointers import pointer
 from model_contracts.containers import FORMS
 from model_contracts.definitions.shipped import USER_FILE
@@ -37,7 +37,7 @@ class Touching:
         self.because.setdefault(artifact, []).append(file)
 
 
-def touched(root: Path, changes: Iterable[Change]) -> Touching:
+def touched(root: Path, changes: Iterable[FileChange]) -> Touching:
     """The models below `root` that changed files belong to, in the order of the files."""
     touching, folders = Touching(), _Folders()
     changes = tuple(changes)
@@ -53,7 +53,7 @@ def touched(root: Path, changes: Iterable[Change]) -> Touching:
     return touching
 
 
-def _sources(root: Path, changes: tuple[Change, ...], touching: Touching, folders: _Folders) -> None:
+def _sources(root: Path, changes: tuple[FileChange, ...], touching: Touching, folders: _Folders) -> None:
     """A model is touched where what it is held against is."""
     for file in dict.fromkeys(file for change in changes for file in mapping.above(root, change.path)):
         for entry in mapping.entries(file):
@@ -78,7 +78,7 @@ class _Folders:
     def __init__(self) -> None:
         self._found: dict[Path, Found | None] = {}
 
-    def models_of(self, change: Change) -> Iterator[Path]:
+    def models_of(self, change: FileChange) -> Iterator[Path]:
         """The models that a file is a part of."""
         path = change.path
         if not change.gone and is_weights(path):
@@ -121,9 +121,8 @@ class _Folders:
     def _left_of(self, path: Path) -> Iterator[Path]:
         """What is left of the model of a shard or an index that changed or is gone."""
         found = self._folder(path.parent)
-        if found is not None and (found.names or found.indexes):
-            there = [path.parent / name for name in found.names if is_weights(path.parent / name)]
-            yield from dict.fromkeys(self._model_of(one) for one in there[:1])
+        there = [path.parent / name for name in (found.names or found.listing) if _named(name)] if found else []
+        yield from (self._model_of(one) for one in there[:1])
 
     def _beside(self, path: Path) -> Iterator[Path]:
         """Models that a file beside their weights tells of: the folder's own, one folder up too (parts of a model)."""

@@ -22,6 +22,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def asked(arguments: argparse.Namespace) -> bool:
+    """Whether Git says which models are meant: a PATH is then a place or a file, and no pattern of models."""
+    return arguments.changed_since is not None or bool(arguments.touched)
+
+
 def requests(arguments: argparse.Namespace, request: CheckRequest) -> tuple[CheckRequest, ...]:
     """The requests of the command, one a model where Git says which. Raises UsageError."""
     from model_contracts.engine.plan import UsageError
@@ -30,7 +35,7 @@ def requests(arguments: argparse.Namespace, request: CheckRequest) -> tuple[Chec
         raise UsageError("the following arguments are required: PATH (or --changed-since REF)")
     if arguments.changed_since is not None and arguments.touched:
         raise UsageError("--changed-since and --touched both say which models: give one of them")
-    if arguments.changed_since is None and not arguments.touched:
+    if not asked(arguments):
         return (request,)
     from model_contracts.changes.requests import of_files, since
 

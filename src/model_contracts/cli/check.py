@@ -94,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     refuse_format(arguments)
     request = CheckRequest(
-        paths=models_at(arguments.paths),
+        paths=tuple(arguments.paths) if changed.asked(arguments) else models_at(arguments.paths),
         against=arguments.against,
         adapter=arguments.adapter,
         golden=arguments.golden,

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("model_contracts.cli.check", "hold model files to a contract"),
     "qualify": ("model_contracts.cli.qualify", "run a playbook: formats, modalities, conversions, gate by gate"),
     "convert": ("model_contracts.cli.convert", "convert a model to another format and check the result"),
+    "init": ("model_contracts.cli.init", "write the contract that the next version of a model is held to"),
     "golden": ("model_contracts.cli.golden", "record what a model answers, to hold others to it"),
     "inspect": ("model_contracts.cli.inspect", "say what a model file is"),
     "stats": ("model_contracts.cli.stats", "print the statistics of every tensor"),

@@ -8,6 +8,7 @@ from model_contracts.checks.interface import Examination
 from model_contracts.engine.plan import CheckRequest, Plan
 from model_contracts.engine.record import digested
 from model_contracts.outcome import ArtifactRecord, Evidence, Outcome
+from model_contracts.tables import TensorTable
 
 
 @dataclass(slots=True)
@@ -20,6 +21,8 @@ class Examined:
     outcomes: dict[int, Outcome]
     #: The target's record, and the source's where there is one; None: not all is known yet.
     records: tuple[ArtifactRecord, ...] | None = None
+    #: Its tensors, where somebody wants them and its bytes were read.
+    table: TensorTable | None = None
 
     @property
     def evidence(self) -> Evidence:

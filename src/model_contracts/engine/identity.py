@@ -19,7 +19,18 @@ from model_contracts.paths import may_be_indexed, suffix_format
 from model_contracts.version import version
 
 #: Of a request: what is looked at by its files, and what changes no outcome.
-_NO_OPTION = ("paths", "against", "source", "sweeper", "golden", "tokenizer", "command", "progress")
+_NO_OPTION = (
+    "paths",
+    "against",
+    "source",
+    "sweeper",
+    "golden",
+    "tokenizer",
+    "adapter",
+    "command",
+    "progress",
+    "tables",
+)
 _RUNTIMES = ("torch", "transformers", "tokenizers", "jinja2", "xllamacpp")
 #: What a run itself writes, which may be in the folder of the artifact.
 _OURS = ("evidence.json", "run.json", "unfinished.jsonl")
@@ -65,11 +76,9 @@ def _shipped() -> str:
 
 def _files(held: Sequence[Examined]) -> Iterator[tuple[str, str]]:
     for at, one in enumerate(held):
-        sides = [one.examination.target]
-        if one.examination.source is not None:
-            sides.append(one.examination.source)
+        sides = (one.examination.target, one.examination.source, one.examination.adapter)
         for side in sides:
-            for file in _of(side):
+            for file in _of(side) if side is not None else ():
                 yield f"{at} {file}", _status(file)
         for given in (one.request.golden, one.request.tokenizer, one.request.runtime):
             if given is not None:

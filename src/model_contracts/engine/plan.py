@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -68,6 +68,8 @@ class CheckRequest:
     #: How the table of several files is grouped.
     group_by: Literal["release"] | None = None
     command: tuple[str, ...] = ()
+    #: Whether `only` and `skip` may name gates that other models of the run have, and this one has not.
+    among_others: bool = False
     #: Why the bytes of the target, and of the source, are not here: nothing of what needs them is compared.
     missing: str | None = None
     missing_source: str | None = None
@@ -110,9 +112,8 @@ def plan(request: CheckRequest, target: Path) -> Plan:
     notes = (*notes, *said)
     steps = {step.gate.id: step for step in held}
     named = ", ".join(c.id for c in (*contracts, *found))
-    for pattern in (*request.only, *request.skip):
-        if not any(fnmatchcase(gate, pattern) for gate in steps):
-            raise UsageError(f"{pattern}: no gate of {named} has that id (contracts list)")
+    if not request.among_others:
+        refuse_unknown_gates(request, named, steps)
     left_out = dict(_left_out(request, steps))
     chosen = tuple(step for step in held if step.gate.id not in left_out)
     if not chosen:
@@ -127,6 +128,13 @@ def plan(request: CheckRequest, target: Path) -> Plan:
     definitions = {c.id: _digest(c) for c in (*contracts, *found)}
     definitions |= {step.invariant.id: _digest(step.invariant) for step in chosen}
     return Plan(chosen, left_out, definitions, notes, refused)
+
+
+def refuse_unknown_gates(request: CheckRequest, whose: str, gates: Collection[str]) -> None:
+    """Raises UsageError for a pattern of `only` or `skip` that no gate answers to."""
+    for pattern in (*request.only, *request.skip):
+        if not any(fnmatchcase(gate, pattern) for gate in gates):
+            raise UsageError(f"{pattern}: no gate of {whose} has that id (contracts list)")
 
 
 def step_of(contract: str, invariant: str, gate: str) -> Step:

@@ -15,10 +15,11 @@ from model_contracts.definitions import load_families, load_recipes
 from model_contracts.engine.evaluate import evaluate, now, outcome_of
 from model_contracts.engine.examined import Examined
 from model_contracts.engine.identity import stands_on
-from model_contracts.engine.plan import CheckRequest, Plan, UsageError, plan
+from model_contracts.engine.plan import CheckRequest, Plan, UsageError, plan, refuse_unknown_gates
 from model_contracts.engine.record import artifact_record, run_record
 from model_contracts.engine.unfinished import Earlier, Unfinished
 from model_contracts.formats.opening import open_artifact
+from model_contracts.formats.repository import open_repository
 from model_contracts.log import logger
 from model_contracts.outcome import ArtifactRecord, Evidence, Outcome, Place, Run
 from model_contracts.sweep.apart import start
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from model_contracts.golden import Golden
+    from model_contracts.tables import TensorTable
 
 
 def check(request: CheckRequest) -> tuple[Evidence, Run]:
@@ -85,11 +87,12 @@ class Checking(Iterator[Outcome]):
                 if self._journal is not None:
                     self._journal.keep(at, step, outcome, held.examination)
                 yield outcome
-            _hand_over_table(held.plan, held.examination, held.request)
             if held.records is None:
-                held.records = _records(held)
+                held.records, held.table = _records(held), _table(held)
                 if self._journal is not None:
-                    self._journal.know(at, held.records)
+                    self._journal.know(at, held.records, held.table)
+            if held.table is not None and held.request.tables is not None:
+                held.request.tables(held.table)
         self._finished = self._concluded()
 
     def _concluded(self) -> tuple[Evidence, Run]:
@@ -104,6 +107,9 @@ class Checking(Iterator[Outcome]):
 def _opened(requests: Sequence[CheckRequest]) -> Iterator[Examined]:
     """Every artifact of the requests; a source that several are held against is opened once."""
     plans = [(request, path, plan(request, path)) for request in requests for path in request.paths]
+    if requests[0].among_others:
+        known = {gate for _, _, one in plans for gate in (*one.not_evaluated, *(step.gate.id for step in one.steps))}
+        refuse_unknown_gates(requests[0], "the models that were touched", known)
     sources: dict[object, Artifact | None] = {}
     golden = {request.golden: _golden(request.golden) for request in requests if request.golden is not None}
     for request, path, planned in plans:
@@ -111,7 +117,9 @@ def _opened(requests: Sequence[CheckRequest]) -> Iterator[Examined]:
         if key not in sources:
             sources[key] = _source(request)
         held = golden[request.golden] if request.golden is not None else None
-        yield Examined(request, planned, examination_of(request, open_artifact(path), sources[key], held), {})
+        for target in _targets(request, path):
+            own = planned if target.path == path else plan(request, target.path)
+            yield Examined(request, own, examination_of(request, target, sources[key], held), {})
 
 
 def _records(held: Examined) -> tuple[ArtifactRecord, ...]:
@@ -123,13 +131,18 @@ def _records(held: Examined) -> tuple[ArtifactRecord, ...]:
     return (target, *(artifact_record(one, examination, told) for one, told in others if one is not None))
 
 
-def _hand_over_table(planned: Plan, examination: Examination, request: CheckRequest) -> None:
-    if request.tables is None:
-        return
+def _table(held: Examined) -> TensorTable | None:
+    if held.request.tables is None:
+        return None
     from model_contracts.engine.tensor_tables import table_of
 
-    if (table := table_of(examination, planned)) is not None:
-        request.tables(table)
+    return table_of(held.examination, held.plan)
+
+
+def _targets(request: CheckRequest, path: Path) -> tuple[Artifact, ...]:
+    """What a path is held as: a repository of several models as each of them, but where it is held to another."""
+    alone = request.against is not None or request.source is not None or request.golden is not None
+    return (open_artifact(path),) if alone else open_repository(path)
 
 
 def _golden(path: Path) -> Golden:
@@ -200,7 +213,7 @@ def examined(held: Examined, earlier: Earlier | None) -> Iterator[tuple[int, Out
     examination.refused = plan.refused
     if earlier is not None:
         held.outcomes |= earlier.outcomes
-        held.records = earlier.records
+        held.records, held.table = earlier.records, earlier.table
     left = [(at, step) for at, step in enumerate(plan.steps) if at not in held.outcomes]
     waits = {at for at, step in left if KINDS[step.gate.check].after_the_pass}
     valued = any(KINDS[step.gate.check].reads_values for step in plan.steps)

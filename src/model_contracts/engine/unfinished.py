@@ -24,10 +24,13 @@ from model_contracts.engine.examined import Examined
 from model_contracts.engine.plan import Step
 from model_contracts.log import logger
 from model_contracts.outcome import ArtifactRecord, Outcome, Verdict, as_json
+from model_contracts.tables import TensorTable
 
 NAME = "unfinished.jsonl"
 #: The longest journal that is gone on with, in bytes; one of 45 gates and 3,000 tensors takes under 1 MB.
 _MOST = 256 << 20
+#: Tensors of one line.
+_ROWS = 5_000
 #: What is read of an artifact when a gate first asks for it, and then is a matter of its container too.
 _READ = ("tokenizer", "pieces")
 _STANDS_ON, _BEGINS = "stands_on", b'{"stands_on"'
@@ -43,6 +46,7 @@ class Earlier:
 
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     records: tuple[ArtifactRecord, ...] | None = None
+    table: TensorTable | None = None
     read: set[tuple[str, str]] = field(default_factory=set)
 
     def read_again(self, examination: Examination) -> None:
@@ -79,11 +83,16 @@ class Unfinished:
         """Add an outcome; it outlives this process when this returns, unless the disk is full or gone."""
         sides = {"target": examination.target, "source": examination.source}
         read = [[side, name] for side, one in sides.items() if one is not None for name in _READ if name in vars(one)]
-        self._append(_line({"at": [at, step], "outcome": as_json(outcome.model_dump()), "read": read}))
+        self._append(_line({"at": [at, step], "outcome": as_json(outcome.model_dump(by_alias=True)), "read": read}))
 
-    def know(self, at: int, records: Sequence[ArtifactRecord]) -> None:
-        """Add the records of an artifact of which everything was seen."""
-        self._append(_line({"at": [at], "records": [as_json(record.model_dump()) for record in records]}))
+    def know(self, at: int, records: Sequence[ArtifactRecord], table: TensorTable | None) -> None:
+        """Add the records of an artifact of which everything was seen, and its tensors.
+
+        Where they are more than a line may hold, the bytes are read again.
+        """
+        if table is None or len(table.rows) <= _ROWS:
+            told = [as_json(record.model_dump()) for record in records]
+            self._append(_line({"at": [at], "records": told, "table": as_json(table.model_dump()) if table else None}))
 
     def end(self) -> None:
         """Take the journal away: the evidence is written."""
@@ -153,6 +162,7 @@ class Unfinished:
             held, earlier = self._held[at], self._earlier[at]
             if not step:
                 earlier.records = _records(entry["records"], held)
+                earlier.table = TensorTable.model_validate(entry["table"]) if entry["table"] is not None else None
                 return True
             outcome = Outcome.model_validate(entry["outcome"])
             if at < 0 or not 0 <= step[0] < len(held.plan.steps) or not _is_of(outcome, held.plan.steps[step[0]]):
@@ -190,7 +200,8 @@ def _entry(line: bytes, number: int) -> dict[str, Any]:
 def _records(entries: Any, held: Examined) -> tuple[ArtifactRecord, ...]:
     """The records of target and source; ValueError for those of others."""
     records = tuple(ArtifactRecord.model_validate(entry) for entry in entries)
-    sides = [one for one in (held.examination.target, held.examination.source) if one is not None]
+    of = held.examination
+    sides = [one for one in (of.target, of.source, of.adapter) if one is not None]
     if [record.path for record in records] != [as_json(str(side.path)) for side in sides]:
         raise ValueError("other artifacts")
     return records

@@ -34,7 +34,7 @@ def adaptation(adapter: Artifact, base: View) -> Adaptation:
     if (otherwise := settings.otherwise) is not None:
         found.fits = [Misfit(tensor, otherwise) for tensor in adapter.tensors.values()]
         return found
-    places = Places(base, settings, adapter.format == "gguf")
+    places = Places(base, settings, adapter.form.prefixed_keys)
     for name, tensor in held.whole.items():
         _whole(found, places, name, tensor)
     for factor in held.factors:

@@ -40,7 +40,7 @@ class AdapterSettings:
     @classmethod
     def of(cls, artifact: Artifact) -> AdapterSettings:
         """Those of an artifact."""
-        if artifact.format == "gguf":
+        if artifact.form.prefixed_keys:
             return cls({}, _number(artifact.metadata.get("adapter.lora.alpha")), True)
         return cls(artifact.config or {})
 
@@ -114,8 +114,9 @@ class AdapterSettings:
         if asked is None or asked == []:
             return True
         if pattern:
-            names = [pattern] if isinstance(pattern, str) else [name for name in pattern if isinstance(name, str)]
-            if not all(_PLAIN.fullmatch(name) for name in names):
+            listed = pattern if isinstance(pattern, list) else [pattern]
+            names = [name for name in listed if isinstance(name, str)]
+            if len(names) < len(listed) or not all(_PLAIN.fullmatch(name) for name in names):
                 return None
             found = next(
                 (one for name in names if (one := re.search(rf"(?:^|\.){re.escape(name)}\.(\d{{1,9}})\.", module))),
