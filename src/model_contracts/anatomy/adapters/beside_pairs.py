@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
-
-import numpy as np
+from typing import Any
 
 from model_contracts.anatomy.adapters.adaptation import Adaptation
 from model_contracts.anatomy.adapters.placed import linear
@@ -56,6 +55,8 @@ def _nothing(part: Tensor) -> Tensor:
 
 def _runs(layout: Expr, numbers: Mapping[str, int]) -> tuple[tuple[int, int], ...]:
     """How many rows in order are of which part; nothing where parts share rows, or there are too many."""
+    import numpy as np
+
     columns, plan = layout.shape[-1], compiled(layout)
     height = plan.count // columns
     if height > _MOST_ROWS:
@@ -72,8 +73,10 @@ def _runs(layout: Expr, numbers: Mapping[str, int]) -> tuple[tuple[int, int], ..
     return tuple((stop - start, int(owners[start])) for start, stop in pairwise(borders))
 
 
-def _rows(piece: LayoutPiece, columns: int) -> np.ndarray | None:
-    """The rows that a piece fills, whole; None where it fills parts of rows."""
+def _rows(piece: LayoutPiece, columns: int) -> Any:
+    """The rows that a piece fills, whole, as an array; None where it fills parts of rows."""
+    import numpy as np
+
     width, rows = 1, np.array([piece.at // columns])
     for size, logical, _ in piece.digits:
         if logical >= columns and logical % columns == 0:
