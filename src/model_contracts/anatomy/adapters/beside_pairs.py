@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from model_contracts.anatomy.adapters.adaptation import Adaptation
+from model_contracts.anatomy.adapters.fits import Misfit
 from model_contracts.anatomy.adapters.placed import linear
 from model_contracts.anatomy.pairing.made import parts_of
 from model_contracts.anatomy.pairing.match import Match
@@ -22,7 +23,13 @@ _MOST_ROWS, _MOST_RUNS = 4_000_000, 65_536
 def with_added(found: Match, adapted: Adaptation) -> Match:
     """The same pairs, each with what was added to its source; those that nothing was added to as they are."""
     pairings = {name: _with(pairing, adapted.added) for name, pairing in found.pairings.items()}
-    return replace(found, pairings=pairings)
+    reason = next((one.reason for one in adapted.fits if isinstance(one, Misfit) and one.holds is None), None)
+    if reason is None:
+        return replace(found, pairings=pairings)
+    # What has no known place may belong to any tensor that nothing was added to.
+    doubtful = {name: replace(one, declared=one.added is not None and one.declared) for name, one in pairings.items()}
+    unknown = found.unknown or f"a part of the adapter has no known place in the base ({reason})"
+    return replace(found, pairings=doubtful, unknown=unknown)
 
 
 def _with(pairing: Pairing, added: Mapping[str, Tensor]) -> Pairing:
