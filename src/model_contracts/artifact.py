@@ -55,6 +55,50 @@ class Made:
     grain: str | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LowRank:
+    """What a low-rank adapter adds: `scale` x left [rows, rank] x right [rank, columns].
+
+    Either half may be stored turned. With `experts` there are so many products behind each other: right is stored
+    [experts x rank, columns] and left [rows, rank x experts], as PEFT keeps those of a parameter of three axes. Of a
+    vector (a bias) there is a left alone. Halves of three axes are stacks:
+    [experts, rows, rank] and [experts, rank, columns].
+    """
+
+    left: Tensor
+    right: Tensor | None
+    scale: float
+    left_turned: bool = False
+    right_turned: bool = False
+    experts: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Merged:
+    """`base + added`; with magnitudes (DoRA) each row, or each column of a turned one, brought to its length."""
+
+    base: Tensor
+    added: Tensor
+    magnitude: Tensor | None = None
+    turned: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Less:
+    """`of - less`."""
+
+    of: Tensor
+    less: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Zeros:
+    """Zero in every place."""
+
+
+Computed = LowRank | Merged | Less | Zeros
+
+
 @dataclass(frozen=True, slots=True)
 class Tensor:
     """One tensor as its container declares it.
@@ -79,6 +123,8 @@ class Tensor:
     packed: Packed | None = None
     #: Of a tensor that no container holds: what it is made of. File and offset are those of the first part.
     made: Made | None = None
+    #: Of a tensor that an adapter gives: what its values are computed from. The rest is as its base has it.
+    computed: Computed | None = None
 
     @property
     def elements(self) -> int:

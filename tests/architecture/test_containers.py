@@ -14,7 +14,6 @@ REMAINING = {
     "anatomy/claims.py": 3,
     "anatomy/families/conventions.py": 1,
     "anatomy/families/architecture.py": 3,
-    "anatomy/parts/part_tensors.py": 1,
     "anatomy/parts/recognised.py": 2,
     "anatomy/view.py": 5,
     "anatomy/tokenizers/named_templates.py": 1,

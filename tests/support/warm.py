@@ -19,12 +19,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from support import warm_children
+
 #: What the command imports when it is asked for something; none of it runs anything when it is imported.
 _IMPORTED = (
-    "hypothesis", "hypothesis.strategies", "jsonschema", "model_contracts.checks.static", "model_contracts.cli.check",
-    "model_contracts.cli.convert", "model_contracts.cli.evidence", "model_contracts.cli.inspect",
+    "hypothesis", "hypothesis.strategies", "jsonschema", "model_contracts.checks.running",
+    "model_contracts.checks.static", "model_contracts.cli.check", "model_contracts.cli.convert",
+    "model_contracts.cli.evidence", "model_contracts.cli.inspect", "model_contracts.cli.qualify",
     "model_contracts.cli.report", "model_contracts.converters.builtin", "model_contracts.engine.run",
-    "model_contracts.reporters", "numpy", "structlog",
+    "model_contracts.qualification.run", "model_contracts.reporters", "numpy", "structlog",
 )  # fmt: skip
 
 
@@ -82,6 +85,7 @@ def serve() -> None:
     os.environ.pop("PYTEST_CURRENT_TEST", None)
     for name in _IMPORTED:
         import_module(name)
+    warm_children.install()
     gc.freeze()
     with socket.socket(fileno=int(sys.argv[1])) as asked:
         while (request := _request(asked)) is not None:

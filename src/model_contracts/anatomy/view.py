@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -33,16 +33,18 @@ class View:
     families: Families
     #: The other side of a pair: where this side is of no shipped family, its architecture's map of names is tried too.
     beside: Artifact | None = None
+    #: Tensors that stand in the place of its own of the same name: what an adapter makes of them.
+    instead: Mapping[str, Tensor] = field(default_factory=dict)
 
     @cached_property
     def storage(self) -> Storage:
         """Its weights: which stored tensors are one, and what declares how they are packed."""
         return storage(self.stored)
 
-    @property
+    @cached_property
     def artifact(self) -> Artifact:
         """The artifact with each packed weight as one tensor of its own name and shape."""
-        return self.storage.artifact
+        return self.storage.artifact if not self.instead else _with(self.storage.artifact, self.instead)
 
     @cached_property
     def part(self) -> Part:
@@ -133,6 +135,12 @@ class View:
         known = self.conventions
         entries = (entry for entry in self.entries.values() if entry is not None)
         return frozenset(key for entry in entries for key in (known.keys(entry) if known is not None else ()))
+
+    @cached_property
+    def layer_count(self) -> int:
+        """One more than the highest layer that a tensor of the family stands in (0 where there is none)."""
+        known = (entry.layer for entry in self.entries.values() if entry is not None and entry.layer is not None)
+        return max((layer + 1 for layer in known), default=0)
 
     @cached_property
     def canonical(self) -> dict[str, str | None]:
@@ -264,7 +272,8 @@ class View:
         """What the family says of a tensor (None: nothing)."""
         if self.family is None:
             return None
-        return self.family.tensors.get(names.template(canonical_name)[0])
+        exact = self.family.tensors.get(canonical_name)
+        return exact or self.family.tensors.get(names.template(canonical_name)[0])
 
     @property
     def headless(self) -> bool:
@@ -291,6 +300,18 @@ class View:
     def base(self) -> Family:
         """What the artifact is read by: its family; where it is of none, what decoders share."""
         return self.family or self.families.called(_DECODER)
+
+
+def _with(held: Artifact, instead: Mapping[str, Tensor]) -> Artifact:
+    """The same artifact with other tensors of those names; names that it does not have come last."""
+    more = [tensor for name, tensor in instead.items() if name not in held.tensors]
+    containers = [
+        replace(container, tensors=tuple(instead.get(tensor.name, tensor) for tensor in container.tensors))
+        for container in held.containers
+    ]
+    if containers and more:
+        containers[-1] = replace(containers[-1], tensors=(*containers[-1].tensors, *more))
+    return replace(held, containers=tuple(containers), read_tokenizer=lambda: held.tokenizer)
 
 
 def _canonical(family: Family, find: Callable[[str], StoredEntry | None], name: str) -> str | None:

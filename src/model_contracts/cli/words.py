@@ -101,6 +101,21 @@ WORDS: tuple[Word, ...] = (
         also=("error", "in error", "checker broken"),
     ),
     Word(
+        "excused",
+        "excused: by, source, reason, owner, expires; of a run: decision.excused and judged",
+        "It does not hold, or is not proven, and leaves the decision alone: a waiver has an owner and a last day, a "
+        "baseline has seen it before. One that is expired or fits nothing counts as absent, and is told.",
+        "Mend it before the day it expires; docs/gate.md has the file of waivers.",
+        also=("waived", "waiver", "waivers", "baseline", "exception"),
+    ),
+    Word(
+        "class",
+        "class; null where it holds or nothing is owed",
+        "What kind of fault it is, for scripts: corrupt, incomplete, mislabelled, wrong transform, configuration, "
+        "tokenizer, environment or unknown. It comes from the invariant's definition and from what was compared.",
+        also=("kind of fault", "fault"),
+    ),
+    Word(
         "not evaluated",
         "run.json: not_evaluated",
         "The gate was left out of the plan: by --only or --skip, or because there is no source. It decides nothing.",

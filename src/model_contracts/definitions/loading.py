@@ -65,6 +65,8 @@ class _DefinitionKinds(Mapping[shipped.Kind, type[Definition]]):
         return len(_TYPES)
 
 
+#: What the ids of families of towers begin with.
+TOWERS = "families/towers/"
 KINDS: Mapping[shipped.Kind, type[Definition]] = _DefinitionKinds()
 Asked = tuple[str, int | None, int | None]
 
@@ -138,6 +140,11 @@ def load_contract(name: str | Path) -> Contract:
     return flatten(load(Contract, name), _contract_above)
 
 
+def flattened(contract: Contract) -> Contract:
+    """A contract that a program made, with the clauses of all it extends."""
+    return flatten(contract, _contract_above)
+
+
 def load_family(name: str | Path) -> Family:
     """A family by id or path, with the entries of all it extends (its own replace theirs; null takes a tensor away)."""
     return merge_family(load(Family, name), _family_above)
@@ -154,13 +161,22 @@ def load_families() -> FamilyFiles:
 @cache
 def _families(folders: tuple[known.OwnFolder, ...]) -> FamilyFiles:
     if not folders:
-        return FamilyFiles(
-            {name: shipped.shipped_path("family", name) for name in shipped.shipped_ids("family")}, load_family
-        )
+        return _shipped_families(towers=False)
     families = _families(folders[:-1])
     own = {name: load_family(name) for name in folders[-1].by_kind.get("family", ())}
     refuse_words(tuple(own.values()), families)
     return families.beside(own)
+
+
+@cache
+def load_towers() -> FamilyFiles:
+    """The families of towers and projectors, which stand beside a language model or in a file of their own (mmproj)."""
+    return _shipped_families(towers=True)
+
+
+def _shipped_families(*, towers: bool) -> FamilyFiles:
+    names = (name for name in shipped.shipped_ids("family") if name.startswith(TOWERS) is towers)
+    return FamilyFiles({name: shipped.shipped_path("family", name) for name in names}, load_family)
 
 
 def load_schemes() -> tuple[Scheme, ...]:

@@ -91,8 +91,8 @@ def likely(outcomes: Iterable[Outcome]) -> tuple[Likely, ...]:
 
 
 def fails(outcome: Outcome) -> bool:
-    """Whether it must hold and does not."""
-    return outcome.outcome in BAD and outcome.force == "must"
+    """Whether it must hold and does not, and nobody answers for that."""
+    return outcome.outcome in BAD and outcome.force == "must" and outcome.excused is None
 
 
 def gravity(sign: _Sign) -> int:

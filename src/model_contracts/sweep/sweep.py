@@ -221,6 +221,8 @@ def _add(seen: Sweep, found: FewSeen, pairing: Pairing | None, name: str) -> Non
     if found.pair is not None and found.source is not None and pairing is not None:
         seen.pairs[name] = found.pair
         seen.source_moments.setdefault(pairing.source.name, found.source)
+        if found.projections:
+            seen.projections[name] = found.projections
 
 
 def _joined(first: Moments, more: Moments) -> Moments:

@@ -119,7 +119,7 @@ def _unknown(target: View, source: View) -> str | None:
         pass
     elif ours.name != theirs.name:
         return f"the target is {ours.words} and the source {theirs.words}: what one owes the other is not known"
-    else:
+    elif ours.name != "projector" or target.family is None or source.family is None:
         return f"no family is shipped for {ours}: what a converter does to its tensors is not known"
     if source.family is not None and (target.family is not None or target.architecture is None):
         return None

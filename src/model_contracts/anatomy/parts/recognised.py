@@ -50,6 +50,8 @@ _TOKENIZER_GATES = (
 )
 _TOKENIZERS_OF_A_PAIR = ("same_vocabulary", "same_merges", "same_flags", "same_template", "tokenizer_texts")
 _TENSORS_OF_A_PAIR = ("bijection", "pair_shapes", "pair_types", "elementwise", "moments_preserved", "rope_frequencies")
+#: Kinds of check that hold one model to another, which a part does not owe the model that it is a part of.
+OF_A_PAIR = (*_TENSORS_OF_A_PAIR, "pair_hyperparameters")
 _SIZES = ("family_shapes", "hyperparameters", "tied_embeddings", "layers_differ")
 _VALUES = ("values_finite", "values_alive", "layers_differ", "claimed_types", "unknown_dtype_refused")
 
