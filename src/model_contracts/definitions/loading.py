@@ -268,9 +268,8 @@ def _load(cls: type[D], name: str | Path, asked: Asked | None) -> D:
     file, line, column = asked or (kind, None, None)
     whose = "a known" if known.open_folders() else "a shipped"
     expected = f"the id of {whose} {kind} ({', '.join(ids) if len(ids) <= 8 else 'contracts list'})"
-    raise DefinitionError(
-        file, line, column, expected, f"{str(name)!r}{_elsewhere(name, ids) or nearest(str(name), ids)}"
-    )
+    said = str(name)
+    raise DefinitionError(file, line, column, expected, f"{said!r}{_elsewhere(said, ids) or nearest(said, ids)}")
 
 
 def _elsewhere(name: str, ids: Iterable[str]) -> str:
