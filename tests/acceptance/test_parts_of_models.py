@@ -16,7 +16,6 @@ from cases.gates import CONFIG, FAMILY, FINITE, LAYOUT, TIED, TOKENIZER
 from cases.interface import QWEN2, QWEN2_Q4_K_M
 from model_contracts.engine.plan import CheckRequest
 from model_contracts.engine.run import check
-from model_contracts.formats.discovery import AmbiguousArtifact
 from model_contracts.formats.interface import Unreadable
 from model_contracts.outcome import Outcome, Verdict
 from support.gguf_files import F32, STRING, U32, array_info, file_bytes, pair
@@ -315,7 +314,7 @@ def test_the_pooling_of_a_sentence_model_is_held_to_naming_a_mode(tmp_path: Path
     assert red(tmp_path) == {CONFIG: ("pooling_mode", None)}
 
 
-def test_a_component_of_a_pipeline_is_not_proven_and_the_pipeline_names_its_components(tmp_path: Path) -> None:
+def test_a_component_of_a_pipeline_is_not_proven_and_one_that_nothing_names_is_told(tmp_path: Path) -> None:
     unet = tmp_path / "unet"
     unet.mkdir()
     (unet / "config.json").write_text(json.dumps({"_class_name": "UNet2DConditionModel"}))
@@ -323,8 +322,9 @@ def test_a_component_of_a_pipeline_is_not_proven_and_the_pipeline_names_its_comp
     found, code = outcomes(unet)
     assert code == 3 and "a component of a diffusers pipeline" in found[FAMILY].reason
     (tmp_path / "model_index.json").write_text("{}")
-    with pytest.raises(AmbiguousArtifact, match="unet"):
-        outcomes(tmp_path)
+    found, code = outcomes(tmp_path)
+    assert code == 3
+    assert [gap.place.file for gap in found[CONFIG].uncompared] == ["unet/diffusion_pytorch_model.safetensors"]
 
 
 def test_weights_without_any_config_are_compared_by_their_names(tmp_path: Path) -> None:
