@@ -18,7 +18,7 @@ _PREDICTION = "multi-token prediction"
 
 def components(artifact: Artifact, view: View) -> list[dict[str, Any]]:
     """Each component by its name: what it is, the family that knows it, its tensors, and why it is not looked at."""
-    found = [
+    found: list[dict[str, Any]] = [
         {
             "name": one.name,
             "what": one.kind,
