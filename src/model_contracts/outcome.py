@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-#: Text that is not empty, by the schema that evidence is held to: a type with a length would take no half of a surrogate
-#: pair, which the name of a file may hold.
+#: Text that is not empty, by the schema that evidence is held to: a type with a length would take no half of a
+#: surrogate pair, which the name of a file may hold.
 _SAID: dict[str, JsonValue] = {"minLength": 1}
 
 
