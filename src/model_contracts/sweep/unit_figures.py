@@ -66,7 +66,7 @@ def units_of(tensor: Tensor, files: Files) -> UnitFigures | None:
     plain = tuple((name, value) for name, value in packed.settings if name not in ("divisor", "global_per"))
     bare = replace(packed, settings=(*plain, ("misread", "codes")))
     codes, values = opened(bare, tensor.shape, files), opened(packed, tensor.shape, files)
-    reach = _Reach.of(str((packed.grain or ("", 0))[0]), packed.decoder == "mlx")
+    reach = _Reach.of(str((packed.grain or ("", 0))[0]), any(role == "offset" for role, _ in packed.roles))
     found = UnitFigures(units=_count(tensor, units))
     order = _order(codes)
     columns = _across(tensor, units) if order is None else range(tensor.columns)

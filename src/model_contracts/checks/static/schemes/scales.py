@@ -74,7 +74,7 @@ def _scales(weight: PackedWeight, figures: PackedFigures | None, moments: dict[s
             yield gap(tensor, "its numbers were not read")
             continue
         if shift:
-            yield from _shifts(weight, tensor, numbers)
+            yield from _shifts(weight, part, tensor, numbers)
             continue
         lost = figures.units.lost if figures is not None and figures.units is not None else 0
         yield from _numbers(weight, part, tensor, numbers, lost)
@@ -103,12 +103,14 @@ def _of_moments(moments: Moments | None) -> PartFigures | None:
     )  # fmt: skip
 
 
-def _shifts(weight: PackedWeight, tensor: Tensor, numbers: PartFigures) -> Iterator[Draft]:
+def _shifts(weight: PackedWeight, part: WeightPart, tensor: Tensor, numbers: PartFigures) -> Iterator[Draft]:
     """Zero points and offsets are finite; those of 8-bit elements lie within their range."""
     say = partial(_said, weight, tensor, numbers)
     bad = numbers.nan + numbers.infinite
     some = f"{bad:,} of {numbers.count:,}"
     yield _draft(say, "shift_finite", bad, "no NaN and no infinity", some, ("nan", "infinite"))
+    lost = part.role == "offset" and numbers.count > 1 and numbers.zeros == numbers.count
+    yield _draft(say, "shift_set", lost, "numbers made from the weight", "every one is 0" if lost else "they vary", ())
     if weight.layout.decoder == "scaled" and numbers.finite:
         out = not -128 <= numbers.minimum <= numbers.maximum <= 127
         yield _draft(say, "zero_in_range", out, "-128 to 127", f"{numbers.minimum:g} to {numbers.maximum:g}", ())
