@@ -8,6 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+#: Text that is not empty, by the schema that evidence is held to: a type with a length would take no half of a
+#: surrogate pair, which the name of a file may hold.
+_SAID: dict[str, JsonValue] = {"minLength": 1}
+
 
 class Record(BaseModel):
     """A frozen record that refuses fields it does not know."""
@@ -58,7 +62,7 @@ class Uncompared(Record):
 
     place: Place = Place()
     count: int = Field(1, ge=1, description="How many values were owed here and not compared.")
-    reason: str = Field(min_length=1, description="Why, in a few words; equal reasons are told together.")
+    reason: str = Field(json_schema_extra=_SAID, description="Why, in a few words; equal reasons are told together.")
 
 
 class Verdict(StrEnum):
@@ -158,7 +162,7 @@ class Outcome(Record):
     gate_id: str
     title: str = Field(description="What holds when the gate is green, in one line.")
     outcome: Verdict
-    reason: str = Field(min_length=1)
+    reason: str = Field(json_schema_extra=_SAID)
     invariant: str
     contract: str
     force: Force

@@ -11,6 +11,7 @@ import pytest
 
 from model_contracts.cli.main import main
 from model_contracts.engine.fingerprints import fingerprint_at
+from model_contracts.reporters import REPORTERS
 from support.shared_models import DATA
 
 GGUF = DATA / "tiny-qwen2-Q4_K_M.gguf"
@@ -167,3 +168,20 @@ def test_the_json_report_has_a_verdict_for_each_file(release, capsys):
     verdict = json.loads(capsys.readouterr().out)["verdict"]
     assert (verdict["word"], verdict["class"], verdict["gates"]) == ("falsified", "incomplete", ["G0-CONTAINER-002"])
     assert [Path(one["path"]).name for one in verdict["files"] if one["word"] == "falsified"] == ["tiny-Q2_K.gguf"]
+
+
+def test_a_name_that_is_no_text_is_judged_and_reported_in_every_form(short, tmp_path, capsys):
+    model = tmp_path / "a\udcff\n::error::x.gguf"
+    try:
+        shutil.copy(short / "models" / "short.gguf", model)
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    assert run("check", model, "--only", HEADERS, "-q", "-o", tmp_path / "evidence") == 1
+    assert run("baseline", tmp_path / "evidence") == 0
+    assert run("check", model, "--only", HEADERS, "-q", "--baseline", tmp_path / "evidence") == 0
+    for form in REPORTERS:
+        assert run("report", tmp_path / "evidence", "--report", f"{form}={tmp_path / form}") == 1, form
+        capsys.readouterr()
+        assert run("report", tmp_path / "evidence", "--report", form) == 1, form
+        lines = capsys.readouterr().out.split("\n")
+        assert [line for line in lines if line.lstrip().startswith("::") and "file=" not in line] == [], form

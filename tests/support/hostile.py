@@ -42,9 +42,8 @@ def evidence(name: str) -> tuple[Evidence, Run]:
     seen = comparison(
         False, measure=name, place=place, expected=name, observed={name: [name]}, note=name, bound_from=name
     )
-    plain = name.encode("utf-8", "replace").decode()  # of a reason the type takes no half of a pair
-    about = {"reason": plain, "title": name, "subject": subject, "invariant": name, "contract": name}
-    gaps = (Uncompared(place=place, reason=plain),)
+    about = {"reason": name, "title": name, "subject": subject, "invariant": name, "contract": name}
+    gaps = (Uncompared(place=place, reason=name),)
     excuse = Excuse(by="waiver", source=name, reason=name, owner=name, expires="2030-01-01")
     outcomes = (
         outcome("Falsified", "G-A-1", comparisons=(seen,), fault="corrupt", **about),

@@ -19,7 +19,6 @@ from model_contracts.reporters.lines import (
     notes,
     numbers,
     severity,
-    terms,
     word,
 )
 from model_contracts.terminal import Pen, plural, safe, wrap
@@ -77,7 +76,8 @@ def _verdict(outcomes: Evidence, run: Run, pen: Pen) -> str:
         "in error": sum(o.outcome is Verdict.ERROR for o in outcomes),
     }
     said = ", ".join(f"{count} {word}" for word, count in words.items() if count)
-    return f"{word(run, pen)}  {plural(len(outcomes), 'gate')}{': ' if said else ''}{said}{terms(run)}"
+    asked = f" · {run.decision.terms.said}" if run.decision.terms.said else ""
+    return f"{word(run, pen)}  {plural(len(outcomes), 'gate')}{': ' if said else ''}{said}{asked}"
 
 
 def by_subject(outcomes: Evidence) -> Iterable[list[Outcome]]:
