@@ -293,6 +293,22 @@ class Module:
     container: Container | None
 
 
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One part of a repository that says of which it is made: its folder, the class that reads it, what lies there."""
+
+    name: str
+    library: str | None
+    #: The class; None where the repository says that it has none.
+    kind: str | None
+    there: bool = False
+    #: What of it is opened: its folder, or each of several models in it.
+    paths: tuple[Path, ...] = ()
+    config: Mapping[str, Any] | None = None
+    #: Why nothing of it is opened.
+    reason: str | None = None
+
+
 @dataclass(frozen=True)
 class Artifact:
     """One model as one set of files in one format, with what lies beside it."""
@@ -312,6 +328,9 @@ class Artifact:
     chat_template: str | None = None
     #: What follows the transformer, as modules.json lists it.
     modules: tuple[Module, ...] = ()
+    #: Of a repository of several models: those, and files of weights that belong to none of them.
+    components: tuple[Component, ...] = ()
+    strays: tuple[str, ...] = ()
     #: Reads the tokenizer when it is first asked for: a large vocabulary is read while the weights are.
     read_tokenizer: Callable[[], Tokenizer | None] = lambda: None
 

@@ -30,6 +30,8 @@ Role = Literal[
     "nested_codebook",
     "inputs",
     "residual",
+    "mask",
+    "offsets",
 ]
 
 
@@ -62,13 +64,19 @@ class Setting(Record):
     default: Value = None
     only: tuple[Value, ...] = Field((), description="Values that the layout can have at all (none: any).")
     choices: tuple[Value, ...] = Field((), description="Values that are tried to explain shapes that do not fit.")
+    state: str | None = Field(
+        None, description="Dotted path in what the weight says of itself, which counts before keys; `?`: is it there."
+    )
 
 
 class StoredShape(Record):
-    """The part that holds the shape of the weight, and in which form."""
+    """The part that holds the shape of the weight, and in which form.
 
-    part: str
-    form: Literal["integers", "json"]
+    `metadata` is no part: the entry of the weight's name in `__metadata__` of its file; the values give its shape.
+    """
+
+    part: str = ""
+    form: Literal["integers", "json", "metadata"]
 
 
 class StorageLayout(Record):
@@ -120,7 +128,7 @@ class Scheme(Definition):
     def _signs_are_parts(self) -> Scheme:
         for name, layout in self.layouts.items():
             known = {end for part in layout.parts for end in part.names}
-            for sign in (*layout.signs, *([layout.shape.part] if layout.shape else [])):
+            for sign in (*layout.signs, *([layout.shape.part] if layout.shape and layout.shape.part else [])):
                 if sign not in known:
                     raise ValueError(f"{name}: {sign} is none of its parts ({', '.join(sorted(known))})")
         return self

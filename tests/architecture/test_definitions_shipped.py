@@ -24,6 +24,7 @@ CONTRACTS = [definitions.load_contract(name) for name in definitions.shipped_ids
 
 def test_every_yaml_file_is_shipped_as_some_kind():
     files = {p.relative_to(ROOT).as_posix() for top in ("contracts", "invariants") for p in (ROOT / top).rglob("*.*")}
+    files -= {"contracts/catalogue.json"}  # what they are called, generated
     tops = {"invariant": "invariants", "corpus": "invariants"}
     assert files == {f"{tops.get(kind, 'contracts')}/{name}.yaml" for kind, name in SHIPPED}
 

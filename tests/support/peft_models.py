@@ -1,4 +1,4 @@
-"""Makes tests/data/adapters with PEFT: tiny random bases, adapters of each kind, and what merging makes of both.
+"""Makes tests/data/adapters with PEFT: tiny bases, adapters of each kind, and what merge_and_unload makes of both.
 
 `python -m support.peft_models FOLDER` in tests/, with peft 0.21 and transformers 5 installed.
 """
@@ -16,37 +16,60 @@ LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_
 #: Name to its base, the type that both are saved in, and what LoraConfig is given.
 KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "lora": ("llama", "bfloat16", {"r": 4, "lora_alpha": 8, "target_modules": LINEAR}),
-    "rslora": (
-        "llama", "float16",
-        {"r": 4, "lora_alpha": 4, "use_rslora": True, "target_modules": r".*self_attn\.(q|k|v)_proj",
-         "rank_pattern": {"v_proj": 2}, "alpha_pattern": {"layers.1.self_attn.q_proj": 12}, "modules_to_save": ["lm_head"]},
-    ),
-    "dora": ("qwen2", "float32", {"r": 4, "lora_alpha": 8, "use_dora": True, "target_modules": ["q_proj", "down_proj"],
-                               "layers_to_transform": [1]}),
-    "embedding": (
-        "qwen2", "float32",
-        {"r": 3, "lora_alpha": 6, "target_modules": ["embed_tokens", "k_proj"]},
-    ),
-    "tokens": (
-        "llama", "bfloat16",
-        {"r": 2, "lora_alpha": 4, "target_modules": ["v_proj"], "trainable_token_indices": [5, 3, 39], "lora_bias": False},
-    ),
-    "conv1d": ("gpt2", "float16", {"r": 4, "lora_alpha": 8, "target_modules": ["c_attn", "c_proj"], "lora_bias": True,
-                                   "fan_in_fan_out": True}),
-    "conv1d-dora": ("gpt2", "float16", {"r": 4, "lora_alpha": 8, "target_modules": ["c_attn"], "use_dora": True,
-                                        "fan_in_fan_out": True}),
+    "rslora": ("llama", "float16", {
+        "r": 4, "lora_alpha": 4, "use_rslora": True, "target_modules": r".*self_attn\.(q|k|v)_proj",
+        "rank_pattern": {"v_proj": 2}, "alpha_pattern": {"layers.1.self_attn.q_proj": 12},
+        "modules_to_save": ["lm_head"],
+    }),
+    "dora": ("qwen2", "float32", {
+        "r": 4, "lora_alpha": 8, "use_dora": True, "target_modules": ["q_proj", "down_proj"],
+        "layers_to_transform": [1],
+    }),
+    "embedding": ("qwen2", "float32", {"r": 3, "lora_alpha": 6, "target_modules": ["embed_tokens", "k_proj"]}),
+    "tokens": ("llama", "bfloat16", {
+        "r": 2, "lora_alpha": 4, "target_modules": ["v_proj"], "trainable_token_indices": [5, 3, 39],
+    }),
+    "conv1d": ("gpt2", "float16", {
+        "r": 4, "lora_alpha": 8, "target_modules": ["c_attn", "c_proj"], "lora_bias": True, "fan_in_fan_out": True,
+    }),
+    "conv1d-dora": ("gpt2", "float16", {
+        "r": 4, "lora_alpha": 8, "target_modules": ["c_attn"], "use_dora": True, "fan_in_fan_out": True,
+    }),
+    "experts": ("mixtral", "float16", {
+        "r": 2, "lora_alpha": 4, "target_modules": ["q_proj"],
+        "target_parameters": ["experts.gate_up_proj", "experts.down_proj"],
+    }),
 }  # fmt: skip
+
+
+def base_of(kind: str) -> str:
+    """The folder of the base of a kind."""
+    family, dtype, _ = KINDS[kind]
+    short = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}[dtype]
+    return f"{family}-{short}"
 
 
 def base(name: str) -> Any:
     """A random model of a family, the same every time."""
     import torch
-    from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
+    from transformers import (
+        GPT2Config,
+        GPT2LMHeadModel,
+        LlamaConfig,
+        LlamaForCausalLM,
+        MixtralConfig,
+        MixtralForCausalLM,
+        Qwen2Config,
+        Qwen2ForCausalLM,
+    )
+
+    few = SIZES | {"num_hidden_layers": 1, "num_local_experts": 3}
 
     torch.manual_seed(11)
     makers: dict[str, Callable[[], Any]] = {
         "llama": lambda: LlamaForCausalLM(LlamaConfig(**SIZES, tie_word_embeddings=False)),
         "qwen2": lambda: Qwen2ForCausalLM(Qwen2Config(**SIZES, tie_word_embeddings=True)),
+        "mixtral": lambda: MixtralForCausalLM(MixtralConfig(**few, tie_word_embeddings=False)),
         "gpt2": lambda: GPT2LMHeadModel(
             GPT2Config(n_embd=24, n_layer=2, n_head=4, vocab_size=40, n_positions=16, bos_token_id=1, eos_token_id=2)
         ),
@@ -61,8 +84,7 @@ def make(folder: Path) -> None:
 
     for kind, (family, dtype, settings) in KINDS.items():
         plain = base(family).to(getattr(torch, dtype))
-        short = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}[dtype]
-        plain.save_pretrained(folder / f"{family}-{short}")
+        plain.save_pretrained(folder / base_of(kind))
         model = get_peft_model(plain, LoraConfig(task_type="CAUSAL_LM", **settings))
         torch.manual_seed(5)
         for name, value in model.named_parameters():

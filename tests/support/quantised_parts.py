@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from model_contracts.sweep.kernels.decode_tables import float8
-from model_contracts.sweep.schemes.awq import _NIBBLES
+from model_contracts.sweep.schemes.codes import REORDERED
 from model_contracts.sweep.schemes.float4 import E2M1
 from support.mutations import Stored, read_safetensors_model, stored
 from support.packed_models import QWEN2, packed_folder
@@ -128,7 +128,7 @@ def gptq(values: Any, less: int = 1) -> dict[str, Stored]:
 
 def awq(values: Any, order: list[int] | None = None) -> dict[str, Stored]:
     codes, zero, scale = affine(values, 4, 128)
-    there = np.argsort(_NIBBLES if order is None else order)
+    there = np.argsort(REORDERED if order is None else order)
 
     def words(array: Any) -> Stored:
         eights = array.T.reshape(array.shape[1], -1, 8)[:, :, there].reshape(array.shape[1], -1)

@@ -66,8 +66,11 @@ class TowerView(View):
 
     @cached_property
     def numbers(self) -> dict[str, Number]:
-        """Hyper-parameters, completed by defaults."""
-        return resolved(self.family, self.declared, None, self.layered) if self.family is not None else {}
+        """Hyper-parameters, completed by defaults: those of config.json say nothing of what a GGUF has no key for."""
+        if self.family is None:
+            return {}
+        family = self.family if self.stored.form.beside else _without_keys(self.family)
+        return resolved(family, self.declared, None, self.layered)
 
     @cached_property
     def layered(self) -> dict[str, tuple[Number, ...]]:
@@ -81,6 +84,14 @@ class TowerView(View):
             if any(at(self.stored.config or {}, key) == [] for key in keys):
                 found[name] = ()
         return found
+
+    @property
+    def layers_taken(self) -> int | None:
+        """How many layers run where the output of an inner one is taken (None: nothing says which)."""
+        layers, taken = self.numbers.get("num_hidden_layers"), self.numbers.get("vision_feature_layer")
+        if not isinstance(layers, int) or type(taken) is not int or not -layers <= taken < 0:
+            return None
+        return layers + taken + 1
 
     @property
     def several_parts(self) -> bool:
@@ -118,8 +129,18 @@ def _only(container: Container, names: set[str]) -> Container:
     return replace(container, tensors=tuple(one for one in container.tensors if one.name in names))
 
 
+def _without_keys(family: Family) -> Family:
+    """A family with the defaults of its readers of GGUF alone, for what only config.json has a key for."""
+    own = {
+        name: one.model_copy(update={"default": one.gguf_default[0] if one.gguf_default else None})
+        for name, one in family.hyperparameters.items()
+        if one.config and not one.gguf
+    }
+    return family.model_copy(update={"hyperparameters": {**family.hyperparameters, **own}})
+
+
 def _declared(artifact: Artifact) -> Iterator[tuple[str, Place]]:
-    if artifact.format == "gguf":
+    if artifact.form.prefixed_keys:
         for key in _PROJECTORS:
             if isinstance(word := artifact.metadata.get(key), str):
                 yield word, Place(key=key)
@@ -134,7 +155,7 @@ def _declared(artifact: Artifact) -> Iterator[tuple[str, Place]]:
 
 
 def _means(artifact: Artifact, family: Family, word: str) -> bool:
-    if artifact.format == "gguf":
+    if artifact.form.prefixed_keys:
         return word in family.gguf and all(name in artifact.tensors for name in family.only_with_tensors)
     return word in (*family.architectures, *family.model_types) and _where(artifact.config or {}, family)
 

@@ -182,6 +182,11 @@ class View:
         """Whether the language model is one part of it."""
         return self.convention == "huggingface" and of_several_parts(self.artifact.config)
 
+    @property
+    def layers_taken(self) -> int | None:
+        """How many layers of an encoder run, where the output of an inner one is taken (None: all run)."""
+        return None
+
     def other_part(self, name: str) -> str | None:
         """What part a tensor is of that no family of language models knows (None: of the language model)."""
         of_family = self.entries[name] is not None or not self.several_parts

@@ -22,6 +22,7 @@ from model_contracts.artifact import Artifact, Tensor, Tokenizer
 from model_contracts.checks.drafts import Draft, Gap
 from model_contracts.checks.trial import Trial
 from model_contracts.family import Families, Family
+from model_contracts.formats.repository import PIPELINE
 from model_contracts.outcome import Comparison, Counterexample, Record, SkipCause, Uncompared
 from model_contracts.recipes import Recipes
 from model_contracts.sweep.interface import Sweep, SweepRequest
@@ -69,7 +70,9 @@ def owed_to(examination: Examination, check: str) -> None:
     held = part.name == "adapter" and check in OF_A_PAIR and examination.source is not None
     if held and examination.base_view.part.whole:
         raise not_owed(f"this is {part}, and its source the base that it is for: G0-ADAPTER-003 holds it to that")
-    if check == "pair_hyperparameters" and not part.whole and part.name not in WEIGHTLESS:
+    towers = isinstance(examination.view, TowerView) and examination.view.family is not None
+    known = towers or part.name == "draft"
+    if check == "pair_hyperparameters" and not part.whole and part.name not in WEIGHTLESS and not known:
         raise missing_input(f"this is {part}: which values it declares, and what they mean, is not known")
 
 
@@ -82,9 +85,17 @@ def owed_to_schemes(view: View) -> Storage:
 
 def tokenizer_of(artifact: Artifact) -> Tokenizer:
     """The tokenizer of an artifact; raises Skip where there is none."""
+    if artifact.tokenizer is None and of_pipeline(artifact):
+        raise not_owed("this is a component of a pipeline, in which the tokenizer is another component")
     if artifact.tokenizer is None:
         raise missing_input(_no_tokenizer(artifact, "the artifact carries no tokenizer"))
     return artifact.tokenizer
+
+
+def of_pipeline(artifact: Artifact) -> bool:
+    """Whether the folder above says that it is made of several models: the tokenizer lies in a folder of its own."""
+    folder = artifact.path if artifact.layout != "file" else artifact.path.parent
+    return artifact.form.beside and (folder.parent / PIPELINE).is_file()
 
 
 def _no_tokenizer(artifact: Artifact, otherwise: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -268,13 +268,14 @@ def _load(cls: type[D], name: str | Path, asked: Asked | None) -> D:
     file, line, column = asked or (kind, None, None)
     whose = "a known" if known.open_folders() else "a shipped"
     expected = f"the id of {whose} {kind} ({', '.join(ids) if len(ids) <= 8 else 'contracts list'})"
-    raise DefinitionError(file, line, column, expected, f"{str(name)!r}{nearest(str(name), ids) or _elsewhere(name)}")
+    said = str(name)
+    raise DefinitionError(file, line, column, expected, f"{said!r}{_elsewhere(said, ids) or nearest(said, ids)}")
 
 
-def _elsewhere(name: str | Path) -> str:
+def _elsewhere(name: str, ids: Iterable[str]) -> str:
     """Where an id may be that no open folder has: its prefix is that of a folder which nobody opened."""
-    prefix, slash, _ = str(name).partition("/")
-    opened = any(folder.prefix == prefix for folder in known.open_folders())
+    prefix, slash, _ = name.partition("/")
+    opened = any(one.startswith(f"{prefix}/") for one in ids) or prefix in {f.prefix for f in known.open_folders()}
     return " (--definitions DIR opens a folder of yours)" if slash and prefix.isalnum() and not opened else ""
 
 

@@ -19,6 +19,7 @@ from model_contracts.engine.plan import CheckRequest, Plan, UsageError, plan, re
 from model_contracts.engine.record import artifact_record, run_record
 from model_contracts.engine.unfinished import Earlier, Unfinished
 from model_contracts.formats.opening import open_artifact
+from model_contracts.formats.repository import open_repository
 from model_contracts.log import logger
 from model_contracts.outcome import ArtifactRecord, Evidence, Outcome, Place, Run
 from model_contracts.sweep.apart import start
@@ -116,7 +117,9 @@ def _opened(requests: Sequence[CheckRequest]) -> Iterator[Examined]:
         if key not in sources:
             sources[key] = _source(request)
         held = golden[request.golden] if request.golden is not None else None
-        yield Examined(request, planned, examination_of(request, open_artifact(path), sources[key], held), {})
+        for target in _targets(request, path):
+            own = planned if target.path == path else plan(request, target.path)
+            yield Examined(request, own, examination_of(request, target, sources[key], held), {})
 
 
 def _records(held: Examined) -> tuple[ArtifactRecord, ...]:
@@ -134,6 +137,12 @@ def _table(held: Examined) -> TensorTable | None:
     from model_contracts.engine.tensor_tables import table_of
 
     return table_of(held.examination, held.plan)
+
+
+def _targets(request: CheckRequest, path: Path) -> tuple[Artifact, ...]:
+    """What a path is held as: a repository of several models as each of them, but where it is held to another."""
+    alone = request.against is not None or request.source is not None or request.golden is not None
+    return (open_artifact(path),) if alone else open_repository(path)
 
 
 def _golden(path: Path) -> Golden:

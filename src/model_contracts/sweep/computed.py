@@ -19,6 +19,8 @@ from model_contracts.sweep.reads import Undecodable
 from model_contracts.sweep.sides import Readable, values_of
 
 Opens = Callable[[Tensor], Readable]
+#: Multiplications of one product, at most: OpenBLAS starts threads for more, which a pass has already.
+_ALONE = 256 * 1024
 #: Values of one half, which is held in memory (512 MB as float32); and of a base that is read at once for its lengths.
 MOST_OF_A_HALF, _AT_ONCE = 128 * 1024 * 1024, 1024 * 1024
 
@@ -67,11 +69,10 @@ class _Product:
     def rectangle(self, rows: range, columns: range) -> Values:
         left, right = self._read()
         if not self._low.experts:
-            found: Values = left[rows.start : rows.stop] @ right[:, columns.start : columns.stop]
-            return found
+            return _product(left[rows.start : rows.stop], right[:, columns.start : columns.stop])
         height = max(self._tensor.shape[-2], 1)
         parts = [
-            left[expert, start:stop] @ right[expert, :, columns.start : columns.stop]
+            _product(left[expert, start:stop], right[expert, :, columns.start : columns.stop])
             for expert, start, stop in _by_expert(rows, height)
         ]
         return np.concatenate(parts)
@@ -162,6 +163,18 @@ class _Difference:
     def rectangle(self, rows: range, columns: range) -> Values:
         found: Values = self._of(rows, columns) - self._less(rows, columns)
         return found
+
+
+def _product(left: Values, right: Values) -> Values:
+    """A product in pieces so small that the library of numpy keeps each in its caller's thread."""
+    step = max(_ALONE // max(right.size, 1), 1)
+    if step >= len(left):
+        whole: Values = left @ right
+        return whole
+    found = np.empty((len(left), right.shape[1]), np.float32)
+    for start in range(0, len(left), step):
+        np.matmul(left[start : start + step], right, out=found[start : start + step])
+    return found
 
 
 def _rectangle(side: Readable, width: int, rows: range, columns: range) -> Any:

@@ -11,8 +11,7 @@ from math import inf
 class PartFigures:
     """Numbers of one part that is not the values: a scale, a zero point, an order, a table.
 
-    `minimum` and `maximum` are of finite numbers, and `largest` and `middle` of magnitudes: the middle is the power
-    of two below the median of what is not zero. `tiny` are subnormal in a type of 32 bits or of BF16's range.
+    `minimum` and `maximum` are of finite numbers. `tiny` are subnormal in a type that has the exponents of F32.
     """
 
     count: int = 0
@@ -25,7 +24,6 @@ class PartFigures:
     powers: int = 0
     minimum: float = inf
     maximum: float = -inf
-    middle: float = 0.0
     #: The first stored element as a whole number, and how many equal it.
     first: int = 0
     alike: int = 0
@@ -36,11 +34,6 @@ class PartFigures:
     def finite(self) -> int:
         """Numbers that are neither NaN nor infinite."""
         return self.count - self.nan - self.infinite
-
-    @property
-    def largest(self) -> float:
-        """The largest magnitude of the finite ones (0 where there is none)."""
-        return max(abs(self.minimum), abs(self.maximum)) if self.finite else 0.0
 
 
 @dataclass(slots=True)

@@ -207,6 +207,8 @@ class Sweep:
     values: int = 0
     seconds: float = 0.0
     engine: Literal["numba", "numpy"] = "numpy"
+    #: Why numba was not used where it would have paid.
+    refused: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from threading import Condition, Lock
 from typing import Any
 
@@ -38,6 +39,8 @@ def side_of(tensor: Tensor, files: Files, engine: Decoders) -> Readable:
         return ComputedSide(tensor, lambda part: side_of(part, files, engine))
     if tensor.made is not None:
         return MadeSide(tensor, files, engine)
+    if tensor.packed is not None and tensor.packed.unread is not None:
+        raise ReadFailed(tensor.file, tensor.offset, tensor.nbytes, 0, tensor.packed.unread)
     return Side(tensor, files, engine) if tensor.packed is None else PackedSide(tensor, files)
 
 
@@ -70,7 +73,6 @@ class MadeSide(Decoded):
         self._decode = decode
         self._item = _item(self.layout.block_bytes) if self._bytes else np.dtype("<f4")
         self._columns = self._made.columns
-        self._banded = self._short()
         self._bands: OrderedDict[int, _Band] = OrderedDict()
         self._lock = Lock()
 
@@ -122,7 +124,8 @@ class MadeSide(Decoded):
             raise self._refused(f"is made of {types.pop()}, which float32 does not hold")
         return None
 
-    def _short(self) -> bool:
+    @cached_property
+    def _banded(self) -> bool:
         """Whether a chunk of its own would be made of many short reads, so that more is to be gathered at once."""
         most = CHUNK_VALUES
         rows = range(min(max(most // self._columns, 1), self._made.height))

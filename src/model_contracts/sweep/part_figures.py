@@ -49,18 +49,18 @@ def figures_of(tensor: Tensor, files: Files, bytes_as: str | None = None) -> Par
     """
     kind, file = np.dtype(kind_of(tensor.dtype)), files.get(tensor.file)
     dtype = bytes_as if tensor.dtype == "U8" and bytes_as is not None else tensor.dtype
-    figures, exponents = PartFigures(), np.zeros(512, np.int64)
+    figures = PartFigures()
     count = min(tensor.elements, tensor.nbytes // kind.itemsize)
     places: dict[str, int] = {}
     for start in range(0, count, _PIECE):
         raw: Any = np.empty(min(_PIECE, count - start), kind)
         file.read(raw, tensor.offset + start * kind.itemsize)
-        _add(figures, exponents, places, raw, dtype, start)
+        _add(figures, places, raw, dtype, start)
     figures.places = places
-    return _concluded(figures, exponents)
+    return figures
 
 
-def _add(figures: PartFigures, exponents: Any, places: dict[str, int], raw: Any, dtype: str, start: int) -> None:
+def _add(figures: PartFigures, places: dict[str, int], raw: Any, dtype: str, start: int) -> None:
     if not start:
         figures.first = int(raw[0].view(f"u{raw.itemsize}"))
     figures.alike += int((raw.view(f"u{raw.itemsize}") == figures.first).sum())
@@ -86,17 +86,7 @@ def _add(figures: PartFigures, exponents: Any, places: dict[str, int], raw: Any,
     if finite.any():
         figures.minimum = min(figures.minimum, float(numbers[finite].min()))
         figures.maximum = max(figures.maximum, float(numbers[finite].max()))
-    mantissa, exponent = np.frexp(known)
-    figures.powers += int(np.count_nonzero(mantissa == 0.5))
-    exponents += np.bincount(np.clip(exponent + 256, 0, 511), minlength=512)
-
-
-def _concluded(figures: PartFigures, exponents: Any) -> PartFigures:
-    total = int(exponents.sum())
-    if total:
-        middle = int(np.searchsorted(np.cumsum(exponents), (total + 1) // 2))
-        figures.middle = float(np.ldexp(0.5, middle - 256))
-    return figures
+    figures.powers += int(np.count_nonzero(np.frexp(known)[0] == 0.5))
 
 
 def _order(tensor: Tensor, packed: Packed, files: Files) -> OrderFigures:

@@ -22,16 +22,18 @@ from model_contracts.sweep.schemes import Decoder, PartsRefused, opened
 from model_contracts.sweep.schemes.interface import ROW, TENSOR
 
 #: Values of a weight whose units are looked at, and the largest band of rows that is decoded for it.
-_LOOKED, _BAND = 1 << 20, 1 << 22
+_LOOKED, _BAND = 1 << 19, 1 << 21
 #: The largest magnitude of each kind of number; whole numbers of b bits reach 2^(b-1) - 1 and span 2^b - 1.
 TOPS = {
     "E4M3": 448.0, "E5M2": 57344.0, "E4M3FNUZ": 240.0, "E5M2FNUZ": 57344.0, "MXFP8": 448.0, "MXFP6": 7.5,
     "MXFP4": 6.0, "NVFP4": 6.0, "NF4": 1.0, "FP4": 1.0,
 }  # fmt: skip
-#: Magnitudes below this are none: an exponent of zero (E8M0) makes such of every code.
-_NOTHING = 2.0**-120
+#: Magnitudes below this are none: an exponent of zero (E8M0), or leftover memory, makes such of every code.
+_NOTHING = 2.0**-60
 #: A code this near to its end has reached it: one step of an 8-bit float (448 and 416), and of a rounded scale.
 REACHED = 0.92
+#: Some writers of FP4 bring the largest magnitude to 4 and not to 6, block by block, where that errs less.
+_FOUR_OR_SIX = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,13 @@ def units_of(tensor: Tensor, files: Files) -> UnitFigures | None:
     plain = tuple((name, value) for name, value in packed.settings if name not in ("divisor", "global_per"))
     bare = replace(packed, settings=(*plain, ("misread", "codes")))
     codes, values = opened(bare, tensor.shape, files), opened(packed, tensor.shape, files)
-    reach = _Reach.of(str((packed.grain or ("", 0))[0]), packed.decoder == "mlx")
+    reach = _Reach.of(str((packed.grain or ("", 0))[0]), any(role == "offset" for role, _ in packed.roles))
     found = UnitFigures(units=_count(tensor, units))
     order = _order(codes)
-    for rows in _bands(tensor, units):
+    columns = _across(tensor, units) if order is None else range(tensor.columns)
+    for rows in _bands(tensor, units, len(columns)):
         with np.errstate(all="ignore"):
-            _look(found, codes, values, rows, tensor.columns, units, order, reach)
+            _look(found, codes, values, rows, columns, units, order, reach)
     return found
 
 
@@ -117,6 +120,8 @@ class _Reach:
     @property
     def reached(self) -> float:
         """The share of the range from which a unit has reached its end."""
+        if self.top == _FOUR_OR_SIX:
+            return 4 / 6
         return REACHED if self.span is None else min(REACHED, 1 - 1 / (self.span + 1))
 
     def __call__(self, low: Any, high: Any) -> Any:
@@ -136,13 +141,20 @@ def _count(tensor: Tensor, units: _Units) -> int:
     return tensor.rows // height * -(-height // units.tall) * -(-tensor.columns // units.wide)
 
 
-def _bands(tensor: Tensor, units: _Units) -> Iterator[range]:
+def _across(tensor: Tensor, units: _Units) -> range:
+    """The columns that are looked at: all, or the first where a band of all of them would be large."""
+    if units.flat or units.tall * tensor.columns <= _BAND:
+        return range(tensor.columns)
+    return range(_BAND // (units.tall * units.wide) * units.wide)
+
+
+def _bands(tensor: Tensor, units: _Units, columns: int) -> Iterator[range]:
     """Bands of rows, spread over the weight, whose units are whole; those of one matrix each."""
-    height, columns = tensor.shape[-2], max(tensor.columns, 1)
+    height = tensor.shape[-2]
     tall = units.tall
     if units.flat:  # a band begins and ends where a run does
         tall = units.wide // gcd(units.wide, columns)
-    if tall * columns > _BAND:
+    if not columns or tall * columns > _BAND:
         return
     tall = min(height, max(_LOOKED // 16 // columns // tall, 1) * tall)
     per = -(-height // tall)
@@ -160,12 +172,11 @@ def _order(codes: Decoder) -> Any:
 
 
 def _look(
-    found: UnitFigures, codes: Decoder, values: Decoder, rows: range, columns: int, units: _Units, order: Any,
+    found: UnitFigures, codes: Decoder, values: Decoder, rows: range, columns: range, units: _Units, order: Any,
     share: _Reach,
 ) -> None:  # fmt: skip
     """Add the units of a band."""
-    whole = range(columns)
-    field, value = codes.rectangle(rows, whole), values.rectangle(rows, whole)
+    field, value = codes.rectangle(rows, columns), values.rectangle(rows, columns)
     if order is not None:  # columns of one group side by side
         sorted_by = np.argsort(order, kind="stable")
         field, value = field[:, sorted_by], value[:, sorted_by]
@@ -189,7 +200,7 @@ def _look(
         if many := int(np.count_nonzero(where)):
             setattr(found, name, getattr(found, name) + many)
             if getattr(found, f"first_{name}") is None:
-                setattr(found, f"first_{name}", _place(where, rows, columns, units))
+                setattr(found, f"first_{name}", _place(where, rows, len(columns), units))
 
 
 def _extremes(block: Any, units: _Units) -> tuple[Any, Any]:

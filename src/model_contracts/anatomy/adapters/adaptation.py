@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from model_contracts.anatomy.adapters.placed import Misfit, Placed, Places
+from model_contracts.anatomy.adapters.fits import Misfit, Placed
+from model_contracts.anatomy.adapters.placed import Places
 from model_contracts.anatomy.parts.adapter_factors import held_by
 from model_contracts.anatomy.parts.adapter_settings import AdapterSettings
 from model_contracts.anatomy.view import View
@@ -34,7 +35,7 @@ def adaptation(adapter: Artifact, base: View) -> Adaptation:
     if (otherwise := settings.otherwise) is not None:
         found.fits = [Misfit(tensor, otherwise) for tensor in adapter.tensors.values()]
         return found
-    places = Places(base, settings, adapter.format == "gguf")
+    places = Places(base, settings, adapter.form.prefixed_keys)
     for name, tensor in held.whole.items():
         _whole(found, places, name, tensor)
     for factor in held.factors:

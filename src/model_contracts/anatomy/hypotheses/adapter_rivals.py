@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from model_contracts.anatomy.adapters.coefficients import SIGMAS, Coefficient
-from model_contracts.anatomy.adapters.placed import Placed, added_to, product, shape_of
+from model_contracts.anatomy.adapters.fits import Placed
+from model_contracts.anatomy.adapters.placed import added_to, product, shape_of
 from model_contracts.anatomy.families.names import template
 from model_contracts.anatomy.hypotheses.fits import Sample, sample
 from model_contracts.anatomy.parts.adapter_settings import AdapterSettings
@@ -93,7 +94,10 @@ def another(found: Coefficient, own: Placed | None, placed: Mapping[str, Placed]
         left = _power(difference - np.float32(value) * change)
         deviation = sqrt(left / max(change.size - 2, 1) / power)
         if deviation < 0.1 and abs(value - 1) <= 0.1 + SIGMAS * deviation and (best is None or left < best[0]):
-            best = (left, f"{words}: a coefficient of {value:.3g} ± {SIGMAS * deviation:.2g}")
+            best = (
+                left,
+                f"{words}{',' if ':' in words else ':'} a coefficient of {value:.3g} ± {SIGMAS * deviation:.2g}",
+            )
     return best[1] if best is not None else None
 
 
@@ -116,7 +120,10 @@ def _others(pairing: Pairing, own: Placed, placed: Mapping[str, Placed]) -> Iter
     )
     for other in near[:_OTHERS]:
         if other.factor is not None and other.added.made is None:
-            yield f"what belongs to {other.factor.name} was added", _in_place(pairing, base, other.added)
+            yield (
+                f"what belongs to another module was added: {other.factor.name}",
+                _in_place(pairing, base, other.added),
+            )
 
 
 def _in_place(pairing: Pairing, base: Tensor, added: Tensor) -> Tensor:
@@ -132,9 +139,11 @@ def _in_place(pairing: Pairing, base: Tensor, added: Tensor) -> Tensor:
 def packed_base(found: Coefficient) -> str | None:
     """Whether the rest is what a base packed to few bits before it was merged into would leave (QLoRA)."""
     pairing = found.pairings[0]
-    if pairing.added is None or len(pairing.target.shape) != 2 or pairing.target.columns % _BLOCK:
+    if pairing.added is None or len(pairing.target.shape) != 2:
         return None
-    _, ours, base, change = _looked_at(pairing)
+    seen, ours, base, change = _looked_at(pairing)
+    if base.size % _BLOCK or seen.start * pairing.target.columns % _BLOCK:
+        return None
     rest = ours - base - change
     for words, kept in _KEPT.items():
         lost = kept(base) - base

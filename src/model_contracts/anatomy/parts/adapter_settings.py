@@ -40,7 +40,7 @@ class AdapterSettings:
     @classmethod
     def of(cls, artifact: Artifact) -> AdapterSettings:
         """Those of an artifact."""
-        if artifact.format == "gguf":
+        if artifact.form.prefixed_keys:
             return cls({}, _number(artifact.metadata.get("adapter.lora.alpha")), True)
         return cls(artifact.config or {})
 
@@ -100,6 +100,14 @@ class AdapterSettings:
             return None if excluded is None else found
         return self._in_layers(module)
 
+    def names_parameter_of(self, module: str) -> bool:
+        """Whether target_parameters names a parameter of a module."""
+        listed = self.said.get("target_parameters")
+        owners = (
+            {name.rpartition(".")[0] for name in listed if isinstance(name, str)} if isinstance(listed, list) else ()
+        )
+        return any(owner and (module == owner or module.endswith(f".{owner}")) for owner in owners)
+
     def _listed(self, key: str, module: str) -> bool | None:
         value = self.said.get(key)
         if isinstance(value, str):
@@ -114,8 +122,9 @@ class AdapterSettings:
         if asked is None or asked == []:
             return True
         if pattern:
-            names = [pattern] if isinstance(pattern, str) else [name for name in pattern if isinstance(name, str)]
-            if not all(_PLAIN.fullmatch(name) for name in names):
+            listed = pattern if isinstance(pattern, list) else [pattern]
+            names = [name for name in listed if isinstance(name, str)]
+            if len(names) < len(listed) or not all(_PLAIN.fullmatch(name) for name in names):
                 return None
             found = next(
                 (one for name in names if (one := re.search(rf"(?:^|\.){re.escape(name)}\.(\d{{1,9}})\.", module))),

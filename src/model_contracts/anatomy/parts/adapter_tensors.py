@@ -58,7 +58,7 @@ def sizes(artifact: Artifact) -> Seen:
     """Compare the ranks with those that are declared, and whether there is a scale."""
     if adapter_kinds.known(kind := _kind(artifact)):
         yield from adapter_kinds.sizes(artifact, kind)
-    elif artifact.format == "gguf":
+    elif artifact.form.prefixed_keys:
         alpha = artifact.metadata.get("adapter.lora.alpha")
         holds = isinstance(alpha, int | float) and not isinstance(alpha, bool) and 0 < alpha < 1e6
         place = Place(key="adapter.lora.alpha")

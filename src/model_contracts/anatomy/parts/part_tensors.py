@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from model_contracts.anatomy.parts import adapter_tensors
+from model_contracts.anatomy.parts.components import component_sizes, declared_components
+from model_contracts.anatomy.parts.drafts import draft_shapes, draft_sizes, draft_tensors
 from model_contracts.anatomy.parts.projectors import layers_of
 from model_contracts.anatomy.parts.recognised import Part
 from model_contracts.artifact import Artifact
 from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
 
 Seen = Iterator[Comparison | Uncompared]
+#: What a pooling calls the width that it takes: sentence-transformers up to 5, and 6.
+WIDTH_KEYS = ("word_embedding_dimension", "embedding_dimension")
 
 
 def tensors_of(artifact: Artifact, part: Part) -> Seen:
@@ -34,6 +38,8 @@ def tensors_of(artifact: Artifact, part: Part) -> Seen:
         yield from _imatrix(artifact)
     elif part.name == "dense":
         yield from _dense(artifact)
+    elif part.name == "draft":
+        yield from draft_tensors(artifact)
     else:
         yield from _not_known(artifact, f"no family is shipped for {part}: which tensors it has is not known")
 
@@ -44,6 +50,8 @@ def shapes_of(artifact: Artifact, part: Part) -> Seen:
         yield from adapter_tensors.shapes(artifact)
     elif part.name == "dense":
         yield from _dense_shapes(artifact)
+    elif part.name == "draft":
+        yield from draft_shapes(artifact)
     else:
         yield from _not_known(artifact, f"no family is shipped for {part}: the shapes of its tensors are not known")
 
@@ -56,7 +64,13 @@ def sizes_of(artifact: Artifact, part: Part) -> Seen:
         yield from _dense_shapes(artifact)
     elif part.name == "pooling":
         yield from _pooling(artifact)
+    elif part.name == "draft":
+        yield from draft_sizes(artifact)
+    elif part.name == "repository":
+        yield from declared_components(artifact)
     else:
+        if part.name == "component":
+            yield from component_sizes(artifact)
         if part.name == "projector":
             yield from layers_of(artifact)
         yield from _not_known(artifact, f"no family is shipped for {part}: which sizes it declares is not known")
@@ -121,14 +135,15 @@ def _dense_shapes(artifact: Artifact) -> Seen:
 
 def _pooling(artifact: Artifact) -> Seen:
     config = artifact.config or {}
-    width = config.get("word_embedding_dimension")
+    key = next((key for key in WIDTH_KEYS if key in config), WIDTH_KEYS[0])
+    width = config.get(key)
     modes = [key for key, value in config.items() if key.startswith("pooling_mode_") and value is True]
     named = config.get("pooling_mode")
     place = artifact.sidecars["config"].path.name if "config" in artifact.sidecars else None
     whole = isinstance(width, int) and not isinstance(width, bool) and width > 0
     yield Comparison(
-        measure="word_embedding_dimension",
-        place=Place(file=place, key="word_embedding_dimension"),
+        measure=key,
+        place=Place(file=place, key=key),
         expected="a whole number above 0",
         observed=jsonable(width),
         holds=whole,

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from math import ceil, isfinite, prod
-from typing import Any
-
-import numpy as np
+from math import prod
 
 from model_contracts.anatomy.storage.part_shapes import allowed, meets, solved
 from model_contracts.anatomy.storage.quantization import ModuleSettings, Quantisation, settings_of
+from model_contracts.anatomy.storage.state import Stated, document_of, integers_of, shape_of, told
 from model_contracts.artifact import Packed, Tensor
 from model_contracts.scheme import Scheme, StorageLayout, Value, WeightPart
-from model_contracts.sweep.reads import Files, small_bytes
+from model_contracts.sweep.reads import Files
 from model_contracts.sweep.schemes import grain
+from model_contracts.sweep.schemes.nibbles import words_of
 
-#: The longest state that is read, in bytes, and the most axes and values of a weight.
-_STATE, _AXES, _LARGEST = 65_536, 8, 1 << 62
 _WORD = 60
 
 
@@ -100,7 +96,7 @@ class PackedWeight:
         if isinstance(bits, int) and 0 < bits <= 32:
             derived["fields"], derived["entries"] = 32 // bits, 1 << bits
         if isinstance(group, int) and group != 0:
-            derived["words"] = _words(shape[-1], group)
+            derived["words"] = words_of(shape[-1], group)
         return derived
 
 
@@ -139,20 +135,27 @@ class PackedReading:
         return cls(scheme, layout, block, entry, settings, certain)
 
 
-def packed_weight(module: str, parts: Mapping[str, Tensor], reading: PackedReading, files: Files) -> PackedWeight:
+def packed_weight(
+    module: str, parts: Mapping[str, Tensor], reading: PackedReading, files: Files, stated: Stated
+) -> PackedWeight:
     """The weight of a module as it is read; parts that the layout does not know stay outside of it."""
     layout, certain = reading.layout, reading.certain
     ordered = {end: parts[end] for part in layout.parts for end in part.names if end in parts}
-    shape = _known_shape(ordered, reading) if certain and layout.shape is None else None
+    held = layout.shape.form if layout.shape is not None and certain else None
+    shape = _known_shape(ordered, reading) if certain and held in (None, "metadata") else None
     declared = reading.block, reading.entry, reading.settings
     weight = PackedWeight(module, reading.scheme, layout, *declared, ordered, {}, shape, certain)
-    if not certain or layout.shape is None:
+    if held is None:
         return weight
-    state = _state(weight, files)
-    if layout.shape.form == "json":
-        return _with_state(weight, state)
-    stated = _integers(state)
-    return replace(weight, shape=stated if stated is not None else _known_shape(ordered, reading))
+    if held == "integers":
+        integers = integers_of(layout, ordered, files)
+        return replace(weight, shape=integers if integers is not None else _known_shape(ordered, reading))
+    document = document_of(layout, weight.name, ordered, files, stated)
+    if document is None:
+        return weight
+    state = told(layout, document)
+    shape = shape if held == "metadata" else shape_of(document.get("shape"))
+    return replace(weight, settings={**weight.settings, **state}, state=state, shape=shape)
 
 
 def _known_shape(parts: dict[str, Tensor], reading: PackedReading) -> tuple[int, ...] | None:
@@ -177,54 +180,3 @@ def _from_values(values: Tensor, reading: PackedReading) -> tuple[int, ...] | No
 def _counted(layout: StorageLayout) -> bool:
     """Whether the values are counted and not laid out: any part of the matrix may lie in any row."""
     return any("N" in axis for one in layout.parts[0].shapes for axis in one.axes)
-
-
-def _state(weight: PackedWeight, files: Files) -> tuple[Tensor, bytes] | None:
-    assert weight.layout.shape is not None
-    holds = weight.layout.shape.part
-    part = next(part for part in weight.layout.parts if holds in part.names)
-    tensor = weight.part(part)
-    data = small_bytes(tensor, _STATE, files) if tensor is not None else None
-    return (tensor, data) if tensor is not None and data is not None else None
-
-
-def _integers(state: tuple[Tensor, bytes] | None) -> tuple[int, ...] | None:
-    if state is None or state[0].dtype not in ("I64", "I32", "U64", "U32", "I16"):
-        return None
-    tensor, data = state
-    kind = f"<{tensor.dtype[0].lower()}{int(tensor.type.bits) // 8}"
-    return _shape(np.frombuffer(data, np.dtype(kind)).tolist())
-
-
-def _shape(value: Any) -> tuple[int, ...] | None:
-    """A list of a few whole numbers as a shape of a weight; None where it is none."""
-    if not isinstance(value, list) or not 2 <= len(value) <= _AXES:
-        return None
-    if not all(type(size) is int and 0 < size < _LARGEST for size in value) or prod(value) >= _LARGEST:
-        return None
-    return tuple(value)
-
-
-def _with_state(weight: PackedWeight, state: tuple[Tensor, bytes] | None) -> PackedWeight:
-    """The weight as its own state tells of it (JSON of bitsandbytes); it counts before the configuration."""
-    try:
-        document = json.loads(state[1]) if state is not None else None
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        return weight
-    known: dict[str, Value] = {"nested": "nested_blocksize" in document}
-    for name, key in (("type", "quant_type"), ("blocksize", "blocksize"), ("nested_blocksize", "nested_blocksize")):
-        if isinstance(value := document.get(key), str | int):
-            known[name] = value
-    settings = {**weight.settings, **known}
-    if isinstance(offset := document.get("nested_offset"), int | float) and isfinite(offset):
-        settings["nested_offset"] = float(offset)
-    return replace(weight, settings=settings, state=known, shape=_shape(document.get("shape")))
-
-
-def _words(columns: int, group: int) -> int:
-    """Words a row of AWQ's gemv zero points: groups by eight, in steps that a kernel reads (AutoAWQ 0.2.9)."""
-    groups = 1 if group < 1 else -(-columns // group)
-    step = 1 if group < 1 or group >= 128 else 2 if group == 64 else 4
-    return ceil(ceil(groups / 8) / step) * step

@@ -101,6 +101,11 @@ class Parts:
         return {"zero+1": 1.0, "zero-1": -1.0}.get(str(self.misread), 0.0)
 
     @property
+    def signed(self) -> bool:
+        """Whether fields are two's complement: as a constant of the layout, or by the name of their type (`int4`)."""
+        return self.settings.get("signed") is True or str(self.settings.get("element", "")).startswith("int")
+
+    @property
     def columns(self) -> int:
         """Columns of the weight."""
         return self.shape[-1]

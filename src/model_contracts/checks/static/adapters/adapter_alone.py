@@ -25,6 +25,7 @@ def adapter_declared(examination: Examination, parameters: NoParameters, where: 
     for factor in held.factors:
         yield from _asked(factor, settings) if listed else ()
         yield from _flags(factor, settings)
+        yield from _scaled(factor, settings)
     if not held.factors:
         yield Uncompared(place=Place(file=artifact.path.name), reason="no tensor of it is a factor of a module")
 
@@ -51,11 +52,8 @@ def _low_rank(examination: Examination) -> tuple[Artifact, AdapterSettings, Adap
 def _asked(factor: Factor, settings: AdapterSettings) -> Seen:
     """A factor that nothing asks for is not loaded: PEFT makes its modules first, and drops what is left over."""
     place = Place(file=factor.first.file.name, tensor=factor.first.name)
-    named = settings.names(factor.name)
-    if settings.said.get("target_parameters") and not named:
-        reason = "target_parameters names parameters: whether it is of one only its base could say"
-        yield Uncompared(place=place, reason=reason)
-    elif named is None:
+    named = settings.names_parameter_of(factor.name) or settings.names(factor.name)
+    if named is None:
         key = "layers_pattern" if isinstance(settings.said.get("target_modules"), list) else "target_modules"
         yield Uncompared(place=place, reason=f"the expression of {key} is not evaluated: its cost has no bound")
     else:
@@ -87,6 +85,17 @@ def _flags(factor: Factor, settings: AdapterSettings) -> Seen:
             )
 
 
+def _scaled(factor: Factor, settings: AdapterSettings) -> Seen:
+    """What the product is multiplied by can be computed from what is declared."""
+    place = Place(file=factor.first.file.name, tensor=factor.first.name)
+    scale = settings.scale(factor.name, factor.rank or 0)
+    if isinstance(scale, str):
+        yield Uncompared(place=place, reason=scale)
+        return
+    expected = "alpha / sqrt(r), a number" if settings.rooted else "alpha / r, a number"
+    yield Comparison(measure="lora_scale", place=place, expected=expected, observed=scale, holds=True)
+
+
 def _of_family(artifact: Artifact, held: AdapterHeld, families: Families) -> Seen:
     """Of a GGUF: names that a family of its architecture has, without the halves."""
     word = artifact.metadata.get("general.architecture")
@@ -109,9 +118,7 @@ def _of_family(artifact: Artifact, held: AdapterHeld, families: Families) -> See
 
 
 def _trained(factor: Factor, examination: Examination) -> Seen:
-    if len(factor.halves) < 2:
-        return
-    for half in factor.halves.values():
+    for half in factor.halves.values() if len(factor.halves) > 1 else ():
         seen = examination.sweep.moments.get(half.name)
         place = Place(file=half.file.name, tensor=half.name)
         if seen is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from model_contracts.anatomy.adapters.placed import Misfit, Placed
+from model_contracts.anatomy.adapters.fits import Misfit, Placed
 from model_contracts.anatomy.parts.adapter_claims import MAYBE
 from model_contracts.anatomy.parts.adapter_factors import held_by
 from model_contracts.anatomy.parts.adapter_settings import AdapterSettings
@@ -47,10 +47,9 @@ def _alone(adapter: Artifact) -> Iterator[Comparison | Uncompared]:
 def _asked_for(adapter: Artifact, base: View) -> Iterator[Comparison]:
     """Every matrix of the base that target_modules lists has a factor."""
     settings, held = AdapterSettings.of(adapter), held_by(adapter)
-    if settings.otherwise or not isinstance(settings.said.get("target_modules"), list):
-        return
+    listed = isinstance(settings.said.get("target_modules"), list) and settings.otherwise is None
     there = {factor.name for factor in held.factors} | {name.removesuffix(".weight") for name in held.whole}
-    for name, tensor in base.artifact.tensors.items():
+    for name, tensor in base.artifact.tensors.items() if listed else ():
         module = base.bare[name].removesuffix(".weight")
         if len(tensor.shape) == 2 and module != name and not _saved(module, settings) and settings.names(module):
             yield Comparison(

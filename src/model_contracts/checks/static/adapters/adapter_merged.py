@@ -9,12 +9,12 @@ from functools import partial
 from pydantic import Field
 
 from model_contracts.anatomy.adapters.coefficients import Coefficient, coefficients
-from model_contracts.anatomy.adapters.placed import Misfit
+from model_contracts.anatomy.adapters.fits import Misfit
 from model_contracts.anatomy.hypotheses.adapter_rivals import another, by_rounding, named, packed_base, scales
-from model_contracts.anatomy.hypotheses.budgets import Budgets, exact
+from model_contracts.anatomy.hypotheses.budgets import Budget, Budgets, exact
 from model_contracts.anatomy.parts.adapter_settings import AdapterSettings
 from model_contracts.checks.drafts import Draft, share
-from model_contracts.checks.gaps import uncompared
+from model_contracts.checks.gaps import uncompared, undeclared
 from model_contracts.checks.interface import Comparisons, Examination, Where, missing_input, static
 from model_contracts.definitions import load_invariant
 from model_contracts.invariant import Name
@@ -47,11 +47,11 @@ def adapter_merged(examination: Examination, parameters: MergedParameters, where
     modules, explained = [], 0
     for one in found:
         module = _Module(one, examination, parameters, budgets, where)
-        if not module.holds and explained < _EXPLAINED:
+        if not module.holds and explained < _EXPLAINED * (4 if module.merged else 1):
             explained += 1
             module.explain()
         modules.append(module)
-    if told := [module for module in modules if module.known]:
+    if told := [module for module in modules if module.known or not module.rest]:
         yield _altogether(told, examination)
     for module in modules:
         yield from module.told()
@@ -78,51 +78,45 @@ class _Module:
         self.known = found.change > 0 and not (one and none)
         self.merged = self.known and one
         self.rest = self._budget is None or found.rest <= self._budget
+        self._settings = AdapterSettings.of(examination.adapter or examination.target)
         self.state = "merged" if self.merged else "not merged" if self.known and none else None
+        if self.known and self.state is None and self.rest:
+            self.state = named(found, scales(self._placed, self._settings), self._tolerance)
+        #: Whether the coefficient speaks for itself: a type of few bits rounds a small change away.
+        self.sure = self.state is not None and found.error < 0.1
         self.why: str | None = None
+        self.looked = False
 
     @property
     def holds(self) -> bool:
-        return not self.known or (self.merged and self.rest)
+        """Whether nothing of it is violated."""
+        return self.rest and (not self.known or self.merged)
 
     def explain(self) -> None:
-        """Say what else was done, where something known explains it."""
-        found, adapter = self.found, self._examination.adapter
-        assert adapter is not None
-        settings = AdapterSettings.of(adapter)
+        """Say what else was done, where something known explains it: tensors are read again for that."""
+        found, self.looked = self.found, True
         if self.merged:
-            self.why = packed_base(found) or "the rest is neither of the base nor of the adapter: another base?"
-            return
-        if not self.rest or self.state is None:
+            self.why = packed_base(found)
+        elif not self.rest or self.state is None or not self.sure:
             self.why = another(found, self._placed, self._examination.adapted.placed)
-        if self.why is None and self.rest and self.state is None:
-            self.state = named(found, scales(self._placed, settings), self._tolerance)
-        if self.why is None and self.state in (None, "not merged"):
-            self.state = by_rounding(found, scales(self._placed, settings)) or self.state
-        if self.why is None and not self.rest:
-            self.why = "the rest is neither of the base nor of the adapter: another base, or another adapter?"
+            if self.why is None and not self.sure:
+                self.state = by_rounding(found, scales(self._placed, self._settings)) or self.state
+            if self.why is None and not self.rest:
+                self.why = packed_base(found)
 
     def told(self) -> Iterator[Comparison | Uncompared]:
         """The coefficient, and the rest where it was to be told from rounding."""
         found, target = self.found, self.found.pairings[0].target
         place = Place(file=target.file.name, tensor=target.name)
+        if not self.holds and not all(pairing.declared for pairing in found.pairings):
+            reason = self._examination.match.unknown or "nothing declares the layout of it"
+            yield Uncompared(place=place, count=max(found.count, 1), reason=reason)
+            return
         if not self.known:
             yield Uncompared(place=place, count=max(found.count, 1), reason=self._unknown())
-            return
-        tolerance = self._tolerance + found.error
-        yield Comparison(
-            measure="coefficient",
-            place=place,
-            expected=1.0,
-            observed=found.value,
-            holds=self.merged,
-            tolerance=tolerance,
-            smallest_passing_tolerance=abs(found.value - 1),
-            count=max(found.count, 1),
-            bound_from=self._where("coefficient"),
-            note=self._note(),
-        )
-        if self._budget is not None:
+        else:
+            yield self._coefficient(place)
+        if self._budget is not None and (self.known or not self.rest):
             yield Comparison(
                 measure="rest",
                 place=place,
@@ -131,10 +125,25 @@ class _Module:
                 holds=self.rest,
                 tolerance=self._budget,
                 smallest_passing_tolerance=found.rest,
-                count=0,
+                count=0 if self.known else max(found.count, 1),
                 bound_from=self._from,
-                note=None if self.rest else self.why,
+                note=None if self.rest else self.why or "neither of the base nor of the adapter: another base?",
             )
+
+    def _coefficient(self, place: Place) -> Comparison:
+        found = self.found
+        return Comparison(
+            measure="coefficient",
+            place=place,
+            expected=1.0,
+            observed=found.value,
+            holds=self.merged,
+            tolerance=self._tolerance + found.error,
+            smallest_passing_tolerance=abs(found.value - 1),
+            count=max(found.count, 1),
+            bound_from=self._where("coefficient"),
+            note=self._note(),
+        )
 
     def _unknown(self) -> str:
         if not self.found.change:
@@ -144,36 +153,42 @@ class _Module:
     def _note(self) -> str:
         found = self.found
         said = self.why or self.state or "a coefficient that no known mistake makes"
+        if not self.rest and self.why is None:
+            said += ", and the rest is neither of the base nor of the adapter"
         change = f"the change is {found.change:.2g} of the weight"
         return f"{said}; ± {found.error:.2g}, {change}" + (f"; {found.name}" if found.name else "")
 
 
 def _altogether(modules: list[_Module], examination: Examination) -> Comparison:
     """One word for the whole, first of all."""
-    states = Counter(_word(module) for module in modules)
-    observed = next(iter(states)) if len(states) == 1 else _partly(states)
-    outside = ""
-    if any(not module.rest for module in modules):
-        differ, of = _outside(examination)
-        outside = f"; {differ} of {of} tensors outside the adapter differ from the base too"
+    differ, of = _outside(examination)
+    states = Counter(_word(module, other=2 * differ > of) for module in modules)
     holds = all(module.holds for module in modules)
+    outside = f"; {differ} of {of} tensors outside the adapter differ from the base too" if differ else ""
+    observed = next(iter(states)) if len(states) == 1 else _partly(states)
     return Comparison(
         measure="merged",
         place=Place(file=examination.target.path.name),
         expected="merged",
-        observed=observed if not holds else "merged",
+        observed="merged" if holds else observed,
         holds=holds,
         count=len(modules),
         note=None if holds else f"{len(modules)} modules looked at{outside}",
     )
 
 
-def _word(module: _Module) -> str:
-    if module.merged and not module.rest:
-        return "merged into another base" if "base" in (module.why or "") else "merged, and changed beside it"
-    if module.merged:
-        return "merged"
-    return (module.why or "").partition(":")[0] or module.state or "something else"
+def _word(module: _Module, other: bool) -> str:
+    """The state of a module in the words that several may share."""
+    if module.why is not None and not module.merged:
+        return module.why.partition(":")[0]
+    if module.why is not None:
+        return f"merged, and {module.why}"
+    if not module.rest and other:
+        return "of another base"
+    if not module.rest and not module.looked:
+        return "not looked into"
+    state = module.state or "of a coefficient that no known mistake makes"
+    return state if module.rest else f"{state}, and changed beside it"
 
 
 def _partly(states: Counter[str]) -> str:
@@ -212,20 +227,27 @@ def outside_adapter(examination: Examination, parameters: OutsideParameters, whe
     if examination.adapter is None:
         raise missing_input("no adapter was given (--adapter DIR)")
     budgets, origin = _budgets(parameters.budgets_of)
-    for name, pairing in examination.match.pairings.items():
-        if pairing.added is not None:
-            continue  # F-ADAPTER-001 holds those
+    pairings = examination.match.pairings
+    outside = {name: pairing for name, pairing in pairings.items() if pairing.added is None}
+    for name, pairing in outside.items():
         measures, known = examination.sweep.pairs.get(name), budgets.of(pairing)
         if measures is None or (known is None and not exact(pairing)):
             yield uncompared(pairing, examination.sweep)
+        elif not _holds(pairing, measures, known) and not pairing.declared:
+            yield undeclared(examination, pairing)
         elif exact(pairing):
-            held = not measures.differing and not measures.nonfinite_differing
-            yield Draft(held, partial(_equal, pairing, measures), max(measures.count, 1))
+            yield Draft(_holds(pairing, measures, known), partial(_equal, pairing, measures), max(measures.count, 1))
         elif known is not None:
             bound, line = known[1].relative_rmse, origin("budgets", known[0], "relative_rmse")
             used = share(measures.relative_rmse, bound)
             write = partial(_within, pairing, measures, bound, line)
             yield Draft(measures.relative_rmse <= bound, write, max(measures.count, 1), used)
+
+
+def _holds(pairing: Pairing, measures: PairMeasures, known: tuple[str, Budget] | None) -> bool:
+    if exact(pairing):
+        return not measures.differing and not measures.nonfinite_differing
+    return known is not None and measures.relative_rmse <= known[1].relative_rmse
 
 
 def _equal(pairing: Pairing, measures: PairMeasures) -> Comparison:

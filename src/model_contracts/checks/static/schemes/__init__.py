@@ -1,1 +1,1 @@
-"""Reads packed weights: whether their parts are there and whole, and what serves them takes."""
+"""Owns the checks of packed weights: parts, promises, scales and codes, and which engines take them."""

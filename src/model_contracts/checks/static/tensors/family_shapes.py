@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from model_contracts.anatomy import prediction
 from model_contracts.anatomy.families.hyperparameters import Number, size_of
 from model_contracts.anatomy.families.layers import in_layer
 from model_contracts.anatomy.families.multimodal import other_part
@@ -53,9 +54,11 @@ def _of_towers(towers: TowerView) -> Comparisons:
 
 def _of_family(view: View, family: Family, elsewhere: frozenset[str] = frozenset()) -> Comparisons:
     every: dict[str, Number] = dict(view.numbers)
+    ahead = {tensor.name for tensor in prediction.unknown(view).values()}
+    yield from prediction.shapes(view) if ahead else ()
     for name, canonical in view.canonical.items():
         tensor = view.artifact.tensors[name]
-        if name in elsewhere:
+        if name in elsewhere or name in ahead:
             continue
         numbers = every if not view.layered else _in_layer(view, canonical, every)
         role = view.role(canonical) if canonical is not None else None

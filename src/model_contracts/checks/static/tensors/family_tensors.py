@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
+from model_contracts.anatomy import prediction
 from model_contracts.anatomy.families.conventions import Conventions
 from model_contracts.anatomy.families.multimodal import other_part
 from model_contracts.anatomy.families.names import template
@@ -13,7 +14,7 @@ from model_contracts.anatomy.families.stored_names import NotKnown, named
 from model_contracts.anatomy.parts.part_tensors import tensors_of
 from model_contracts.anatomy.towers import TowerView
 from model_contracts.anatomy.view import View
-from model_contracts.checks.drafts import Draft, Gap, gap
+from model_contracts.checks.drafts import Draft, gap
 from model_contracts.checks.gaps import wrapped
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, missing_input, static
 from model_contracts.family import Family, FamilyTensor
@@ -68,7 +69,7 @@ def _of_whole(view: View, elsewhere: frozenset[str]) -> Comparisons:
             yield gap(tensor, reason)
 
 
-def _of_family(view: View, family: Family, elsewhere: frozenset[str] = frozenset()) -> Iterator[Draft | Gap]:
+def _of_family(view: View, family: Family, elsewhere: frozenset[str] = frozenset()) -> Comparisons:
     layers = view.numbers.get("num_hidden_layers")
     if not isinstance(layers, int) or isinstance(layers, bool) or not 0 < layers <= 10_000:
         layers = view.layer_count
@@ -96,7 +97,16 @@ def _of_family(view: View, family: Family, elsewhere: frozenset[str] = frozenset
         yield from _role(family, name, key, flag, seen[key], numbers)
         if "{e}" in name:
             yield from _experts(known, family, name, key, experts, numbers)
+    yield from _unknown(view, family, strangers)
+
+
+def _unknown(view: View, family: Family, strangers: list[str]) -> Comparisons:
+    """Tensors that the family does not know: those of layers that predict ahead by what such layers hold."""
+    ahead = {tensor.name for tensor in prediction.unknown(view).values()}
+    yield from prediction.complete(view) if ahead else ()
     for own in strangers:
+        if own in ahead:
+            continue
         if isinstance(view, TowerView):
             yield gap(view.artifact.tensors[own], f"{family.id} has no such tensor: what it is of is not known")
         else:

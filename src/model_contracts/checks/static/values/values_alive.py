@@ -50,6 +50,9 @@ def values_alive(examination: Examination, parameters: ValuesAliveParameters, wh
         canonical = view.canonical[name]
         role = view.role(canonical) if canonical is not None else None
         whole = _whole(tensor, moments, role)
+        if not whole.holds and view.part.name == "adapter" and LORA.match(name) is not None:
+            yield Draft(True, partial(_untrained, tensor, moments), moments.finite)
+            continue
         doubt = None if whole.holds else _doubt(view, tensor)
         yield whole if doubt is None else gap(tensor, doubt, moments.finite)
         if not whole.holds:
@@ -76,6 +79,18 @@ def _doubt(view: View, tensor: Tensor) -> str | None:
     if template(view.bare[tensor.name])[1] is not None and not (column or half):
         return None
     return f"{view.unknown or f'this is {view.part}'}: whether one value in every place is right is not known"
+
+
+def _untrained(tensor: Tensor, moments: Moments) -> Comparison:
+    """A half of a factor that has one value: training begins with zero, and G0-ADAPTER-002 tells of it."""
+    return Comparison(
+        measure="factor_half",
+        place=Place(file=tensor.file.name, tensor=tensor.name),
+        expected="any value: training begins with zero in every place",
+        observed=moments.minimum,
+        holds=True,
+        count=moments.finite,
+    )
 
 
 def _subnormal(tensor: Tensor, moments: Moments, role: FamilyTensor | None) -> Comparisons:

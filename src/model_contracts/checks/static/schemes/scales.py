@@ -12,8 +12,8 @@ from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.checks.drafts import Draft, Gap, gap, share
 from model_contracts.checks.interface import Comparisons, Examination, Where, not_owed, owed_to_schemes, static
-from model_contracts.checks.static.schemes.scheme_tables import tables_of
-from model_contracts.checks.static.schemes.scheme_zeros import orders_of, zeros_of
+from model_contracts.checks.static.schemes.tables import tables_of
+from model_contracts.checks.static.schemes.zeros import orders_of, zeros_of
 from model_contracts.outcome import Comparison, Place, Record
 from model_contracts.scheme import WeightPart
 from model_contracts.sweep.figures import PackedFigures, PartFigures
@@ -66,18 +66,30 @@ def scheme_scales(examination: Examination, parameters: SchemeScalesParameters, 
 def _scales(weight: PackedWeight, figures: PackedFigures | None, moments: dict[str, Moments]) -> Iterator[Draft | Gap]:
     for part in weight.layout.parts[1:]:
         tensor = weight.part(part)
-        if tensor is None or not tensor.elements or not _is_scale(part):
+        shift = tensor is not None and _is_shift(part, tensor)
+        if tensor is None or not tensor.elements or not (shift or _is_scale(part, tensor)):
             continue
         numbers = figures.parts.get(tensor.name) if figures is not None else _of_moments(moments.get(tensor.name))
         if numbers is None:
             yield gap(tensor, "its numbers were not read")
             continue
+        if shift:
+            yield from _shifts(weight, part, tensor, numbers)
+            continue
         lost = figures.units.lost if figures is not None and figures.units is not None else 0
         yield from _numbers(weight, part, tensor, numbers, lost)
 
 
-def _is_scale(part: WeightPart) -> bool:
-    return part.role in _SCALES or (part.role is None and "scale" in part.names[0].rpartition(".")[2])
+def _is_shift(part: WeightPart, tensor: Tensor) -> bool:
+    """A zero point, or an offset, that is a number and no packed word."""
+    return part.role in ("zero", "offset") and (tensor.type.kind == "float" or tensor.dtype in ("I8", "I32"))
+
+
+def _is_scale(part: WeightPart, tensor: Tensor) -> bool:
+    """By its role, or else a float whose name says so (packed scales are whole numbers)."""
+    end = tensor.name.rpartition(".")[2]
+    named = "scale" in end and "zero" not in end and tensor.type.kind == "float"
+    return part.role in _SCALES or (part.role is None and named)
 
 
 def _of_moments(moments: Moments | None) -> PartFigures | None:
@@ -89,6 +101,19 @@ def _of_moments(moments: Moments | None) -> PartFigures | None:
         count=moments.count, nan=moments.nan, infinite=moments.infinite, negative=int(moments.minimum < 0),
         zeros=moments.zeros, minimum=moments.minimum, maximum=moments.maximum, alike=same,
     )  # fmt: skip
+
+
+def _shifts(weight: PackedWeight, part: WeightPart, tensor: Tensor, numbers: PartFigures) -> Iterator[Draft]:
+    """Zero points and offsets are finite; those of 8-bit elements lie within their range."""
+    say = partial(_said, weight, tensor, numbers)
+    bad = numbers.nan + numbers.infinite
+    some = f"{bad:,} of {numbers.count:,}"
+    yield _draft(say, "shift_finite", bad, "no NaN and no infinity", some, ("nan", "infinite"))
+    lost = part.role == "offset" and numbers.count > 1 and numbers.zeros == numbers.count
+    yield _draft(say, "shift_set", lost, "numbers made from the weight", "every one is 0" if lost else "they vary", ())
+    if weight.layout.decoder == "scaled" and numbers.finite:
+        out = not -128 <= numbers.minimum <= numbers.maximum <= 127
+        yield _draft(say, "zero_in_range", out, "-128 to 127", f"{numbers.minimum:g} to {numbers.maximum:g}", ())
 
 
 def _numbers(
@@ -207,7 +232,9 @@ def _centred(examination: Examination, parameters: SchemeScalesParameters, where
     for weight in examination.view.storage.weights:
         figures, bits = examination.sweep.packed.get(weight.name), weight.settings.get("bits")
         units = figures.units if figures is not None else None
-        if units is not None and units.mean is not None and isinstance(bits, int) and 2 <= bits <= 4:
+        packed = examination.view.artifact.tensors[weight.name].packed if figures is not None else None
+        whole = packed is not None and packed.grain is not None and "INT" in packed.grain[0]
+        if units is not None and units.mean is not None and whole and isinstance(bits, int) and 2 <= bits <= 4:
             means.setdefault(weight.title, []).append(units.mean)
             place = Place(file=next(iter(weight.parts.values())).file.name, tensor=weight.name)
             bound = parameters.centre_of_one

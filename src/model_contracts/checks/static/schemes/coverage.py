@@ -28,6 +28,9 @@ _LINEAR = re.compile(
     r"[.](attn_(q|k|v|qkv|output|q_a|q_b|kv_a_mqa|kv_b|k_b|v_b)|ffn_(gate|up|down|gate_up)(_exps|_shexp)?([.]{e})?)[.]weight$"
 )
 
+#: What a scale of keys (k) or values (v) is called below its attention: by compressed-tensors now and before, ModelOpt.
+_CACHE = ("{}_scale", "{0}_proj.{0}_scale", "{}_proj.output_scale", "attn.{}_scale")
+
 
 def scheme_coverage(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
     """Compare blocks, lists and single entries of the configurations with the modules that are packed."""
@@ -76,14 +79,24 @@ def _covered(view: View, block: Quantisation) -> Comparisons:
         reason = f"{len(undecided)} expressions of its lists are not evaluated (they may take too long)"
         yield Uncompared(place=block.place, count=len(undecided), reason=reason)
     yield from _named(view, block)
-    if not own or block.scheme is None or not block.scheme.every_linear or block.dense:
+    if not own or block.scheme is None or not block.scheme.every_linear:
         return
     if view.family is None:
         yield Uncompared(place=block.place, reason=f"{view.unknown}: which modules are linear layers is not known")
         return
+    # Some writers keep experts in one tensor, which is no linear layer, and so pack none of them.
+    experts = any(
+        tensor.packed is not None and _is_expert(view, name) for name, tensor in view.artifact.tensors.items()
+    )
     for name, tensor in view.artifact.tensors.items():
-        if tensor.packed is None and _is_linear(view, name) and block.of(name.removesuffix(".weight")) is not None:
+        owed = tensor.packed is None and _is_linear(view, name) and (experts or not _is_expert(view, name))
+        if owed and block.of(name.removesuffix(".weight")) is not None:
             yield from _left(view, block, tensor)
+
+
+def _is_expert(view: View, name: str) -> bool:
+    entry = view.entries[name]
+    return entry is not None and entry.expert is not None
 
 
 def _is_linear(view: View, name: str) -> bool:
@@ -101,13 +114,10 @@ def _named(view: View, block: Quantisation) -> Comparisons:
     packed = {weight.module for weight in view.storage.weights}
     plain = {name.removesuffix(".weight"): tensor for name, tensor in view.stored.tensors.items()}
     for module, entry in block.single.items():
-        if entry is None:
+        if entry is None or (module not in packed and module not in plain):
             continue
         there = module in packed
         tensor = plain.get(module)
-        if not there and tensor is None:
-            yield Uncompared(place=entry.place, reason="no tensor bears the name of the module that it is for")
-            continue
         yield Comparison(
             measure="module_promised",
             place=entry.place.model_copy(update={"tensor": module}),
@@ -133,7 +143,7 @@ def _stays(view: View, weight: PackedWeight) -> Iterator[Comparison]:
         expected="not packed",
         observed=weight.title,
         holds=False,
-        note=f"it is a {kind}, which writers of {scheme.title} leave as it is, and the configuration does not name it",
+        note=f"writers of {scheme.title} leave such a module ({kind}) as it is, and the configuration does not name it",
     )
 
 
@@ -162,24 +172,27 @@ def _cache(view: View, block: Quantisation) -> Comparisons:
     """Where scales of the key-value cache are promised, every attention has one for keys and one for values."""
     keys = block.scheme.cache if block.scheme is not None else ()
     said = next((key for key in keys if _promises(block.block.get(key))), None)
-    if said is None or block.dense:
+    if said is None or (block.dense and not view.storage.weights):
         return
-    names = [tensor.name for tensor in view.storage.beside]
-    homes = {name.rpartition(".k_proj.")[0] for name in view.stored.tensors if ".k_proj." in name}
+    names = view.stored.tensors
+    homes = dict.fromkeys(name.rpartition(".k_proj.")[0] for name in names if ".k_proj." in name)
     if not homes:
         yield Uncompared(place=block.place, reason="which modules keep keys and values is not known")
         return
-    found = {(home, end): any(n.startswith(f"{home}.") and n.endswith(f"{end}_scale") for n in names)
-             for home in sorted(homes) for end in ("k", "v")}  # fmt: skip
-    for (home, end), there in found.items():
-        yield Comparison(
-            measure="cache_scale_present",
-            place=Place(tensor=f"{home}.{end}_scale"),
-            expected=f"there: {said} promises it",
-            observed="there" if there else "missing",
-            holds=there,
-            note=None if there else f"{sum(found.values()):,} of {len(found):,} are there",
-        )
+    for home in homes:
+        for end in ("k", "v"):
+            there = any(f"{home}.{form.format(end)}" in names for form in _CACHE)
+            yield Draft(there, partial(_scale_there, f"{home}.{end}_scale", said, there))
+
+
+def _scale_there(name: str, said: str, there: bool) -> Comparison:
+    return Comparison(
+        measure="cache_scale_present",
+        place=Place(tensor=name),
+        expected=f"there: {said} promises it",
+        observed="there" if there else "missing",
+        holds=there,
+    )
 
 
 def _promises(value: object) -> bool:
