@@ -274,6 +274,16 @@ def test_a_fifo_in_the_place_of_a_journal_is_not_waited_for(model: Path, tmp_pat
     assert "not a regular file; everything is evaluated" in resumed(model, tmp_path).stderr
 
 
+def test_a_name_that_is_no_text_is_kept_and_gone_on_with(tmp_path: Path):
+    strange = tmp_path / os.fsdecode(b"\xff\xfe.gguf")
+    shutil.copy(QUANT, strange)
+    checking = Checking((CheckRequest((strange,), only=("G0-TENSOR-001",)),))
+    assert checking.keep(tmp_path / "out") is None
+    checking.finish()
+    told = contracts("check", strange, "--only", "G0-TENSOR-001", "-q", "-o", tmp_path / "out", "--resume")
+    assert (told.code, told.stderr) == (0, ""), told.stderr
+
+
 def test_a_run_begun_anew_says_that_one_was_ended(model: Path, lines: list[bytes], tmp_path: Path):
     output = laid(tmp_path / "out", *lines)
     told = contracts("check", QUANT, "--only", "G0-TENSOR-001", "-o", output)

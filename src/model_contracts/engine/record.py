@@ -114,7 +114,7 @@ def digest_of(definitions: dict[str, str]) -> str:
     from blake3 import blake3
 
     joined = "\n".join(f"{name} {digest}" for name, digest in sorted(definitions.items()))
-    return "blake3:" + blake3(joined.encode()).hexdigest()
+    return "blake3:" + blake3(joined.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def own_definitions() -> dict[str, str]:
