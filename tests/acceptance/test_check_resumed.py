@@ -161,6 +161,18 @@ def test_a_journal_cut_at_any_byte_is_gone_on_with(model: Path, whole: Any, line
         assert seen(output) == whole, (seed, cut)
 
 
+def test_a_check_killed_between_the_files_of_its_evidence_goes_on(
+    model: Path, whole: Any, lines: list[bytes], tmp_path: Path
+):
+    for number, left in enumerate(("evidence.json", "run.json")):
+        output = laid(tmp_path / str(number), *lines)
+        (output / left).write_text("[]" if left == "evidence.json" else "{}")
+        (output / f".{left}.0123456789ab").write_text("half")
+        assert contracts(*words(model, output)).code == 2, "not asked to go on"
+        assert resumed(model, output).stderr == "" and seen(output) == whole
+        assert not list(output.glob(".*"))
+
+
 def test_what_was_finished_is_not_evaluated_again(
     model: Path, lines: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
