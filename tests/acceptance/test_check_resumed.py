@@ -161,6 +161,18 @@ def test_a_journal_cut_at_any_byte_is_gone_on_with(model: Path, whole: Any, line
         assert seen(output) == whole, (seed, cut)
 
 
+def test_a_check_killed_between_the_files_of_its_evidence_goes_on(
+    model: Path, whole: Any, lines: list[bytes], tmp_path: Path
+):
+    for number, left in enumerate(("evidence.json", "run.json")):
+        output = laid(tmp_path / str(number), *lines)
+        (output / left).write_text("[]" if left == "evidence.json" else "{}")
+        (output / f".{left}.0123456789ab").write_text("half")
+        assert contracts(*words(model, output)).code == 2, "not asked to go on"
+        assert resumed(model, output).stderr == "" and seen(output) == whole
+        assert not list(output.glob(".*"))
+
+
 def test_what_was_finished_is_not_evaluated_again(
     model: Path, lines: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
@@ -272,6 +284,16 @@ def test_a_link_in_the_place_of_a_journal_is_not_written_through(model: Path, li
 def test_a_fifo_in_the_place_of_a_journal_is_not_waited_for(model: Path, tmp_path: Path):
     os.mkfifo(tmp_path / unfinished.NAME)
     assert "not a regular file; everything is evaluated" in resumed(model, tmp_path).stderr
+
+
+def test_a_name_that_is_no_text_is_kept_and_gone_on_with(tmp_path: Path):
+    strange = tmp_path / os.fsdecode(b"\xff\xfe.gguf")
+    shutil.copy(QUANT, strange)
+    checking = Checking((CheckRequest((strange,), only=("G0-TENSOR-001",)),))
+    assert checking.keep(tmp_path / "out") is None
+    checking.finish()
+    told = contracts("check", strange, "--only", "G0-TENSOR-001", "-q", "-o", tmp_path / "out", "--resume")
+    assert (told.code, told.stderr) == (0, ""), told.stderr
 
 
 def test_a_run_begun_anew_says_that_one_was_ended(model: Path, lines: list[bytes], tmp_path: Path):

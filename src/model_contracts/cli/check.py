@@ -119,6 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
         print("\n".join(line for one in requests for path in one.paths for line in _planned(one, path)))
         return 0
     if arguments.output is not None:
+        arguments.force = arguments.force or (arguments.resume and _was_ended(arguments.output))
         refuse_output(arguments.output, force=arguments.force)
         refuse_foreign(arguments)
     elif arguments.resume:
@@ -144,10 +145,17 @@ def _check(requests: tuple[CheckRequest, ...], arguments: argparse.Namespace) ->
     code = int(record.decision.exit_code)
     if arguments.output is not None:
         written = wrote(arguments.output, outcomes, record, force=arguments.force, tables=tables)
-        code = code if written else unwritten(code)
-        if written:
+        code = tell(arguments, outcomes, record, code if written else unwritten(code), tables)
+        if written:  # and so are the reports: what ended before them is gone on with
             checking.kept()
+        return code
     return tell(arguments, outcomes, record, code, tables)
+
+
+def _was_ended(directory: Path) -> bool:
+    from model_contracts.engine.unfinished import was_ended
+
+    return was_ended(directory)
 
 
 def refuse_output(directory: Path, *, force: bool) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ NAME = "unfinished.jsonl"
 _MOST = 256 << 20
 #: Tensors of one line.
 _ROWS = 5_000
+#: Files that were being written when a run was ended.
+_HALF = re.compile(r"\.(evidence\.json|run\.json|tensors\.json|unfinished\.jsonl)\.[0-9a-f]{12}")
 #: What is read of an artifact when a gate first asks for it, and then is a matter of its container too.
 _READ = ("tokenizer", "pieces")
 _STANDS_ON, _BEGINS = "stands_on", b'{"stands_on"'
@@ -64,6 +67,7 @@ class Unfinished:
         self.said: str | None = None
         self._held, self._earlier = held, {at: Earlier() for at in range(len(held))}
         self._file: BinaryIO | None = None
+        self._resumed = resume
         lines: list[bytes] = []
         if resume:
             try:
@@ -101,6 +105,9 @@ class Unfinished:
             self._file = None
         with suppress(OSError):  # it says nothing that the evidence does not
             self.path.unlink(missing_ok=True)
+            for name in os.listdir(self.path.parent) if self._resumed else ():  # noqa: PTH208 -- names
+                if _HALF.fullmatch(name):
+                    (self.path.parent / name).unlink(missing_ok=True)
 
     def _begin(self, lines: list[bytes]) -> None:
         """A journal of our own in the place of what lies there: no link is followed, no file of others is added to."""
@@ -216,12 +223,18 @@ def _is_of(outcome: Outcome, step: Step) -> bool:
 def refuse_foreign(folder: Path) -> None:
     """Raises Unusable where a file of that name lies there that is no journal of ours: it would be replaced."""
     path = folder / NAME
-    if not os.path.lexists(path):
-        return
+    if os.path.lexists(path) and not _is_ours(path):
+        raise Unusable(f"{placing.taken([path])} (this is not the journal of an earlier check)")
+
+
+def was_ended(folder: Path) -> bool:
+    """Whether a check was ended in a folder: what of its evidence lies there may be half of it."""
+    return os.path.lexists(folder / NAME) and _is_ours(folder / NAME)
+
+
+def _is_ours(path: Path) -> bool:
     try:
         with door.opened(path) as file:
-            begins = file.read(len(_BEGINS))
+            return _begins_as_ours(file.read(len(_BEGINS)))
     except OSError:
-        begins = b"another"
-    if not _begins_as_ours(begins):
-        raise Unusable(f"{placing.taken([path])} (this is not the journal of an earlier check)")
+        return False
