@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
@@ -105,7 +105,7 @@ class View:
             if family is None or said is None or said.of != self.convention:
                 continue
             plain, other = Conventions(family, said.of, {}), Conventions(family, said.of, {}, dialect=name)
-            if any(plain.entry(one) is None and other.entry(one) is not None for one in self._of_part.values()):
+            if any(plain.entry(one) is None and other.entry(one) is not None for one in self._of_part):
                 return name
         return None
 
@@ -126,6 +126,8 @@ class View:
     @cached_property
     def entries(self) -> dict[str, StoredEntry | None]:
         """What each tensor stands for in its family, in the order of the artifact."""
+        if self.conventions is None:
+            return dict.fromkeys(self.artifact.tensors)
         find = self._entry
         return {name: find(bare) for name, bare in self.bare.items()}
 
@@ -152,12 +154,13 @@ class View:
         """What a wrapper or a training run left before every name, and which ("": nothing); adapters bear one."""
         if self.part.name == "adapter" or self.convention == "gguf":
             return "", ""
-        return prefix(self._of_part.values(), self._find if self.family is not None else None)
+        return prefix(self._of_part, self._find if self.family is not None else None)
 
     @cached_property
-    def _of_part(self) -> dict[str, str]:
-        """Tensor name to what the language model alone would call it."""
-        return {name: self._alone(name) for name in self.artifact.tensors}
+    def _of_part(self) -> Collection[str]:
+        """What the language model alone would call its tensors, in their order."""
+        known = self.artifact.tensors.keys()
+        return [self._alone(name) for name in known] if self.several_parts else known
 
     def _alone(self, name: str) -> str:
         return without_part(name) if self.several_parts else name
