@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from model_contracts.anatomy.declared.built_rope import NotDeclared, rotary, short
-from model_contracts.anatomy.declared.declared_keys import MOST_KEYS, DeclaredSide
+from model_contracts.anatomy.declared.declared_keys import DeclaredSide
+from model_contracts.anatomy.declared.declared_words import MOST_KEYS
 from model_contracts.anatomy.declared.key_table import key_table
 from model_contracts.anatomy.view import View
 from model_contracts.definitions import load_keys
