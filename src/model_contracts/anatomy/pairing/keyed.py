@@ -16,7 +16,13 @@ def kept_as_key(key: str, tensor: Tensor, side: View, other: View) -> str | None
     Values are compared in F32, in which a GGUF keeps them.
     """
     role, (_, layer) = side.role(key), template(key)
-    if role is None or role.gguf_key is None or layer is None or tensor.elements != 1 or other.convention != "gguf":
+    if (
+        role is None
+        or role.gguf_key is None
+        or layer is None
+        or tensor.elements != 1
+        or not other.artifact.form.prefixed_keys
+    ):
         return None
     name = role.gguf_key.replace("{arch}", str(other.artifact.metadata.get("general.architecture", "")))
     held = other.artifact.metadata.get(name)

@@ -151,7 +151,7 @@ def _equal(name: str, ours: Said, theirs: Said, pair: Pair) -> Comparison | Unco
     lists = [isinstance(said.value, tuple) for said in (ours, theirs)]
     if not holds and pair.target.table[name].zero_where and any(lists) and not all(lists):
         return Uncompared(place=ours.place, reason="which layers have none of it, one side alone declares")
-    if holds and pair.across and pair.target.kind == "gguf" and (why := pair.target.table[name].unread):
+    if holds and pair.across and pair.target.form.prefixed_keys and (why := pair.target.table[name].unread):
         return Uncompared(place=ours.place, reason=f"both declare it, and readers of the GGUF do not: {why}")
     return Comparison(
         measure=name,
@@ -174,7 +174,9 @@ def _lost(name: str, theirs: Said, pair: Pair) -> Iterator[Comparison | Uncompar
     built = target.builds(name) or (not keys and assumed is not None and target.computes(name))
     holds = assumed is not None and same(assumed, theirs.value, pair.relative)[0]
     carried = not keys and any(published(key, theirs.value, target) for key in (theirs.place.key, *line.config))
-    unread = carried and built and target.kind == "gguf"  # llama.cpp computes with its own, whatever is carried along
+    unread = (
+        carried and built and target.form.prefixed_keys
+    )  # llama.cpp computes with its own, whatever is carried along
     if not holds and carried and not unread:
         holds, assumed = True, theirs.value
     if not holds and not keys and not built and _through_others(name, theirs, pair, pair.source, target):
