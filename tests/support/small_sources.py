@@ -1,4 +1,4 @@
-"""Small sources of three families, cut out of tiny-qwen2's trained matrices: what libraries quantised, and tests pair."""
+"""Small sources of three families, cut out of tiny-qwen2's trained matrices: what libraries quantised."""
 
 from __future__ import annotations
 

@@ -269,36 +269,50 @@ def fp8(family: str) -> Made:
     return each(family, writer), family, {"quantization_config": block}
 
 
-_FLOAT, _INT = {"type": "float"}, {"type": "int"}
-_GROUP = {"strategy": "group", "group_size": 32}
+_CT, _BNB, _AO, _OPT = "compressed-tensors 0.20.0", "bitsandbytes 0.50.2", "torchao 0.18.0", "modelopt 0.47.0"
+_MLX, _ROUND = "mlx 0.32.4", "auto-round 0.16.1"
+Arguments = dict[str, Any]
+_ROW: Arguments = {"strategy": "channel"}
+_GROUP: Arguments = {"strategy": "group", "group_size": 32}
+_INT8: Arguments = {"num_bits": 8, "type": "int"}
+_FP8: Arguments = {"num_bits": 8, "type": "float"}
+_INT4: Arguments = {"num_bits": 4, "type": "int"}
+_INT3: Arguments = {"num_bits": 3, "type": "int"}
+_FP4: Arguments = {"num_bits": 4, "type": "float"}
+_BLOCK: Arguments = {"strategy": "block", "block_structure": [64, 64]}
+_ZEROS: Arguments = {"symmetric": False, "strategy": "group", "group_size": 64}
+_NV: Arguments = {"strategy": "tensor_group", "group_size": 16, "scale_dtype": torch.float8_e4m3fn}
+_MX: Arguments = {**_GROUP, "scale_dtype": torch.uint8}
+_NF4: Arguments = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
+_BFP4: Arguments = {"load_in_4bit": True, "bnb_4bit_quant_type": "fp4", "bnb_4bit_use_double_quant": False}
 WRITERS: dict[str, tuple[str, Callable[[], Made]]] = {
-    "ct-int8": ("compressed-tensors 0.20.0", lambda: compressed("llama", "int-quantized", num_bits=8, **_INT, strategy="channel")),
-    "ct-fp8": ("compressed-tensors 0.20.0", lambda: compressed("qwen3", "float-quantized", num_bits=8, **_FLOAT, strategy="channel")),
-    "ct-fp8-block": ("compressed-tensors 0.20.0", lambda: compressed("mixtral", "float-quantized", num_bits=8, **_FLOAT, strategy="block", block_structure=[64, 64])),
-    "ct-int4": ("compressed-tensors 0.20.0", lambda: compressed("mixtral", "pack-quantized", num_bits=4, **_INT, **_GROUP)),
-    "ct-int4-zeros": ("compressed-tensors 0.20.0", lambda: compressed("qwen3", "pack-quantized", num_bits=4, **_INT, symmetric=False, strategy="group", group_size=64)),
-    "ct-int3": ("compressed-tensors 0.20.0", lambda: compressed("llama", "pack-quantized", num_bits=3, **_INT, **_GROUP)),
-    "ct-nvfp4": ("compressed-tensors 0.20.0", lambda: compressed("llama", "nvfp4-pack-quantized", num_bits=4, **_FLOAT, strategy="tensor_group", group_size=16, scale_dtype=torch.float8_e4m3fn)),
-    "ct-mxfp4": ("compressed-tensors 0.20.0", lambda: compressed("mixtral", "mxfp4-pack-quantized", num_bits=4, **_FLOAT, **_GROUP, scale_dtype=torch.uint8)),
-    "ct-mxfp8": ("compressed-tensors 0.20.0", lambda: compressed("qwen3", "mxfp8-quantized", num_bits=8, **_FLOAT, **_GROUP, scale_dtype=torch.uint8)),
-    "bnb-nf4": ("bitsandbytes 0.50.2", lambda: bits_and_bytes("mixtral", load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=torch.bfloat16)),
-    "bnb-fp4": ("bitsandbytes 0.50.2", lambda: bits_and_bytes("qwen3", load_in_4bit=True, bnb_4bit_quant_type="fp4", bnb_4bit_use_double_quant=False)),
-    "bnb-int8": ("bitsandbytes 0.50.2", lambda: bits_and_bytes("llama", load_in_8bit=True)),
-    "mlx-4": ("mlx 0.32.4", lambda: mlx("qwen3", 4, 64)),
-    "mlx-3-and-6": ("mlx 0.32.4", lambda: mlx("llama", 3, 32, down=6)),
-    "mlx-mxfp4": ("mlx 0.32.4", lambda: mlx("llama", 4, 32, "mxfp4")),
-    "mlx-nvfp4": ("mlx 0.32.4", lambda: mlx("qwen3", 4, 16, "nvfp4")),
-    "gptq-4": ("auto-round 0.16.1", lambda: gptq("llama", 4, 32)),
-    "awq": ("auto-round 0.16.1", lambda: awq("qwen3", 64)),
-    "torchao-int8": ("torchao 0.18.0", lambda: torch_ao("qwen3", "int8")),
-    "torchao-float8": ("torchao 0.18.0", lambda: torch_ao("llama", "float8")),
-    "modelopt-nvfp4": ("modelopt 0.47.0", lambda: modelopt("qwen3", "NVFP4", 16)),
-    "modelopt-fp8": ("modelopt 0.47.0", lambda: modelopt("mixtral", "FP8", None)),
-    "modelopt-w4": ("modelopt 0.47.0", lambda: modelopt("llama", "W4A16_AWQ", 64)),
+    "ct-int8": (_CT, lambda: compressed("llama", "int-quantized", **_INT8, **_ROW)),
+    "ct-fp8": (_CT, lambda: compressed("qwen3", "float-quantized", **_FP8, **_ROW)),
+    "ct-fp8-block": (_CT, lambda: compressed("mixtral", "float-quantized", **_FP8, **_BLOCK)),
+    "ct-int4": (_CT, lambda: compressed("mixtral", "pack-quantized", **_INT4, **_GROUP)),
+    "ct-int4-zeros": (_CT, lambda: compressed("qwen3", "pack-quantized", **_INT4, **_ZEROS)),
+    "ct-int3": (_CT, lambda: compressed("llama", "pack-quantized", **_INT3, **_GROUP)),
+    "ct-nvfp4": (_CT, lambda: compressed("llama", "nvfp4-pack-quantized", **_FP4, **_NV)),
+    "ct-mxfp4": (_CT, lambda: compressed("mixtral", "mxfp4-pack-quantized", **_FP4, **_MX)),
+    "ct-mxfp8": (_CT, lambda: compressed("qwen3", "mxfp8-quantized", **_FP8, **_MX)),
+    "bnb-nf4": (_BNB, lambda: bits_and_bytes("mixtral", **_NF4, bnb_4bit_compute_dtype=torch.bfloat16)),
+    "bnb-fp4": (_BNB, lambda: bits_and_bytes("qwen3", **_BFP4)),
+    "bnb-int8": (_BNB, lambda: bits_and_bytes("llama", load_in_8bit=True)),
+    "mlx-4": (_MLX, lambda: mlx("qwen3", 4, 64)),
+    "mlx-3-and-6": (_MLX, lambda: mlx("llama", 3, 32, down=6)),
+    "mlx-mxfp4": (_MLX, lambda: mlx("llama", 4, 32, "mxfp4")),
+    "mlx-nvfp4": (_MLX, lambda: mlx("qwen3", 4, 16, "nvfp4")),
+    "gptq-4": (_ROUND, lambda: gptq("llama", 4, 32)),
+    "awq": (_ROUND, lambda: awq("qwen3", 64)),
+    "torchao-int8": (_AO, lambda: torch_ao("qwen3", "int8")),
+    "torchao-float8": (_AO, lambda: torch_ao("llama", "float8")),
+    "modelopt-nvfp4": (_OPT, lambda: modelopt("qwen3", "NVFP4", 16)),
+    "modelopt-fp8": (_OPT, lambda: modelopt("mixtral", "FP8", None)),
+    "modelopt-w4": (_OPT, lambda: modelopt("llama", "W4A16_AWQ", 64)),
     "quark-uint4": ("Quark 0.13", lambda: quark("llama", 32)),
     "hqq-4": ("hqq 0.2.8.post1", lambda: hqq("qwen3", 4, 64)),
     "fp8-block": ("transformers 5.24.0", lambda: fp8("llama")),
-}  # fmt: skip
+}
 
 
 def main(names: list[str]) -> None:

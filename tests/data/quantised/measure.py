@@ -1,4 +1,4 @@
-"""Owns how packed weights' rows of docs/error-budgets.md are measured: real quantisers on Gaussian, heavy and real values.
+"""Owns how the rows of packed weights in docs/error-budgets.md are measured, with the quantisers themselves.
 
 `PYTHONPATH=src:tests python tests/data/quantised/measure.py` prints, for each kind and group, the worst of each measure
 beside the bound that invariants/I-4-statistics-preserved.yaml has for it, and the share of the bound that is used.
@@ -109,9 +109,8 @@ def main() -> None:
             first.setdefault(sample, found["relative_rmse"])
             worst = {measure: max(worst[measure], found[measure]) for measure in MEASURES}
         bound = bounds.get(name.partition(" ")[0], {})
-        said = " ".join(
-            f"{m} {worst[m]:.4g}/{bound.get(m, 0):g}={worst[m] / (bound.get(m) or 1e9):.2f}" for m in MEASURES
-        )
+        shares = ((m, worst[m], bound.get(m, float("inf"))) for m in MEASURES)
+        said = " ".join(f"{m} {most:.4g} of {limit:g} ({most / limit:.2f})" for m, most, limit in shares)
         print(f"{name}: gauss {first['gauss']:.4f} t {first['t']:.4f} | {said}", flush=True)
 
 

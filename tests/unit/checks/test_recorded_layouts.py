@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cases.gates import MOMENTS, STORAGE, VALUES
+from cases.gates import COVERAGE, MOMENTS, PARTS, VALUES
 from support.command import check
 from support.examining import violated, yielded
 from support.mutations import Stored
@@ -32,10 +32,12 @@ def test_a_recorded_folder_is_quiet_where_its_packing_matters(
 ) -> None:
     family = recorded(name)[1]
     target = recorded_folder(name, tmp_path / "model")
-    for gate in (VALUES, MOMENTS, STORAGE):
-        compared, gaps = yielded(gate, target, sources[family] if gate != STORAGE else None)
+    for gate in (PARTS, COVERAGE, MOMENTS):
+        compared, gaps = yielded(gate, target, sources[family] if gate == MOMENTS else None)
         assert compared and (violated(compared), gaps) == (set(), [])
-    assert {c.place.tensor for c in yielded(VALUES, target, sources[family])[0]} >= set(packed_names(family))
+    compared, gaps = yielded(VALUES, target, sources[family])
+    assert (violated(compared), gaps) == (set(), [])
+    assert {c.place.tensor for c in compared} >= set(packed_names(family))
 
 
 @pytest.mark.parametrize("name", ["bnb-nf4", "ct-nvfp4", "mlx-4", "torchao-int8"])
