@@ -18,7 +18,7 @@ _PREDICTION = "multi-token prediction"
 
 def components(artifact: Artifact, view: View) -> list[dict[str, Any]]:
     """Each component by its name: what it is, the family that knows it, its tensors, and why it is not looked at."""
-    found = [
+    found: list[dict[str, Any]] = [
         {
             "name": one.name,
             "what": one.kind,
@@ -76,7 +76,7 @@ def _parts(view: View) -> Iterator[dict[str, Any]]:
 
 
 def _part(view: View, name: str, towers: set[str]) -> str:
-    if isinstance(view, TowerView) and view.convention == "gguf":
+    if isinstance(view, TowerView) and view.artifact.form.prefixed_keys:
         return {"v": "vision encoder", "a": "audio encoder"}.get(name.partition(".")[0], "projector")
     if name in towers:
         return other_part(name) or "towers"
