@@ -22,7 +22,7 @@ _FLAWS = ("nan", "infinite", "negative", "tiny", "zeros")
 
 
 def parts_of(packed: Packed, files: Files) -> PackedFigures:
-    """The figures of every part that scales, shifts or orders; one that cannot be read is left out (the pass tells of it)."""
+    """The figures of each part that scales, shifts or orders; one that cannot be read is left out."""
     roles = {id(tensor): role for role, tensor in packed.roles}
     settings = dict(packed.settings)
     found = PackedFigures()
