@@ -122,6 +122,10 @@ class FamilyTensor(Record):
     only: Literal["huggingface", "gguf"] | None = Field(
         None, description="The one convention that stores it: a converter to the other leaves it out."
     )
+    gguf_key: str | None = Field(
+        None,
+        description="The key under which a GGUF has its one value, in a list with one a layer, in place of a tensor.",
+    )
     required_by: str | None = Field(None, description="A config.json flag that makes it required.")
     vocabulary_rows: bool = Field(False, description="Rows are tokens: more rows than tokens is padding, not an error.")
     may_be_constant: bool = Field(False, description="One value in every place is legitimate (a norm of ones).")

@@ -96,6 +96,9 @@ class HyperParameter(Record):
     unsettled: str | None = Field(
         None, description="Why it is not proven, and not lost, where readers compute with another value unasked."
     )
+    unread: str | None = Field(
+        None, description="Why it is not proven though a GGUF says it: llama.cpp does not read it there."
+    )
     disabled_by: str | None = Field(None, description="A config.json flag that must not be true for it to count.")
     counts_where: dict[str, tuple[Scalar, ...]] = Field(
         default_factory=dict,

@@ -56,6 +56,7 @@ class Gate(Record):
     title: str = Field(description="What holds when the gate is green, in one line.")
     check: Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")] = Field(description="Kind of check (`contracts list`).")
     parameters: dict[str, JsonValue] = Field(default_factory=dict, description="Typed by the kind of check.")
+    fault: FaultClass | None = Field(None, alias="class", description="In place of its invariant's class.")
     guards: tuple[Guard, ...] = Field(
         (), description="Faults it is there to see: contracts lint holds clauses to them."
     )

@@ -19,6 +19,7 @@ from support.shared_models import DATA
 
 PEFT = DATA / "adapters"
 Parts = dict[str, Any]
+ALONE = "G0-ADAPTER-001"
 UP = "base_model.model.model.layers.7.mlp.up_proj"
 LAYER_7 = {
     f"{UP}.lora_A.weight": stored(np.ones((4, 64)), "F32"),
@@ -137,3 +138,25 @@ def test_an_adapter_that_ends_too_early_is_falsified_and_nothing_is_proven_of_a_
     found = outcomes(base, base, adapter)
     assert (found[FITS].outcome, Verdict.ERROR in {one.outcome for one in found.values()}) == (Verdict.FALSIFIED, False)
     assert found[MERGED].outcome is Verdict.FALSIFIED  # the factors that are there are not in it
+
+
+def test_a_target_is_not_called_false_where_what_was_added_is_not_known(
+    base: Path, adapter: Path, tmp_path: Path
+) -> None:
+    """PiSSA took a part of the base away before training: what a merge into the published base holds nobody can say."""
+    with json_of(adapter / "adapter_config.json") as config:
+        config["init_lora_weights"] = "pissa"
+    other = folder(tmp_path / "other", llama(4))
+    for target, kept in ((other, Verdict.SKIPPED), (base, Verdict.CORROBORATED)):
+        found = outcomes(target, base, adapter)
+        assert (found[MERGED].outcome, found[FITS].outcome) == (Verdict.SKIPPED, Verdict.SKIPPED)
+        assert (found[OUTSIDE].outcome, found[VALUES].outcome) == (kept, kept)
+    assert "had something taken away before training" in outcomes(other, base, adapter)[OUTSIDE].reason
+
+
+def test_a_gguf_adapter_of_another_architecture_is_falsified(tmp_path: Path) -> None:
+    made = lora(llama(), targets=["q_proj"])
+    assert outcomes(made.gguf(tmp_path / "kept.gguf"), None, None, ALONE)[ALONE].outcome is Verdict.CORROBORATED
+    made.halves = {"model.layers.0.mlp.experts_of_another": next(iter(made.halves.values()))}
+    found = outcomes(made.gguf(tmp_path / "broken.gguf"), None, None, ALONE)
+    assert (found[ALONE].outcome, first(found[ALONE], "module_known").holds) == (Verdict.FALSIFIED, False)

@@ -132,6 +132,13 @@ def _turned(architecture: str) -> dict[str, bool]:
     return {name: not made[name] for name in named if made[name] is False or (made[name] is True and "tie" in name)}
 
 
+def small(family_id: str, architecture: str) -> dict[str, Any]:
+    """The members of a tiny configuration of a class, as a family has them."""
+    known = known_keys(architecture)
+    sizes = {**SIZES, **OWN.get(architecture, {}), **OWN.get(family_id, {})}
+    return {name: size for name, size in sizes.items() if name in known and size is not None}
+
+
 @cache
 def saved(family_id: str, architecture: str, turned: bool = False) -> Side:
     """A folder as transformers saves the class, with flags as they are by default, or the other way round."""
@@ -139,13 +146,7 @@ def saved(family_id: str, architecture: str, turned: bool = False) -> Side:
     import transformers
 
     family = next(family for family in load_families() if family.id == family_id)
-    known = known_keys(architecture)
-    sizes = {
-        name: size
-        for name, size in {**SIZES, **OWN.get(architecture, {}), **OWN.get(family_id, {})}.items()
-        if name in known
-    }
-    sizes = {name: size for name, size in sizes.items() if size is not None}
+    sizes = small(family_id, architecture)
     sizes |= _turned(architecture) if turned else {}
     if hasattr(config_of(architecture)(), "text_config"):
         tied = {name: sizes[name] for name in ("tie_word_embeddings",) if name in sizes}

@@ -35,6 +35,10 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "conv1d-dora": ("gpt2", "float16", {
         "r": 4, "lora_alpha": 8, "target_modules": ["c_attn"], "use_dora": True, "fan_in_fan_out": True,
     }),
+    "experts": ("mixtral", "float16", {
+        "r": 2, "lora_alpha": 4, "target_modules": ["q_proj"],
+        "target_parameters": ["experts.gate_up_proj", "experts.down_proj"],
+    }),
 }  # fmt: skip
 
 
@@ -48,12 +52,24 @@ def base_of(kind: str) -> str:
 def base(name: str) -> Any:
     """A random model of a family, the same every time."""
     import torch
-    from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
+    from transformers import (
+        GPT2Config,
+        GPT2LMHeadModel,
+        LlamaConfig,
+        LlamaForCausalLM,
+        MixtralConfig,
+        MixtralForCausalLM,
+        Qwen2Config,
+        Qwen2ForCausalLM,
+    )
+
+    few = SIZES | {"num_hidden_layers": 1, "num_local_experts": 3}
 
     torch.manual_seed(11)
     makers: dict[str, Callable[[], Any]] = {
         "llama": lambda: LlamaForCausalLM(LlamaConfig(**SIZES, tie_word_embeddings=False)),
         "qwen2": lambda: Qwen2ForCausalLM(Qwen2Config(**SIZES, tie_word_embeddings=True)),
+        "mixtral": lambda: MixtralForCausalLM(MixtralConfig(**few, tie_word_embeddings=False)),
         "gpt2": lambda: GPT2LMHeadModel(
             GPT2Config(n_embd=24, n_layer=2, n_head=4, vocab_size=40, n_positions=16, bos_token_id=1, eos_token_id=2)
         ),

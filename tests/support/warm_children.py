@@ -36,8 +36,8 @@ _IMPORTED = {
     "model_contracts.runtimes.command.served": (),
     "model_contracts.runtimes.text.served": ("tokenizers", "jinja2"),
 }  # fmt: skip
-#: Where the processes of these tests answer, and what starts the names of what no runtime reads.
-_PLACE, _UNREAD = "MODEL_CONTRACTS_TESTS_WARM", ("PYTEST_", "COLUMNS", "LINES")
+#: Where the processes of these tests answer, and how names begin of what no runtime reads, or each is told.
+_PLACE, _UNREAD = "MODEL_CONTRACTS_TESTS_WARM", ("PYTEST_", "COLUMNS", "LINES", "PATH")
 _START = child.start
 
 
@@ -67,7 +67,7 @@ def start(module: str, memory_mb: int, folder: str) -> Any:
     place = Path(os.environ[_PLACE].rpartition(":")[0]) / name
     pipes = [os.pipe() for _ in range(3)]
     (its_in, my_in), (my_out, its_out), (my_err, its_err) = pipes
-    asked = {"memory_mb": memory_mb, "folder": folder, "environment": _environment()}
+    asked = {"memory_mb": memory_mb, "folder": folder, "environment": _environment(), "path": os.environ["PATH"]}
     line = _connected(place, module)
     data = json.dumps(asked).encode() + b"\n"
     socket.send_fds(line, [data], [its_in, its_out, its_err])
@@ -116,10 +116,11 @@ def _connected(place: Path, module: str) -> socket.socket:
             return line
         words = [sys.executable, "-c", "from support.warm_children import serve; serve()", str(place), module]
         listening, told = os.pipe()
+        environment = {**_environment(), "PATH": os.environ["PATH"]}
         with place.with_suffix(".log").open("ab") as log:
             subprocess.Popen(
                 [*words, str(told)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[told],
-                cwd=Path(__file__).parents[1], env=_environment(), start_new_session=True,
+                cwd=Path(__file__).parents[1], env=environment, start_new_session=True,
             )  # fmt: skip
         os.close(told)
         os.read(listening, 1)  # it listens, or is gone
@@ -183,6 +184,7 @@ def _become(line: socket.socket, streams: list[int], module: str, asked: dict[st
     line.sendall(f"{os.getpid()}\n".encode())
     line.close()
     os.chdir(asked["folder"])
+    os.environ["PATH"] = asked["path"]
     for own, stream in enumerate(streams):
         os.dup2(stream, own)
         os.close(stream)

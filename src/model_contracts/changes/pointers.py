@@ -8,9 +8,9 @@ from pathlib import Path
 
 from model_contracts import door
 
-#: A pointer is shorter than this many bytes (git-lfs, docs/spec.md; xet-core has the same bound).
+#: A pointer is shorter than this many bytes (https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md).
 SHORT = 1024
-#: git-lfs, docs/spec.md: the version comes first, other keys in the order of letters. Xet repositories of the Hugging
+#: As the same page has it: the version comes first, other keys in the order of letters. Xet repositories of the Hugging
 #: Face Hub keep this form (hub-docs, "Backward Compatibility with LFS").
 _LFS = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v1\r?\n(?:[a-z0-9.-]+ [^\n]*\n)*?"

@@ -142,6 +142,26 @@ WORDS: tuple[Word, ...] = (
         "The smallest tolerance under which the comparison would have held.",
     ),
     Word(
+        "merged",
+        "measure merged, of F-ADAPTER-001: observed",
+        "How the adapter stands in the target, over all modules: not merged, partly, twice, with another scale, "
+        "turned, of another module, in another base (docs/adapters.md).",
+        "Merge again with the library that trained it, into the base that it was trained on.",
+        also=("not merged", "partly", "merged twice", "of another base"),
+    ),
+    Word(
+        "coefficient",
+        "measure coefficient, of F-ADAPTER-001: expected 1, observed, tolerance with its error",
+        "How often what an adapter adds to a module is in the target: the least-squares share of the difference to "
+        "its base. 1 is merged, 0 is not. Its error is four standard errors of the rest, and grows with coarser types.",
+    ),
+    Word(
+        "rest",
+        "measure rest, of F-ADAPTER-001",
+        "What base and adapter leave of a target, as a share of it. Rounding alone is within the budget of its type.",
+        "More is another base, a base that was packed when it was merged into, or a change beside the adapter.",
+    ),
+    Word(
         "likely cause",
         "of a qualification: causes; of a check: drawn from the comparisons, nothing else",
         "What most likely went wrong, what makes a model useless first: a rival explanation that fits, a prefix "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from model_contracts.invariant import Invariant
+from model_contracts.invariant import Gate, Invariant
 from model_contracts.outcome import Comparison, FaultClass, SkipCause, Verdict
 
 #: What a skipped gate lacks, by why it was skipped; others are as unknown as what they would have seen.
@@ -18,11 +18,12 @@ _EXPLAINED = (" explains it: ", " explains most of it: ")
 
 
 def class_of(
-    invariant: Invariant, verdict: Verdict, skipped: SkipCause | None, comparisons: Sequence[Comparison]
+    gate: Gate, invariant: Invariant, verdict: Verdict, skipped: SkipCause | None, comparisons: Sequence[Comparison]
 ) -> FaultClass | None:
     """The class of an outcome; None where it holds or nothing is owed.
 
-    Of several violated comparisons one that is explained tells, else the first whose measure its invariant names.
+    Of several violated comparisons one that is explained tells, else the first whose measure its invariant names,
+    else the gate, else the invariant.
     """
     if verdict is Verdict.CORROBORATED or skipped == "not_owed":
         return None
@@ -36,6 +37,5 @@ def class_of(
         return "wrong transform"
     if not violated and verdict in (Verdict.CRASHED, Verdict.TIMEOUT):
         return "environment"
-    return next(
-        (invariant.classes[one.measure] for one in violated if one.measure in invariant.classes), invariant.fault
-    )
+    named = [invariant.classes[one.measure] for one in violated if one.measure in invariant.classes]
+    return named[0] if named else gate.fault or invariant.fault

@@ -75,7 +75,7 @@ def outcome_of(step: Step, examination: Examination, seen: Seen) -> Outcome:
         uncompared=tuple(seen.tally.gaps),
         counterexample=seen.counterexample,
         metrics=seen.tally.metrics,
-        fault=class_of(step.invariant, seen.verdict, seen.cause, seen.tally.kept),
+        fault=class_of(step.gate, step.invariant, seen.verdict, seen.cause, seen.tally.kept),
         duration=seen.duration,
         timestamp=now(),
         host=host(),

@@ -140,7 +140,7 @@ def _evaluate(step: QualificationStep, workshop: Workshop, request: QualifyReque
         comparisons=tally.kept,
         uncompared=tuple(tally.gaps),
         scenario=step.scenario,
-        fault=class_of(step.invariant, verdict, skipped, tally.kept),
+        fault=class_of(step.gate, step.invariant, verdict, skipped, tally.kept),
         metrics=seeing.metrics,
         duration=time.perf_counter() - clock,
         timestamp=_now(),

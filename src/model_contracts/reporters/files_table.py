@@ -120,7 +120,15 @@ def _row(group: Sequence[Outcome], decision: Decision, run: Run) -> FileRow:
         f"{safe(gates[0])}{more}" if gates else "",
     )
     cause = next((cause.statement for cause in likely(group)), "")
-    return FileRow(cells, _measured(group, record), _worst(group), cause, decision, record)
+    return FileRow(cells, _measured(group, record), _furthest(group, record), cause, decision, record)
+
+
+def _furthest(group: Sequence[Outcome], record: ArtifactRecord | None) -> str:
+    """The tensor with the worst error, and what is furthest beyond its tolerance, where that is another."""
+    worst, figures = _worst(group), record.figures if record is not None else None
+    if figures is None or safe(figures.worst_tensor) in worst:
+        return worst
+    return f"worst error in {safe(figures.worst_tensor)}{f'; {worst}' if worst else ''}"
 
 
 def _measured(group: Sequence[Outcome], record: ArtifactRecord | None) -> tuple[str, ...]:

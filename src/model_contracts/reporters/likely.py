@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from model_contracts.outcome import Comparison, Outcome, Verdict
 from model_contracts.reporters.lines import BAD, severity, told
@@ -100,6 +101,7 @@ def gravity(sign: _Sign) -> int:
     return -1 if sign.comparison.measure == "architecture" else gravity_of(sign.gate)
 
 
+@lru_cache(4096)
 def gravity_of(gate: str) -> int:
     """The place of a gate among those by which a fault makes a model useless; those that nobody ranked come last."""
     return next(

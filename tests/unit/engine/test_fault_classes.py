@@ -10,6 +10,12 @@ from model_contracts.outcome import Verdict
 from support.outcomes import comparison
 
 
+def of(name, *seen):
+    """The class at the first gate of an invariant."""
+    invariant = load_invariant(name)
+    return class_of(invariant.gates[0], invariant, *seen)
+
+
 @pytest.mark.parametrize(
     ("invariant", "measure", "note", "expected"),
     [
@@ -26,7 +32,7 @@ from support.outcomes import comparison
 )
 def test_what_does_not_hold(invariant, measure, note, expected):
     seen = (comparison(False, measure=measure, note=note),)
-    assert class_of(load_invariant(invariant), Verdict.FALSIFIED, None, seen) == expected
+    assert of(invariant, Verdict.FALSIFIED, None, seen) == expected
 
 
 @pytest.mark.parametrize(
@@ -43,9 +49,16 @@ def test_what_does_not_hold(invariant, measure, note, expected):
     ],
 )
 def test_what_was_not_compared(verdict, cause, expected):
-    assert class_of(load_invariant("golden-rule"), verdict, cause, ()) == expected
+    assert of("golden-rule", verdict, cause, ()) == expected
 
 
 def test_every_shipped_invariant_says_its_class():
     unsaid = [name for name in known_ids("invariant") if "fault" not in load_invariant(name).model_fields_set]
     assert unsaid == []
+
+
+def test_a_gate_may_have_a_class_of_its_own():
+    invariant = load_invariant("recorded")
+    seen = (comparison(False, measure="anything"),)
+    classes = [class_of(gate, invariant, Verdict.FALSIFIED, None, seen) for gate in invariant.gates]
+    assert classes == ["mislabelled", "corrupt", "configuration", "tokenizer"]

@@ -22,6 +22,7 @@ from model_contracts.reporters.unobeyed import unobeyed
 from support.hostile import TEXTS, evidence
 from support.hostile import WORST as HOSTILE
 from support.outcomes import comparison, outcome, record
+from support.qualified import qualified, without_tokenizer
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "data" / "schemas"
 PAGES = ("summary", "markdown", "card")
@@ -261,3 +262,15 @@ def test_the_verdict_says_cause_class_and_the_next_command():
     }
     kept = json.loads(written("json", (outcome(),), record((outcome(),))))["verdict"]
     assert (kept["word"], kept["cause"], kept["class"], kept["next"]) == ("kept", None, None, None)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_qualification_is_reported_in_every_form(form):
+    seen = (outcome(), *without_tokenizer())
+    run = qualified(seen)
+    text = written(form, seen, run)
+    assert without_tokenizer()[0].gate_id in text
+    if form == "sarif":
+        assert list(sarif_schema().iter_errors(json.loads(text))) == []
+    if form == "junit":
+        assert list(junit_schema().iter_errors(ET.fromstring(text))) == []

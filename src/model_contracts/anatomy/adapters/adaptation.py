@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from model_contracts.anatomy.adapters.placed import Misfit, Placed, Places
+from model_contracts.anatomy.adapters.fits import Misfit, Placed
+from model_contracts.anatomy.adapters.placed import Places
 from model_contracts.anatomy.parts.adapter_factors import held_by
 from model_contracts.anatomy.parts.adapter_settings import AdapterSettings
 from model_contracts.anatomy.view import View

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
-
-import numpy as np
+from typing import Any
 
 from model_contracts.anatomy.adapters.adaptation import Adaptation
+from model_contracts.anatomy.adapters.fits import Misfit
 from model_contracts.anatomy.adapters.placed import linear
 from model_contracts.anatomy.pairing.made import parts_of
 from model_contracts.anatomy.pairing.match import Match
@@ -23,7 +23,13 @@ _MOST_ROWS, _MOST_RUNS = 4_000_000, 65_536
 def with_added(found: Match, adapted: Adaptation) -> Match:
     """The same pairs, each with what was added to its source; those that nothing was added to as they are."""
     pairings = {name: _with(pairing, adapted.added) for name, pairing in found.pairings.items()}
-    return replace(found, pairings=pairings)
+    reason = next((one.reason for one in adapted.fits if isinstance(one, Misfit) and one.holds is None), None)
+    if reason is None:
+        return replace(found, pairings=pairings)
+    # What has no known place may belong to any tensor that nothing was added to.
+    doubtful = {name: replace(one, declared=one.added is not None and one.declared) for name, one in pairings.items()}
+    unknown = found.unknown or f"a part of the adapter has no known place in the base ({reason})"
+    return replace(found, pairings=doubtful, unknown=unknown)
 
 
 def _with(pairing: Pairing, added: Mapping[str, Tensor]) -> Pairing:
@@ -56,6 +62,8 @@ def _nothing(part: Tensor) -> Tensor:
 
 def _runs(layout: Expr, numbers: Mapping[str, int]) -> tuple[tuple[int, int], ...]:
     """How many rows in order are of which part; nothing where parts share rows, or there are too many."""
+    import numpy as np
+
     columns, plan = layout.shape[-1], compiled(layout)
     height = plan.count // columns
     if height > _MOST_ROWS:
@@ -72,8 +80,10 @@ def _runs(layout: Expr, numbers: Mapping[str, int]) -> tuple[tuple[int, int], ..
     return tuple((stop - start, int(owners[start])) for start, stop in pairwise(borders))
 
 
-def _rows(piece: LayoutPiece, columns: int) -> np.ndarray | None:
-    """The rows that a piece fills, whole; None where it fills parts of rows."""
+def _rows(piece: LayoutPiece, columns: int) -> Any:
+    """The rows that a piece fills, whole, as an array; None where it fills parts of rows."""
+    import numpy as np
+
     width, rows = 1, np.array([piece.at // columns])
     for size, logical, _ in piece.digits:
         if logical >= columns and logical % columns == 0:

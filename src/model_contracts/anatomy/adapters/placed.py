@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
+from model_contracts.anatomy.adapters.experts import expert_places
+from model_contracts.anatomy.adapters.fits import Misfit, Placed
 from model_contracts.anatomy.families.conventions import Conventions
 from model_contracts.anatomy.families.stored_names import NotKnown, StoredEntry, named
 from model_contracts.anatomy.pairing.made import is_turned
@@ -27,32 +28,6 @@ from model_contracts.layout import (
     stored,
     substitute,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A tensor of the base, and what a factor adds to it; of what was saved whole, that."""
-
-    base: Tensor
-    #: A tensor of the factor, which says where it stands.
-    first: Tensor
-    added: Tensor
-    factor: Factor | None = None
-    magnitude: Tensor | None = None
-    #: Whether magnitudes are those of columns.
-    turned: bool = False
-    #: Whether `added` holds what was added to the same tensor before.
-    anew: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Misfit:
-    """What of an adapter has no place, and why: `holds` is False where it cannot have one, None where nothing says."""
-
-    first: Tensor
-    reason: str
-    holds: bool | None = None
-    expected: Any = None
 
 
 @dataclass
@@ -109,6 +84,9 @@ class Places:
         scale = self.settings.scale(factor.name, _rank(factor))
         if isinstance(scale, str):
             yield Misfit(factor.first, scale)
+            return
+        if self._same and not self.gguf and (experts := expert_places(self.base, self.settings, factor)):
+            yield from experts
             return
         yield self._weight(factor, scale) if self._same else self._elsewhere(factor, scale)
         if factor.bias is not None:

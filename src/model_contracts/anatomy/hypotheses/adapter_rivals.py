@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from model_contracts.anatomy.adapters.coefficients import SIGMAS, Coefficient
-from model_contracts.anatomy.adapters.placed import Placed, added_to, product, shape_of
+from model_contracts.anatomy.adapters.fits import Placed
+from model_contracts.anatomy.adapters.placed import added_to, product, shape_of
 from model_contracts.anatomy.families.names import template
 from model_contracts.anatomy.hypotheses.fits import Sample, sample
 from model_contracts.anatomy.parts.adapter_settings import AdapterSettings

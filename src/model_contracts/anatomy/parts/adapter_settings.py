@@ -100,6 +100,14 @@ class AdapterSettings:
             return None if excluded is None else found
         return self._in_layers(module)
 
+    def names_parameter_of(self, module: str) -> bool:
+        """Whether target_parameters names a parameter of a module."""
+        listed = self.said.get("target_parameters")
+        owners = (
+            {name.rpartition(".")[0] for name in listed if isinstance(name, str)} if isinstance(listed, list) else ()
+        )
+        return any(owner and (module == owner or module.endswith(f".{owner}")) for owner in owners)
+
     def _listed(self, key: str, module: str) -> bool | None:
         value = self.said.get(key)
         if isinstance(value, str):

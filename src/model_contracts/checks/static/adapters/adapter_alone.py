@@ -52,11 +52,8 @@ def _low_rank(examination: Examination) -> tuple[Artifact, AdapterSettings, Adap
 def _asked(factor: Factor, settings: AdapterSettings) -> Seen:
     """A factor that nothing asks for is not loaded: PEFT makes its modules first, and drops what is left over."""
     place = Place(file=factor.first.file.name, tensor=factor.first.name)
-    named = settings.names(factor.name)
-    if settings.said.get("target_parameters") and not named:
-        reason = "target_parameters names parameters: whether it is of one only its base could say"
-        yield Uncompared(place=place, reason=reason)
-    elif named is None:
+    named = settings.names_parameter_of(factor.name) or settings.names(factor.name)
+    if named is None:
         key = "layers_pattern" if isinstance(settings.said.get("target_modules"), list) else "target_modules"
         yield Uncompared(place=place, reason=f"the expression of {key} is not evaluated: its cost has no bound")
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from model_contracts.anatomy.adapters.placed import Misfit, Placed
+from model_contracts.anatomy.adapters.fits import Misfit, Placed
 from model_contracts.anatomy.parts.adapter_claims import MAYBE
 from model_contracts.anatomy.parts.adapter_factors import held_by
 from model_contracts.anatomy.parts.adapter_settings import AdapterSettings

@@ -9,12 +9,12 @@ from functools import partial
 from pydantic import Field
 
 from model_contracts.anatomy.adapters.coefficients import Coefficient, coefficients
-from model_contracts.anatomy.adapters.placed import Misfit
+from model_contracts.anatomy.adapters.fits import Misfit
 from model_contracts.anatomy.hypotheses.adapter_rivals import another, by_rounding, named, packed_base, scales
-from model_contracts.anatomy.hypotheses.budgets import Budgets, exact
+from model_contracts.anatomy.hypotheses.budgets import Budget, Budgets, exact
 from model_contracts.anatomy.parts.adapter_settings import AdapterSettings
 from model_contracts.checks.drafts import Draft, share
-from model_contracts.checks.gaps import uncompared
+from model_contracts.checks.gaps import uncompared, undeclared
 from model_contracts.checks.interface import Comparisons, Examination, Where, missing_input, static
 from model_contracts.definitions import load_invariant
 from model_contracts.invariant import Name
@@ -233,14 +233,21 @@ def outside_adapter(examination: Examination, parameters: OutsideParameters, whe
         measures, known = examination.sweep.pairs.get(name), budgets.of(pairing)
         if measures is None or (known is None and not exact(pairing)):
             yield uncompared(pairing, examination.sweep)
+        elif not _holds(pairing, measures, known) and not pairing.declared:
+            yield undeclared(examination, pairing)
         elif exact(pairing):
-            held = not measures.differing and not measures.nonfinite_differing
-            yield Draft(held, partial(_equal, pairing, measures), max(measures.count, 1))
+            yield Draft(_holds(pairing, measures, known), partial(_equal, pairing, measures), max(measures.count, 1))
         elif known is not None:
             bound, line = known[1].relative_rmse, origin("budgets", known[0], "relative_rmse")
             used = share(measures.relative_rmse, bound)
             write = partial(_within, pairing, measures, bound, line)
             yield Draft(measures.relative_rmse <= bound, write, max(measures.count, 1), used)
+
+
+def _holds(pairing: Pairing, measures: PairMeasures, known: tuple[str, Budget] | None) -> bool:
+    if exact(pairing):
+        return not measures.differing and not measures.nonfinite_differing
+    return known is not None and measures.relative_rmse <= known[1].relative_rmse
 
 
 def _equal(pairing: Pairing, measures: PairMeasures) -> Comparison:

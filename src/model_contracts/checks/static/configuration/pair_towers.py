@@ -72,6 +72,11 @@ def _family_values(target: View, source: View, relative: float, bound_from: str,
     for name, parameter in target.family.hyperparameters.items():
         said = target.declared.get(name)
         key = next((one for one in parameter.gguf if one in target.artifact.metadata), None)
+        if key is None and parameter.owed and name in source.declared:
+            yield Comparison(
+                measure=name, place=_place(target, parameter.gguf[0]), expected=jsonable(theirs[name]), observed=None,
+                holds=False, note="llama.cpp reads no file of towers without it",
+            )  # fmt: skip
         if key is None:
             continue
         taken.add(key)
