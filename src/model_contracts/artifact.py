@@ -57,12 +57,10 @@ class Made:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LowRank:
-    """What a low-rank adapter adds: `scale` x left [rows, rank] x right [rank, columns].
+    """What a low-rank adapter adds: `scale` x left [rows, rank] x right [rank, columns], either half stored turned.
 
-    Either half may be stored turned. With `experts` there are so many products behind each other: right is stored
-    [experts x rank, columns] and left [rows, rank x experts], as PEFT keeps those of a parameter of three axes. Of a
-    vector (a bias) there is a left alone. Halves of three axes are stacks:
-    [experts, rows, rank] and [experts, rank, columns].
+    Of a bias there is a left alone. With `experts` there is a product for each: halves of three axes, or PEFT's right
+    [experts x rank, columns] and left [rows, rank x experts].
     """
 
     left: Tensor
@@ -91,12 +89,7 @@ class Less:
     less: Tensor
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Zeros:
-    """Zero in every place."""
-
-
-Computed = LowRank | Merged | Less | Zeros
+Computed = LowRank | Merged | Less | Literal["zeros"]
 
 
 @dataclass(frozen=True, slots=True)
