@@ -110,7 +110,7 @@ def _gain(request: SweepRequest, threads: int) -> float:
 
 def _type(tensor: Tensor) -> str:
     """The type in which the engine sees a tensor: what is decoded before it is float32."""
-    return tensor.dtype if tensor.packed is None else "F32"
+    return tensor.dtype if tensor.packed is None and tensor.computed is None else "F32"
 
 
 def _cost(dtype: str, alone: bool) -> float:

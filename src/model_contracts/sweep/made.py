@@ -14,6 +14,7 @@ import numpy as np
 from model_contracts.artifact import Tensor
 from model_contracts.layout import Compiled, LayoutError, LayoutPiece, ValueStep, compiled
 from model_contracts.sweep.blocks import BlockLayout
+from model_contracts.sweep.computed import ComputedSide
 from model_contracts.sweep.gather import Batch, Read, batches
 from model_contracts.sweep.kernels.decode_numpy import value_type
 from model_contracts.sweep.kernels.totals import CHUNK_VALUES, Bytes, Values
@@ -30,9 +31,16 @@ _READ, _DEARER = 10 * 1024, 4
 
 
 def side_of(tensor: Tensor, files: Files, engine: Decoders) -> Readable:
-    """What the values of a tensor are read through: stored, packed in several parts, or made. Raises ReadFailed."""
+    """What the values of a tensor are read through: stored, packed in several parts, made or computed.
+
+    Raises ReadFailed.
+    """
+    if tensor.computed is not None:
+        return ComputedSide(tensor, lambda part: side_of(part, files, engine))
     if tensor.made is not None:
         return MadeSide(tensor, files, engine)
+    if tensor.packed is not None and tensor.packed.unread is not None:
+        raise ReadFailed(tensor.file, tensor.offset, tensor.nbytes, 0, tensor.packed.unread)
     return Side(tensor, files, engine) if tensor.packed is None else PackedSide(tensor, files)
 
 

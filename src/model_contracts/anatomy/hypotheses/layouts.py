@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, islice
 from math import prod
 
-from model_contracts.anatomy.families.conventions import named
 from model_contracts.anatomy.families.names import template
 from model_contracts.anatomy.families.steps import transposed, within_heads
+from model_contracts.anatomy.families.stored_names import named
 from model_contracts.anatomy.pairing.counterparts import Counterparts, DeclaredLayout
 from model_contracts.anatomy.pairing.made import made_of
 from model_contracts.anatomy.view import View
