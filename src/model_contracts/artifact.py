@@ -55,6 +55,43 @@ class Made:
     grain: str | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LowRank:
+    """What a low-rank adapter adds: `scale` x left [rows, rank] x right [rank, columns], either half stored turned.
+
+    Of a bias there is a left alone. With `experts` there is a product for each: halves of three axes, or PEFT's right
+    [experts x rank, columns] and left [rows, rank x experts].
+    """
+
+    left: Tensor
+    right: Tensor | None
+    scale: float
+    left_turned: bool = False
+    right_turned: bool = False
+    experts: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Merged:
+    """`base + added`; with magnitudes (DoRA) each row, or each column of a turned one, brought to its length."""
+
+    base: Tensor
+    added: Tensor
+    magnitude: Tensor | None = None
+    turned: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Less:
+    """`of - less`."""
+
+    of: Tensor
+    less: Tensor
+
+
+Computed = LowRank | Merged | Less | Literal["zeros"]
+
+
 @dataclass(frozen=True, slots=True)
 class Tensor:
     """One tensor as its container declares it.
@@ -79,6 +116,8 @@ class Tensor:
     packed: Packed | None = None
     #: Of a tensor that no container holds: what it is made of. File and offset are those of the first part.
     made: Made | None = None
+    #: Of a tensor that an adapter gives: what its values are computed from. The rest is as its base has it.
+    computed: Computed | None = None
 
     @property
     def elements(self) -> int:
@@ -247,6 +286,22 @@ class Module:
     container: Container | None
 
 
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One part of a repository that says of which it is made: its folder, the class that reads it, what lies there."""
+
+    name: str
+    library: str | None
+    #: The class; None where the repository says that it has none.
+    kind: str | None
+    there: bool = False
+    #: What of it is opened: its folder, or each of several models in it.
+    paths: tuple[Path, ...] = ()
+    config: Mapping[str, Any] | None = None
+    #: Why nothing of it is opened.
+    reason: str | None = None
+
+
 @dataclass(frozen=True)
 class Artifact:
     """One model as one set of files in one format, with what lies beside it."""
@@ -266,6 +321,9 @@ class Artifact:
     chat_template: str | None = None
     #: What follows the transformer, as modules.json lists it.
     modules: tuple[Module, ...] = ()
+    #: Of a repository of several models: those, and files of weights that belong to none of them.
+    components: tuple[Component, ...] = ()
+    strays: tuple[str, ...] = ()
     #: Reads the tokenizer when it is first asked for: a large vocabulary is read while the weights are.
     read_tokenizer: Callable[[], Tokenizer | None] = lambda: None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cases.gates import ALIVE, STORAGE
+from cases.gates import ALIVE, COVERAGE, PARTS
 from cases.interface import QWEN2, CheckArguments, Make, Variant, broken, seen
 from support.mutations import copied, json_of
 from support.packed_layouts import LAYOUTS
@@ -35,12 +35,12 @@ VARIANTS: tuple[Variant, ...] = (
     broken(
         "packing-declared-over-plain-weights",
         _left_behind,
-        seen(STORAGE, "quantization_declared", file="config.json", words="bitsandbytes"),
+        seen(COVERAGE, "quantization_declared", file="config.json", words="bitsandbytes"),
     ),
     broken(
         "awq-without-the-scales-of-one-weight",
         _without(".scales", "awq-gemm"),
-        seen(STORAGE, "part_present", tensor=f"{Q}.scales"),
+        seen(PARTS, "part_present", tensor=f"{Q}.scales"),
         seen(ALIVE, "tensor_varies", observed="every value is 0"),  # the other weights of the made-up folder are empty
     ),
 )

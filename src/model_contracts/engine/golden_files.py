@@ -110,7 +110,7 @@ def _golden(
     seed: int,
     kept: list[GoldenPrompt],
 ) -> Golden:
-    from model_contracts import __version__
+    from model_contracts.version import version
 
     if not kept:
         raise GoldenRefused(f"{artifact.path}: no prompt of two tokens or more fits it")
@@ -120,7 +120,7 @@ def _golden(
         model=artifact.name,
         format=artifact.format,
         runtime=name,
-        versions={"model-contracts": __version__, name: runtime(name).installed().version or "", **environment()},
+        versions={"model-contracts": version(), name: runtime(name).installed().version or "", **environment()},
         seed=seed,
         vocabulary=vocabulary,
         top=top,
@@ -136,7 +136,7 @@ def _weights_digest(artifact: Artifact) -> str:
     """As evidence names the artifact: the file's digest, or for a set the digest over its files' digests."""
     from blake3 import blake3
 
-    from model_contracts.engine.record import file_digest
+    from model_contracts.engine.fingerprints import file_digest
 
     digests = [file_digest(path) for path in artifact.files]
     return digests[0] if len(digests) == 1 else f"blake3:{blake3(chr(10).join(digests).encode()).hexdigest()}"

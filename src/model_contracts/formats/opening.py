@@ -70,7 +70,7 @@ _TEMPLATE_KEYS: dict[Format, tuple[str, ...]] = {
     "apr": ("chat_template", "tokenizer.chat_template"),
 }
 #: File names that say nothing: the model is called by its folder.
-_NAMELESS = ("model", "consolidated", "pytorch_model", "ggml-model")
+_NAMELESS = ("model", "consolidated", "pytorch_model", "ggml-model", "diffusion_pytorch_model")
 
 
 def open_artifact(path: Path) -> Artifact:

@@ -11,6 +11,7 @@ from model_contracts.anatomy.pairing.absent import Absent, absent
 from model_contracts.anatomy.pairing.counterparts import Counterparts, Unmade, answered_in_part
 from model_contracts.anatomy.pairing.keyed import kept_as_key
 from model_contracts.anatomy.pairing.made import facing, parts_of
+from model_contracts.anatomy.prediction import predicts, unknown
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.sweep.interface import Pairing
@@ -120,7 +121,7 @@ def _unknown(target: View, source: View) -> str | None:
         pass
     elif ours.name != theirs.name:
         return f"the target is {ours.words} and the source {theirs.words}: what one owes the other is not known"
-    else:
+    elif ours.name != "projector" or target.family is None or source.family is None:
         return f"no family is shipped for {ours}: what a converter does to its tensors is not known"
     if source.family is not None and (target.family is not None or target.architecture is None):
         return None
@@ -220,6 +221,12 @@ def _may_be_dropped(tensor: Tensor, target: View, source: View) -> str | None:
     key = source.canonical[tensor.name] or source.bare[tensor.name]
     if target.convention != source.convention and (part := source.other_part(tensor.name)) is not None:
         return f"of the {part}: llama.cpp keeps it in a file of its own (mmproj)"
+    if target.convention != source.convention and tensor.name in _ahead(source) and not any(map(predicts, target.bare)):
+        return "of multi-token prediction: no other layer reads it"
+    entry, layers = source.entries[tensor.name], target.numbers.get("num_hidden_layers")
+    taken = source.layers_taken if entry is not None and entry.layer is not None else None
+    if taken is not None and entry is not None and (entry.layer or 0) >= taken and layers == taken:
+        return "behind the layer whose output is taken (vision_feature_layer): nothing reads it"
     if key in target.refused:
         return "the target declares it with a type that nobody knows"
     if key.endswith(source.computed):
@@ -239,6 +246,10 @@ def _may_be_dropped(tensor: Tensor, target: View, source: View) -> str | None:
     if key == "output.weight" and (head := source.by_canonical.get(key)) is not None and head.placeholder:
         return "an entry without bytes"
     return None
+
+
+def _ahead(source: View) -> set[str]:
+    return {tensor.name for tensor in unknown(source).values()}
 
 
 def _owed(flag: str | None, source: View) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from math import sqrt
 
 from model_contracts.anatomy.hypotheses.budgets import Budget, Budgets, exact
 from model_contracts.checks.drafts import Draft, Gap, gap, share
@@ -78,14 +79,20 @@ def _rows(ours: Moments, theirs: Moments, budget: Budget | None) -> tuple[_Row, 
     # Rounding shifts a deviation by a share of the values, not of itself: it is no smaller than a tenth of them here.
     spread = abs(std - std_owed) / max(std_owed, _LEAST_SPREAD * scale)
     extreme = budget.extreme if budget else 0.0
+    shift = budget.mean + _rounding(budget, ours.finite) if budget else 1e-9
     if ours is theirs:
         spread = 0.0
     return (
-        (mean_owed, mean, 0.0 if ours is theirs else abs(mean - mean_owed) / scale, budget.mean if budget else 1e-9),
+        (mean_owed, mean, 0.0 if ours is theirs else abs(mean - mean_owed) / scale, shift),
         (std_owed, std, spread, budget.std if budget else 1e-6),
         (theirs.minimum, ours.minimum, abs(ours.minimum - theirs.minimum) / reach, extreme),
         (theirs.maximum, ours.maximum, abs(ours.maximum - theirs.maximum) / reach, extreme),
     )
+
+
+def _rounding(budget: Budget, count: int) -> float:
+    """How far honest rounding alone moves a mean: three standard errors of it, which matter in small tensors."""
+    return min(3 * budget.relative_rmse / sqrt(max(count, 1)), 0.05)
 
 
 def _compared(

@@ -1,4 +1,4 @@
-"""Kind `storage`: packed weights are complete, of the types and shapes their configuration gives, where it says so."""
+"""Kind `scheme_parts`: packed weights are complete, of the types and shapes their configuration gives."""
 
 from __future__ import annotations
 
@@ -7,29 +7,33 @@ from functools import partial
 
 from model_contracts.anatomy.hypotheses.explained import family_shape, fits
 from model_contracts.anatomy.storage.packed import PackedWeight
-from model_contracts.anatomy.storage.quantization import Quantisation, lookup
-from model_contracts.anatomy.storage.storage_claims import claims_of
+from model_contracts.anatomy.storage.quantization import lookup
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.checks.drafts import Draft, gap
-from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, not_owed, static
+from model_contracts.checks.interface import (
+    Comparisons,
+    Examination,
+    NoParameters,
+    Where,
+    not_owed,
+    owed_to_schemes,
+    static,
+)
 from model_contracts.outcome import Comparison, Place, Uncompared
 from model_contracts.scheme import WeightPart
-from model_contracts.sweep.reads import Files, ReadFailed
-from model_contracts.sweep.schemes import order_refused
 
 _Shapes = list[tuple[int, ...]] | None
 #: Expected shapes by the settings, the part, the weight's shape, and what its values are stored as.
 _Known = dict[tuple[object, ...], _Shapes]
 
 
-def storage(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
-    """Compare what a configuration declares with the parts that are stored, weight by weight; no value is decoded."""
+def scheme_parts(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
+    """Compare the parts that the settings give each weight with those that are stored; no value is decoded."""
     view = examination.view
-    found = view.storage
-    if not found.declared and not found.weights:
-        raise not_owed("no configuration declares packed weights, and no tensor is part of one")
-    yield from claims_of(view.stored, found)
+    found = owed_to_schemes(view)
+    if not found.weights:
+        raise not_owed("no tensor is part of a packed weight")
     known: _Known = {}
     for weight in found.weights:
         if weight.certain:
@@ -39,10 +43,6 @@ def storage(examination: Examination, parameters: NoParameters, where: Where) ->
             reason = "which layout its parts are of is not known without a configuration"
             yield Uncompared(place=Place(file=_file(weight), tensor=weight.name), reason=reason)
         yield from _state(weight)
-        yield from _ignored(weight)
-    yield from _orders(view)
-    for block in found.declared:
-        yield from _covered(view, block)
 
 
 def _complete(view: View, weight: PackedWeight) -> Iterator[Comparison | Draft]:
@@ -130,7 +130,16 @@ def _why_not(weight: PackedWeight, part: WeightPart, shape: tuple[int, ...] | No
 
 
 def _state(weight: PackedWeight) -> Iterator[Comparison]:
-    """What a weight's own state says is what the configuration says."""
+    """What a weight's own state says is what its name and the configuration say."""
+    named = next((end.rpartition("__")[2] for end in weight.parts if "quant_state" in end), None)
+    if named is not None and "type" in weight.state:
+        yield Comparison(
+            measure="state_named",
+            place=Place(file=_file(weight), tensor=weight.name),
+            expected=named,
+            observed=str(weight.state["type"])[:80],
+            holds=weight.state["type"] == named,
+        )
     if weight.entry is None:
         return
     for name, value in weight.state.items():
@@ -148,86 +157,6 @@ def _state(weight: PackedWeight) -> Iterator[Comparison]:
         )
 
 
-def _orders(view: View) -> Comparisons:
-    """An order of columns names groups that are there."""
-    files = Files()
-    try:
-        for tensor in view.artifact.tensors.values():
-            packed = tensor.packed
-            part = dict(packed.roles).get("order") if packed is not None and packed.unread is None else None
-            if packed is None or part is None or not part.readable:
-                continue
-            try:
-                refused = order_refused(packed, tensor.shape, files)
-            except ReadFailed:  # the pass over the bytes tells of it
-                continue
-            yield Draft(refused is None, partial(_order, part, refused), part.elements)
-    finally:
-        files.close()
-
-
-def _order(part: Tensor, refused: str | None) -> Comparison:
-    return Comparison(
-        measure="group_order",
-        place=Place(file=part.file.name, tensor=part.name),
-        expected="a group for each column, of those that have a scale",
-        observed="as expected" if refused is None else refused,
-        holds=refused is None,
-        count=part.elements,
-    )
-
-
-def _ignored(weight: PackedWeight) -> Iterator[Comparison]:
-    """No packed weight is of a module that the configuration says stays as it is."""
-    if weight.block is None or not (weight.block.ignore or weight.block.single):
-        return
-    hit = weight.block.ignored(weight.module)
-    yield Comparison(
-        measure="module_packed" if hit is None else "module_ignored",
-        place=Place(tensor=weight.module, key=hit[1].key if hit else None, file=hit[1].file if hit else None),
-        expected="a module that no list names" if hit is None else f"not packed: {hit[1].key} names it",
-        observed=weight.title,
-        holds=hit is None,
-        note=None if hit is None else f"the ignore list has {hit[0][:120]!r}, and the module is packed all the same",
-    )
-
-
-def _covered(view: View, block: Quantisation) -> Comparisons:
-    """Where a scheme is for every linear layer, each is packed or named by a list."""
-    own = [weight for weight in view.storage.weights if weight.block is block]
-    undecided = sorted(text for modules, _ in block.ignore for text in modules.undecided)
-    if undecided:
-        reason = f"{len(undecided)} expressions of its lists are not evaluated (they may take too long)"
-        yield Uncompared(place=block.place, count=len(undecided), reason=reason)
-    if not own or not block.every_linear:
-        return
-    if view.family is None:
-        yield Uncompared(place=block.place, reason=f"{view.unknown}: which modules are linear layers is not known")
-        return
-    for canonical, tensor in view.by_canonical.items():
-        role = view.role(canonical)
-        linear = role is not None and len(role.shape) == 2 and not role.vocabulary_rows
-        if linear and tensor.packed is None:
-            yield from _left(view, block, tensor)
-
-
-def _left(view: View, block: Quantisation, tensor: Tensor) -> Comparisons:
-    module = tensor.name.removesuffix(".weight")
-    place = Place(file=tensor.file.name, tensor=module)
-    hit = block.ignored(module)
-    if hit is None and block.may_ignore(module):
-        yield Uncompared(place=place, reason="whether a list of modules that stay as they are names it is not settled")
-        return
-    yield Comparison(
-        measure="module_packed",
-        place=place,
-        expected=f"packed ({block.method}), or named by a list of modules that stay" if hit is None else "not packed",
-        observed=tensor.dtype,
-        holds=hit is not None,
-        note=None if hit is not None else f"{block.place} is for every linear layer and its ignore list has none of it",
-    )
-
-
 def _name(weight: PackedWeight, part: WeightPart) -> str:
     """The name of a part as stored, or as it would be (the alternative that the settings speak of)."""
     there = next((end for end in part.names if end in weight.parts), None)
@@ -239,4 +168,4 @@ def _file(weight: PackedWeight) -> str:
     return next(iter(weight.parts.values())).file.name
 
 
-STORAGE = static(NoParameters, storage)
+SCHEME_PARTS = static(NoParameters, scheme_parts)
