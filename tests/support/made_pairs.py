@@ -68,6 +68,10 @@ OTHERS: dict[str, dict[str, dict[str, Any]]] = {
     "families/granite_hybrid": _MAMBA, "families/granite_hybrid_moe": _MAMBA, "families/lfm2": _CONV,
     "families/lfm2_moe": _CONV, "families/nemotron_h": _LETTERS,
     "families/jamba_dense": _JAMBA,
+    "families/gemma4": {
+        "huggingface": {"layer_types": _WINDOWS, "sliding_head_dim": 16, "global_head_dim": 24},
+        "gguf": {"layer_types": [True, False, True, True], "sliding_head_dim": 16, "global_head_dim": 24},
+    },
     "families/kimi_linear": {
         "huggingface": {"layer_types": _KINDS, "linear_head_dim": 16, "mlp_layer_types": ["dense"] + ["sparse"] * 3},
         "gguf": {"latent_key_value_heads": [0, 1, 0, 0], "linear_head_dim": 16, "first_k_dense_replace": 1},
