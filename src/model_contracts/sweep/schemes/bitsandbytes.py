@@ -6,8 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
+from model_contracts.sweep.kernels.decode_tables import Bytewise
 from model_contracts.sweep.kernels.totals import Values
-from model_contracts.sweep.schemes.codes import Bytewise
 from model_contracts.sweep.schemes.interface import Grain, Parts, PartsRefused, known, of_runs
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from model_contracts.sweep.kernels.decode_tables import Bytewise
 from model_contracts.sweep.kernels.totals import Values
-from model_contracts.sweep.schemes.codes import Bytewise, stream
+from model_contracts.sweep.schemes.codes import stream
 from model_contracts.sweep.schemes.grid import Grid
 from model_contracts.sweep.schemes.interface import Grain, Parts, PartsRefused, floats, known
 

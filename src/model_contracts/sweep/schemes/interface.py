@@ -12,10 +12,9 @@ import numpy as np
 
 from model_contracts.artifact import Tensor
 from model_contracts.dtypes import DTYPES
-from model_contracts.sweep.kernels.decode_tables import float8
+from model_contracts.sweep.kernels.decode_tables import Bytewise, float8
 from model_contracts.sweep.kernels.totals import Values
 from model_contracts.sweep.reads import File, Files, ReadFailed
-from model_contracts.sweep.schemes.codes import Bytewise
 
 Value = str | int | float | bool | None
 _KINDS = {"BF16": "<u2", "F16": "<f2", "F32": "<f4", "F64": "<f8", "I64": "<i8", "I32": "<i4", "U32": "<u4"}
