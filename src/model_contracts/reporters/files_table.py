@@ -13,9 +13,12 @@ from model_contracts.reporters.lines import coloured, severity
 from model_contracts.reporters.odd import odd_ones
 from model_contracts.terminal import Pen, columns, number, safe, wrap
 
-_HEAD = ("file", "label", "size", "bits/weight", "verdict", "decided by")
+_DECIDED = "decided by"
+_HEAD = ("file", "label", "size", "bits/weight", "verdict", _DECIDED)
 _MEASURED = ("mean error", "worst error", "KL", "top-1")
 _BENEATH = "worst"
+#: Heads of a table that has no room for them.
+_SHORT = {"bits/weight": "bits/w", "mean error": "mean", "worst error": "max"}
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _Groups = Sequence[Sequence[Outcome]]
 
@@ -68,23 +71,39 @@ def by_release(rows: Sequence[FileRow]) -> dict[str, list[FileRow]]:
 
 
 def _table(rows: Sequence[FileRow], run: Run, pen: Pen, width: int) -> Iterator[str]:
-    head, cells = headed(rows)
-    sides = tuple(name not in ("file", "label", "verdict", "decided by") for name in head)
-    lines = columns([(*head, _BENEATH), *((*own, row.worst) for own, row in zip(cells, rows, strict=True))], sides)
-    beneath = any(len(line) > width for line in lines)
-    if beneath:
-        lines = columns([head, *cells], sides)
+    lines, beneath = _laid_out(rows, width)
     yield pen("dim", lines[0])
-    if beneath:
+    if any(beneath):
         yield pen("dim", "  worst: measure of tolerance · tensor")
-    for line, row in zip(lines[1:], rows, strict=True):
+    for line, row, under in zip(lines[1:], rows, beneath, strict=True):
         verdict = row.decision.word
         at = line.index(f"  {verdict}", len(row.cells[0])) + 2
         yield line[:at] + coloured(row.decision, verdict, pen) + line[at + len(verdict) :]
-        if beneath and row.worst:
-            yield f"  {row.worst}"
+        yield from wrap(under, width, "  ") if under else ()
     for said in (*failed(rows), *most_lost(rows), *odd_ones([row.record for row in rows if row.record is not None])):
         yield from wrap(said, width, "  → ")
+
+
+def _laid_out(rows: Sequence[FileRow], width: int) -> tuple[list[str], list[str]]:
+    """Lines with their head, and what stands beneath each: nothing, what is worst, or what decided and is worst."""
+    head, cells = headed(rows)
+    at = head.index(_DECIDED)
+    bare = [(*own[:at], *own[at + 1 :]) for own in (head, *cells)]
+    full = [head, *cells] if any(own[at] for own in cells) else bare
+    worst = [row.worst for row in rows]
+    lines = _aligned([(*own, under) for own, under in zip(full, [_BENEATH, *worst], strict=True)])
+    if all(len(line) <= width for line in lines):
+        return lines, [""] * len(rows)
+    lines = _aligned(full)
+    if all(len(line) <= width for line in lines):
+        return lines, worst
+    decided = [f"by {own[at]}" if own[at] else "" for own in cells]
+    short = [tuple(_SHORT.get(name, name) for name in bare[0]), *bare[1:]]
+    return _aligned(short), ["; ".join(filter(None, pair)) for pair in zip(decided, worst, strict=True)]
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    return columns(rows, tuple(name not in ("file", "label", "verdict", _DECIDED, _BENEATH) for name in rows[0]))
 
 
 def failed(rows: Sequence[FileRow]) -> Iterator[str]:

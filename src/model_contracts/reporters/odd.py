@@ -25,7 +25,7 @@ def odd_ones(records: Sequence[ArtifactRecord]) -> Iterator[str]:
 
 
 def _odd(group: Sequence[ArtifactRecord]) -> Iterator[str]:
-    said: dict[str, list[str]] = {}
+    said: dict[str, list[tuple[str, str, str]]] = {}
     for fact in dict.fromkeys(fact for record in group for fact in record.facts):
         most, many = Counter(record.facts.get(fact, "none") for record in group).most_common(1)[0]
         if 2 * many <= len(group):
@@ -35,15 +35,26 @@ def _odd(group: Sequence[ArtifactRecord]) -> Iterator[str]:
                 said.setdefault(record.path, []).append(_differs(fact, own, most, many))
     for path, facts in said.items():
         more = f"; and {plural(len(facts) - _TOLD, 'fact')} more" if len(facts) > _TOLD else ""
-        yield f"{safe(PurePath(path).name)} is the odd one out: {'; '.join(facts[:_TOLD])}{more}"
+        yield f"{safe(PurePath(path).name)} is the odd one out: {'; '.join(_folded(facts[:_TOLD]))}{more}"
 
 
-def _differs(fact: str, own: str, most: str, many: int) -> str:
+def _folded(facts: Sequence[tuple[str, str, str]]) -> Iterator[str]:
+    """What is told, names that are told alike by one sentence: `no a, b, c (the 4 others have them)`."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for before, name, after in facts:
+        alike.setdefault((before, after) if before else (before, after, name), []).append(name)
+    for (before, after, *_), names in alike.items():
+        said = f"{before}{', '.join(names)}{after}"
+        yield said if len(names) == 1 else said.replace(" have one)", " have them)")
+
+
+def _differs(fact: str, own: str, most: str, many: int) -> tuple[str, str, str]:
+    """What a file has in place of what most have: the words before the name, the name, and those after it."""
     name, others = safe(fact), f"the {many} others"
     if own == "none":
-        return f"no {name} ({others} have one)"
+        return "no ", name, f" ({others} have one)"
     if most == "none":
-        return f"a {name} ({others} have none)"
+        return "a ", name, f" ({others} have none)"
     if own.startswith("sha256:") or most.startswith("sha256:"):
-        return f"another {name} than {others}"
-    return f"{name} is {safe(own)}, and {safe(most)} of {others}"
+        return "another ", name, f" than {others}"
+    return "", name, f" is {safe(own)}, and {safe(most)} of {others}"

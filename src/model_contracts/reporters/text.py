@@ -42,9 +42,7 @@ def report(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
             *(_verdict_of(group, run, pen, width) if len(groups) > 1 else ()),
             "",
         ]
-        column = max(len(outcome.gate_id) for outcome in group)
-        for outcome in group:
-            lines += _gate(outcome, column, pen, width)
+        lines += _gates(group, pen, width, folded=len(groups) > 1)
         lines += ["", *_numbers(group, pen, width)]
     for record in () if outcomes else run.artifacts:
         lines += [*artifact(record, "", pen, width), ""]
@@ -125,6 +123,21 @@ def _subject(subject: Subject, label: str, run: Run, pen: Pen, width: int) -> It
         yield f"{label}{pen('bold', safe(subject.name))}  {subject.format}"
     else:
         yield from artifact(record, label, pen, width)
+
+
+def _gates(group: Sequence[Outcome], pen: Pen, width: int, *, folded: bool) -> Iterator[str]:
+    """A line for each gate; of several files what holds and what is not owed is counted, to fit on one screen."""
+    kept = [o for o in group if folded and o.outcome is Verdict.CORROBORATED]
+    left = [o for o in group if folded and o.skip_cause == "not_owed"]
+    counted = {id(outcome) for outcome in (*kept, *left)}
+    told = [outcome for outcome in group if id(outcome) not in counted]
+    column = max((len(outcome.gate_id) for outcome in told), default=0)
+    for outcome in told:
+        yield from _gate(outcome, column, pen, width)
+    if kept:
+        yield f"  {pen('green', '✓')} {plural(len(kept), 'gate')} kept: {sum(o.compared for o in kept):,} compared"
+    if left:
+        yield f"  {pen('dim', '–')} {plural(len(left), 'gate')} not owed"
 
 
 def _gate(outcome: Outcome, column: int, pen: Pen, width: int) -> Iterator[str]:
@@ -210,4 +223,6 @@ def _more(outcomes: Evidence, run: Run, pen: Pen) -> Iterator[str]:
     if gate := warned or shown:
         yield f"  contracts explain {gate}"
     yield f"  contracts report {safe(kept)}" if kept else "  -o DIR keeps the evidence; contracts report DIR"
+    if len({outcome.subject.path for outcome in outcomes}) > 1:
+        yield "  --report markdown lists every gate of every file"
     yield ""

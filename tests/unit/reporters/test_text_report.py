@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from model_contracts.outcome import ArtifactRecord, FileRecord, Place, Subject, Uncompared
+from model_contracts.outcome import ArtifactRecord, Figures, FileRecord, Place, Subject, Uncompared
 from model_contracts.reporters import REPORTERS, verdicts
 from support.outcomes import comparison, outcome, record
 
@@ -282,3 +282,47 @@ def test_quiet_prints_the_verdict_lines_only():
         "FALSIFIED  3 gates: 1 kept, 2 falsified",
     ]
     assert verdicts(seen[:1], record(seen[:1]), width=80, color=False) == "KEPT  1 gate: 1 kept\n"
+
+
+def release(*verdicts_of, width=80):
+    """A report of as many files, each with three gates that hold or are not owed and one with its verdict."""
+    subjects = [Subject(name=f"tiny-model-Q{at}_K_M", path=f"/m/tiny-Q{at}_K_M.gguf", format="gguf") for at in range(9)]
+    own = [
+        one.model_copy(update={"subject": subject})
+        for subject, verdict in zip(subjects, verdicts_of, strict=False)
+        for one in (outcome(), outcome(gate="G0-TEST-002"), outcome("Skipped", "G-N-3", skip_cause="not_owed"), verdict)
+    ]
+    figures = Figures(
+        tensors=9, mean_relative_rmse=0.00321, worst_relative_rmse=0.0777, worst_tensor="blk.0.ffn_up.weight"
+    )
+    records = [
+        ArtifactRecord(
+            name=one.name, path=one.path, format="gguf", layout="file", files=(FileRecord(name="a", size=1),),
+            label="Q4_K_M", elements=8_000_000, tensor_bytes=5_000_000, figures=figures,
+        )
+        for one in subjects[: len(verdicts_of)]
+    ]  # fmt: skip
+    return text(own, width=width, artifacts=tuple(records)).splitlines()
+
+
+def test_the_table_of_several_files_fits_a_narrow_terminal_and_still_says_what_decided():
+    for width in (80, 100, 120):
+        lines = release(outcome(gate="G-K-1"), worst(1), width=width)
+        assert max(map(len, lines)) <= width, width
+        head = next(line for line in lines if line.startswith("file "))
+        assert ("decided by" in head) == (width > 80)
+        assert any(line.startswith("  by G-A-2") for line in lines) == (width == 80)
+    assert not any("decided by" in line for line in release(outcome(gate="G-K-1"), outcome(gate="G-K-1"), width=120))
+
+
+def test_of_several_files_gates_that_hold_are_counted_and_those_that_do_not_are_told():
+    lines = release(outcome(gate="G-K-1"), worst(1))
+    assert sum("G0-TEST-002" in line for line in lines) == 0
+    assert [line.strip() for line in lines if " gates kept" in line and line.startswith("  ✓")] == [
+        "✓ 3 gates kept: 30 compared",
+        "✓ 2 gates kept: 20 compared",
+    ]
+    assert sum(line.startswith("  – 1 gate not owed") for line in lines) == 2
+    assert any(line.startswith("  ✗ G-A-2  falsified") for line in lines)
+    assert "  --report markdown lists every gate of every file" in lines
+    assert any("G0-TEST-002" in line for line in text([outcome(), outcome(gate="G0-TEST-002")]).splitlines())
