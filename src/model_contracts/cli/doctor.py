@@ -10,7 +10,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from model_contracts.terminal import columns, safe, safe_json
+from model_contracts.cli.output import width
+from model_contracts.terminal import columns, safe, safe_json, wrap
 
 #: What each extra brings, and what it is for.
 _EXTRAS = {
@@ -33,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         print(safe_json(json.dumps(told, indent=2, ensure_ascii=False)))
         return 0
-    print("\n".join(_text(told)))
+    print("\n".join(line for one in _text(told) for line in wrap(one, width(), rest="    ")))
     return 0
 
 

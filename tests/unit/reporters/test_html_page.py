@@ -86,6 +86,18 @@ def test_rows_beyond_what_a_page_holds_are_counted():
     assert drawn["leftOff"] == 100
 
 
+def test_a_cause_of_several_files_names_its_file():
+    bad = comparison(False, place=Place(tensor="t"))
+    own = tuple(
+        outcome("Falsified", comparisons=(bad,), subject=Subject(name=name, path=f"/m/{name}", format="gguf"))
+        for name in ("a-Q6_K", "b-Q8_0")
+    )
+    said = [cause["statement"] for cause in payload_of(report(own, record(own), width=80, color=False))["causes"]]
+    assert [one.partition(": ")[0] for one in said] == ["a-Q6_K", "b-Q8_0"]
+    alone = payload_of(report(own[:1], record(own[:1]), width=80, color=False))["causes"]
+    assert alone and "a-Q6_K: " not in alone[0]["statement"]
+
+
 def test_an_error_that_is_not_finite_is_text():
     row = table(1).rows[0].model_copy(update={"relative_rmse": float("inf")})
     scatter = Scatter(tensor="t", source=(0.0,), target=(1.0,))

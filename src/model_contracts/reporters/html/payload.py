@@ -11,6 +11,7 @@ from model_contracts.outcome import ArtifactRecord, Comparison, Evidence, Outcom
 from model_contracts.reporters.causes import causes
 from model_contracts.reporters.likely import likely
 from model_contracts.reporters.lines import circumstances, left_out, mark, severity, told
+from model_contracts.reporters.text import by_subject
 from model_contracts.tables import TensorRow, TensorTable
 from model_contracts.terminal import number, safe
 
@@ -68,8 +69,10 @@ def _causes(outcomes: Evidence, run: Run) -> Iterator[dict[str, Any]]:
             gates = dict.fromkeys(outcome.gate_id for outcome in group.outcomes)
             yield {"statement": safe(group.statement), "gates": [*gates]}
         return
-    for cause in likely(outcomes):
-        yield {"statement": cause.statement, "gates": [*cause.gates]}
+    groups = list(by_subject(outcomes))
+    for own in groups:
+        name = f"{safe(own[0].subject.name)}: " if len(groups) > 1 else ""
+        yield from ({"statement": f"{name}{cause.statement}", "gates": [*cause.gates]} for cause in likely(own))
 
 
 def _outcome(outcome: Outcome) -> dict[str, Any]:

@@ -149,6 +149,7 @@ const PAIRED = [["source_type", "from"], ["error", "relative RMSE", 1], ["share"
 const SHOWN = 200;
 
 function tensors(table, rows, number) {
+  if (!rows.length) return null;
   const columns = [...COLUMNS, ...(rows.some((row) => row.source !== null) ? PAIRED : [])];
   const gatesOf = d3.group(outcomes.filter((one) => one.path === table.path).flatMap((one) => one.comparisons.filter((comparison) => comparison.tensor && !comparison.holds).map((comparison) => ({ gate: one.gate, tensor: comparison.tensor }))), (one) => one.tensor);
   let sorted = { key: columns.length > COLUMNS.length ? "share" : "tensor", down: columns.length > COLUMNS.length }, text = "", only = "all", limit = SHOWN;
@@ -205,7 +206,7 @@ const gathered = (id, title, lead, make) => {
 head();
 const sections = [
   gates(), sideBySide(tables),
-  gathered("layers", "Layers", "From left to right the layers, from top to bottom the roles; each cell is the worst tensor there. A red border is beyond its budget.", layers),
+  gathered("layers", "Layers", `From left to right the layers, from top to bottom the roles; ${tables.some(({ rows }) => rows.some((row) => row.error !== null)) ? "each cell is the worst tensor there. A red border is beyond its budget" : "each cell is the tensor that varies most there. No source was given to hold it to"}.`, layers),
   gathered("worst", "Values of the worst tensors", "Values against those of the source, of the tensors whose error takes most of its budget; on the dashed line they are equal.", worst),
   divergences(),
   gathered("tensors", "Tensors", null, tensors),
