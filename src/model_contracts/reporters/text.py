@@ -14,6 +14,7 @@ from model_contracts.reporters.lines import (
     artifact,
     coloured,
     directory,
+    judged,
     last,
     mark,
     notes,
@@ -52,13 +53,14 @@ def report(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
 
 
 def verdicts(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
-    """The verdict lines only: one a file where there are several, and the run's."""
+    """The verdict lines only: one a file where there are several, what was excused and by whom, and the run's."""
     pen, groups = Pen(color), list(by_subject(outcomes))
     lines = [
         f"{coloured(decision, decision.word.upper(), pen)}  {file_name(group[0].subject.path, group[0].subject.name)}"
         for group in (groups if len(groups) > 1 else ())
         for decision in (decide(group, run.decision.terms),)
     ]
+    lines += [line for said in judged(outcomes, run) for line in wrap(safe(said), width, rest="  ")]
     return "\n".join([*lines, _verdict(outcomes, run, pen)]) + "\n"
 
 

@@ -11,6 +11,7 @@ from model_contracts.engine.baseline import baseline_of, known_from, write
 from model_contracts.engine.evidence import Unusable, violations
 from model_contracts.engine.judging import Judging, judge, read_waivers
 from model_contracts.outcome import ArtifactRecord, Place, Subject, written
+from model_contracts.reporters import verdicts
 from support.outcomes import comparison, outcome, record
 
 PRINT, OTHER = "blake3:" + "ab" * 32, "blake3:" + "cd" * 32
@@ -56,6 +57,12 @@ def test_a_waiver_lets_its_gate_through_and_says_who_answers_for_it(tmp_path):
     assert told.judged is not None and told.judged.on == "2029-05-01"
     assert [(one.state, one.source) for one in told.judged.waivers] == [("used", f"{tmp_path}/waivers.yaml:2")]
     assert list(violations(written(outcomes, told)[1])) == [] == list(violations(written(outcomes, told)[0]))
+
+
+def test_quiet_says_who_answers_for_an_exception_too(tmp_path):
+    outcomes, told = judge(*run(fault(1.0), outcome()), Judging(waivers=waived(tmp_path), today=date(2029, 4, 1)))
+    lines = verdicts(outcomes, told, width=200, color=False).splitlines()
+    assert len(lines) == 2 and "waived until 2029-05-01 by alice" in lines[0] and lines[1].startswith("KEPT")
 
 
 @pytest.mark.parametrize(
