@@ -163,6 +163,18 @@ def test_a_pattern_stands_for_files_and_one_that_nothing_answers_to_is_refused(r
     assert "no model answers to this pattern" in capsys.readouterr().err
 
 
+def test_a_folder_with_one_model_says_which_models_below_it_are_not_checked(tmp_path, capsys):
+    (tmp_path / "mixed" / "below").mkdir(parents=True)
+    shutil.copy(GGUF, tmp_path / "mixed" / "one.gguf")
+    shutil.copy(GGUF, tmp_path / "mixed" / "below" / "two.gguf")
+    assert run("check", tmp_path / "mixed", "--only", "G0-CONTAINER-002", "-q") == 0
+    told = capsys.readouterr().err
+    assert "not checked below it, unless named: " in told and told.rstrip().endswith("below")
+    (tmp_path / "mixed" / "below" / "two.gguf").unlink()
+    assert run("check", tmp_path / "mixed", "--only", "G0-CONTAINER-002", "-q") == 0
+    assert "not checked below" not in capsys.readouterr().err
+
+
 def test_the_json_report_has_a_verdict_for_each_file(release, capsys):
     assert run("check", release, "--only", "G0-CONTAINER-002", "--format", "json") == 1
     verdict = json.loads(capsys.readouterr().out)["verdict"]

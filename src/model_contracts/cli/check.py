@@ -90,7 +90,7 @@ def _tried(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """0 kept, 1 falsified, 3 not proven, 4 the checker itself could not work."""
     from model_contracts.engine.plan import CheckRequest, UsageError
-    from model_contracts.formats.several import models_at
+    from model_contracts.formats.several import left_below, models_at
 
     refuse_format(arguments)
     request = CheckRequest(
@@ -111,6 +111,8 @@ def run(arguments: argparse.Namespace) -> int:
         group_by=arguments.group_by,
         command=("contracts", *arguments.words),
     )
+    for said in () if changed.asked(arguments) else left_below(arguments.paths):
+        print(f"contracts: {safe(said)}", file=sys.stderr)
     requests = changed.requests(arguments, request)
     if not requests:
         print(safe(changed.nothing(arguments)), file=sys.stdout if arguments.format in (None, "text") else sys.stderr)

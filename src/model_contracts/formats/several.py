@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from model_contracts.formats.discovery import AmbiguousArtifact, find
@@ -13,6 +13,9 @@ from model_contracts.formats.source import printable
 
 #: Models of one run.
 LIMIT = 1_000
+#: What makes a folder one repository with everything below it.
+_ONE = ("config.json", "model_index.json", "modules.json")
+_TOLD = 3
 
 
 def models_at(paths: Iterable[Path]) -> tuple[Path, ...]:
@@ -27,6 +30,20 @@ def models_at(paths: Iterable[Path]) -> tuple[Path, ...]:
         if len(found) > LIMIT:
             raise Unreadable(f"{printable(path)}: stands for more than {LIMIT:,} models")
     return tuple(found)
+
+
+def left_below(paths: Iterable[Path]) -> Iterator[str]:
+    """What is said of a folder that stands for the one model in it, while folders below it hold models of their own.
+
+    A folder with a configuration is one repository, whose parts are looked for where it says.
+    """
+    for path in paths:
+        if not path.is_dir() or any((path / name).exists() for name in _ONE) or _models(path) != (path,):
+            continue
+        if below := [one for one in _below(path) if one != path]:
+            names = ", ".join(printable(one) for one in below[:_TOLD])
+            more = f" and {len(below) - _TOLD:,} more" if len(below) > _TOLD else ""
+            yield f"{printable(path)} stands for the model in it; not checked below it, unless named: {names}{more}"
 
 
 def _models(path: Path) -> tuple[Path, ...]:
