@@ -45,7 +45,7 @@ fuzz: $(VENV)/tested  ## Spoil files of every format for SECONDS; tells executio
 docs:  ## docs/ as a site, in site/: a dead link or a page that nothing leads to ends it
 	$(PYTHON) -m venv $(VENV)-docs
 	$(VENV)-docs/bin/python -m pip install --quiet '.[docs]'
-	$(VENV)-docs/bin/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) $(VENV)-bench $(VENV)-docs evidence bench-data site
