@@ -108,7 +108,7 @@ def widened(recipes: Recipes, canonical: str) -> bool:
     return _one_of(patterns).match(canonical) is not None
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _one_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
     """Many patterns as one: of 131,072 names, tried one by one, they were a third of a check."""
     return re.compile("|".join(map(translate, patterns)) or r"(?!)")

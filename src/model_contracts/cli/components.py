@@ -76,7 +76,7 @@ def _parts(view: View) -> Iterator[dict[str, Any]]:
 
 
 def _part(view: View, name: str, towers: set[str]) -> str:
-    if isinstance(view, TowerView) and view.convention == "gguf":
+    if isinstance(view, TowerView) and view.artifact.form.prefixed_keys:
         return {"v": "vision encoder", "a": "audio encoder"}.get(name.partition(".")[0], "projector")
     if name in towers:
         return other_part(name) or "towers"

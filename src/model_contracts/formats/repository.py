@@ -127,7 +127,7 @@ def _there(folder: Path, name: str, library: str | None, kind: str) -> Component
             name, library, kind, True, tuple(folder / one for one in several.candidates[:_FILES]), declared
         )
     except Unreadable as refused:
-        return Component(name, library, kind, True, (), declared, str(refused))
+        return Component(name, library, kind, True, (), declared, str(refused).rpartition(": ")[2])
 
 
 def _says(artifact: Artifact) -> bool:
