@@ -29,6 +29,7 @@ class LayoutStep(Record):
         description="Axis 0 as [a, b, rest] becomes [b, a, rest]: heads of groups one after another, not together.",
     )
     tile_columns: tuple[Size, Size] | None = Field(None, description="The same of the last axis.")
+    cut_columns: tuple[Size, ...] | None = Field(None, description="The last axis becomes several of these sizes.")
     add: float | None = Field(None, description="This number is added to every value.")
     scale: str | float | None = Field(
         None,
@@ -93,6 +94,7 @@ class Layers(Record):
         None, description="Of each so many layers (the second) the one with this number (the first, from 0)."
     )
     not_at: tuple[Size, Size] | None = Field(None, description="Of each so many layers all but the one at this number.")
+    listed: str | None = Field(None, description="A hyper-parameter that lists them by number.")
 
 
 class FamilyTensor(Record):
@@ -104,6 +106,10 @@ class FamilyTensor(Record):
         "expert). None: it only stands in a fused one.",
     )
     names: tuple[str, ...] = Field((), description="Other Hugging Face names that files of the family bear.")
+    numbered_by: str | None = Field(
+        None,
+        description="A hyper-parameter that lists layers by number: `{n}` in a Hugging Face name is a place in it.",
+    )
     named_beside: dict[str, str] = Field(
         default_factory=dict,
         description="Another weight to the one of those names that it bears where that weight stands beside it.",
@@ -115,6 +121,10 @@ class FamilyTensor(Record):
     presence: Literal["required", "optional", "unless_tied"] = "required"
     only: Literal["huggingface", "gguf"] | None = Field(
         None, description="The one convention that stores it: a converter to the other leaves it out."
+    )
+    gguf_key: str | None = Field(
+        None,
+        description="The key under which a GGUF has its one value, in a list with one a layer, in place of a tensor.",
     )
     required_by: str | None = Field(None, description="A config.json flag that makes it required.")
     vocabulary_rows: bool = Field(False, description="Rows are tokens: more rows than tokens is padding, not an error.")
@@ -164,6 +174,10 @@ class Family(Definition):
     not_where: dict[str, tuple[str | int | bool, ...]] = Field(
         default_factory=dict,
         description="config.json values that mean another architecture under the same class (none: any above 0).",
+    )
+    only_where: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="Words of config.json (dotted paths) of which one must stand there; an empty one: where none does.",
     )
     runs_without_config: bool = Field(
         False,

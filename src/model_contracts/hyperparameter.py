@@ -42,6 +42,16 @@ class Default(Record):
         description="One value a layer: that of the first of these hyper-parameters that is not 0 there; the one "
         "without a name (the last) is that of the other layers.",
     )
+    numbered: tuple[str, int, Scalar, Scalar] | None = Field(
+        None,
+        description="One value a layer: a hyper-parameter that lists layers by number, the number of the first layer, "
+        "the value of those that it lists, and that of the others.",
+    )
+    in_layers: tuple[str, str, tuple[Scalar, ...]] | None = Field(
+        None,
+        description="What a hyper-parameter with one value a layer is in the first layer that another one calls by one "
+        "of these words; where either is not declared so, what else this default says.",
+    )
     shown_by: tuple[str, Scalar, Scalar] | None = Field(
         None, description="A tensor, the value where the file has it, and where it has none of the name."
     )
@@ -85,6 +95,9 @@ class HyperParameter(Record):
     )
     unsettled: str | None = Field(
         None, description="Why it is not proven, and not lost, where readers compute with another value unasked."
+    )
+    unread: str | None = Field(
+        None, description="Why it is not proven though a GGUF says it: llama.cpp does not read it there."
     )
     disabled_by: str | None = Field(None, description="A config.json flag that must not be true for it to count.")
     counts_where: dict[str, tuple[Scalar, ...]] = Field(

@@ -35,6 +35,7 @@ class Kept(Record):
     """Tensors that no converter and no quantiser of llama.cpp takes below F32, whatever the label."""
 
     names: tuple[str, ...] = Field(min_length=1, description="Patterns (`*`) of GGUF or Hugging Face tensor names.")
+    types: tuple[str, ...] = Field(("F32",), description="The types that they may have.")
     converted: bool = Field(False, description="A conversion to GGUF writes them in F32, whatever was asked.")
     reason: str
 

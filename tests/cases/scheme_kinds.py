@@ -100,6 +100,7 @@ KINDS: dict[str, Defect] = {
     "inverted-scales": Defect("", "ct-int4", numbers_of(_SCALE, lambda a: 1 / a, UP), SCALES, "root_mean_square"),
     "exponents-lost": Defect("", "ct-mxfp4", elements_of(_SCALE, "u1", lambda a: a * 0 + 127), SCALES, "scale_set"),
     "offsets-not-a-number": Defect("", "mlx", numbers_of(".biases", set_to(np.nan, 9), UP), SCALES, "shift_finite"),
+    "offsets-lost": Defect("", "mlx", numbers_of(".biases", lambda a: a * 0, UP), SCALES, "shift_set"),
     "zero-points-out-of-range": Defect(
         "", "ct-int8", both(block(_not_symmetric), tensors(_wide_zero_points)), SCALES, "zero_in_range"
     ),

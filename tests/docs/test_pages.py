@@ -26,7 +26,7 @@ CITED = re.compile(r"(?P<page>[\w./-]*\b[\w-]+\.md)\b(?:,? (?:section )?(?P<sect
 #: What stands before a page of another project: its name, or an address.
 OF_OTHERS = re.compile(r"(?:\b(?:ggml|llama\.cpp)(?:'s)? |https?:\S*)$")
 #: Names of files that other projects have, or that a user writes.
-NAMES_OF_OTHERS = {"check-nmse.py", "contracts.yaml", "definitions.yaml"}
+NAMES_OF_OTHERS = {"check-nmse.py", "contracts.yaml", "definitions.yaml", "waivers.yaml"}
 
 
 def shown(path: Path) -> str:

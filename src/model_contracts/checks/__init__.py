@@ -15,6 +15,10 @@ from model_contracts.checks.interface import Kind
 
 #: Name to the module and the constant of a kind, which is imported when it is first looked up.
 _TABLE: dict[str, tuple[str, str]] = {
+    "adapter_declared": ("static.adapters.adapter_alone", "ADAPTER_DECLARED"),
+    "adapter_fits": ("static.adapters.adapter_fits", "ADAPTER_FITS"),
+    "adapter_merged": ("static.adapters.adapter_merged", "ADAPTER_MERGED"),
+    "adapter_trained": ("static.adapters.adapter_alone", "ADAPTER_TRAINED"),
     "added_token_ids": ("running.added_tokens", "ADDED_TOKEN_IDS"),
     "beside": ("static.containers.beside", "BESIDE"),
     "bijection": ("static.tensors.bijection", "BIJECTION"),
@@ -34,9 +38,14 @@ _TABLE: dict[str, tuple[str, str]] = {
     "merges": ("static.tokenizers.merges", "MERGES"),
     "moments_preserved": ("static.values.moments_preserved", "MOMENTS_PRESERVED"),
     "one_template": ("static.tokenizers.chat_template", "ONE_TEMPLATE"),
+    "outside_adapter": ("static.adapters.adapter_merged", "OUTSIDE_ADAPTER"),
     "pair_hyperparameters": ("static.configuration.pair_hyperparameters", "PAIR_HYPERPARAMETERS"),
     "pair_shapes": ("static.tensors.bijection", "PAIR_SHAPES"),
     "pair_types": ("static.tensors.pair_types", "PAIR_TYPES"),
+    "recorded_keys": ("static.custom.recorded", "RECORDED_KEYS"),
+    "recorded_moments": ("static.custom.recorded", "RECORDED_MOMENTS"),
+    "recorded_tensors": ("static.custom.recorded", "RECORDED_TENSORS"),
+    "recorded_tokenizer": ("static.custom.recorded", "RECORDED_TOKENIZER"),
     "rope_frequencies": ("static.configuration.rope_frequencies", "ROPE_FREQUENCIES"),
     "same_continuations": ("running.continuations", "SAME_CONTINUATIONS"),
     "same_distributions": ("running.golden_rule", "SAME_DISTRIBUTIONS"),

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from model_contracts.anatomy.adapters.adaptation import Adaptation, adaptation
+from model_contracts.anatomy.adapters.beside_pairs import with_added
 from model_contracts.anatomy.claims import Claim, claims
 from model_contracts.anatomy.hypotheses.budgets import Budgets
 from model_contracts.anatomy.hypotheses.folded import Folded, Folds
 from model_contracts.anatomy.pairing.match import Match, match
-from model_contracts.anatomy.parts.recognised import WEIGHTLESS
+from model_contracts.anatomy.parts.recognised import OF_A_PAIR, WEIGHTLESS
 from model_contracts.anatomy.parts.recognised import not_owed as not_owed_by
 from model_contracts.anatomy.storage.recognised import Storage
+from model_contracts.anatomy.towers import TowerView, towers_of, view_of
 from model_contracts.anatomy.view import View
-from model_contracts.artifact import Artifact, Tensor, Tokenizer
+from model_contracts.artifact import Artifact, Tensor
 from model_contracts.checks.drafts import Draft, Gap
 from model_contracts.checks.trial import Trial
 from model_contracts.family import Families, Family
+from model_contracts.formats.repository import PIPELINE
 from model_contracts.outcome import Comparison, Counterexample, Record, SkipCause, Uncompared
 from model_contracts.recipes import Recipes
 from model_contracts.sweep.interface import Sweep, SweepRequest
+from model_contracts.vocabulary import Tokenizer
 
 if TYPE_CHECKING:
     from model_contracts.golden import Golden
@@ -63,7 +68,12 @@ def owed_to(examination: Examination, check: str) -> None:
     if (reason := not_owed_by(examination.view.part, check, target.tokenizer)) is not None:
         raise not_owed(reason)
     part = examination.view.part
-    if check == "pair_hyperparameters" and not part.whole and part.name not in WEIGHTLESS:
+    held = part.name == "adapter" and check in OF_A_PAIR and examination.source is not None
+    if held and examination.base_view.part.whole:
+        raise not_owed(f"this is {part}, and its source the base that it is for: G0-ADAPTER-003 holds it to that")
+    towers = isinstance(examination.view, TowerView) and examination.view.family is not None
+    known = towers or part.name == "draft"
+    if check == "pair_hyperparameters" and not part.whole and part.name not in WEIGHTLESS and not known:
         raise missing_input(f"this is {part}: which values it declares, and what they mean, is not known")
 
 
@@ -76,9 +86,17 @@ def owed_to_schemes(view: View) -> Storage:
 
 def tokenizer_of(artifact: Artifact) -> Tokenizer:
     """The tokenizer of an artifact; raises Skip where there is none."""
+    if artifact.tokenizer is None and of_pipeline(artifact):
+        raise not_owed("this is a component of a pipeline, in which the tokenizer is another component")
     if artifact.tokenizer is None:
         raise missing_input(_no_tokenizer(artifact, "the artifact carries no tokenizer"))
     return artifact.tokenizer
+
+
+def of_pipeline(artifact: Artifact) -> bool:
+    """Whether the folder above says that it is made of several models: the tokenizer lies in a folder of its own."""
+    folder = artifact.path if artifact.layout != "file" else artifact.path.parent
+    return artifact.form.beside and (folder.parent / PIPELINE).is_file()
 
 
 def _no_tokenizer(artifact: Artifact, otherwise: str) -> str:
@@ -117,6 +135,8 @@ class Examination:
     runtime: str | None = None
     #: Runtimes that other examinations use too; they are ended by whoever opened them.
     shared: Sessions | None = None
+    #: The adapter that the target is to have, merged into the source.
+    adapter: Artifact | None = None
     #: Why a contract that lies beside the target could not be used.
     refused: str | None = None
     _pass: Callable[[], Sweep] | None = field(default=None, repr=False)
@@ -138,19 +158,44 @@ class Examination:
     @cached_property
     def view(self) -> View:
         """The target, understood."""
-        return View(self.target, self.families, self.source)
+        return view_of(self.target, self.families, self.source)
+
+    @cached_property
+    def towers(self) -> TowerView | None:
+        """What of the target is beside its language model, understood (None: nothing is)."""
+        return towers_of(self.view)
+
+    def reading(self, name: str) -> View:
+        """The view that understands a tensor of the target: that of its towers, or of all else."""
+        towers = self.towers
+        return towers if towers is not None and name in towers.artifact.tensors else self.view
 
     @cached_property
     def source_view(self) -> View:
         """The source, understood. Only for checks of a pair."""
+        base = self.base_view
+        return base if self.adapter is None else replace(base, instead=self.adapted.instead)
+
+    @cached_property
+    def base_view(self) -> View:
+        """The source as it stands, without the adapter."""
         if self.source is None:
             raise missing_input("no source was given (--against SOURCE)")
-        return View(self.source, self.families, self.target)
+        view = view_of(self.source, self.families, self.target)
+        # A file of towers is held to the towers of its source.
+        return (towers_of(view) or view) if isinstance(self.view, TowerView) else view
+
+    @cached_property
+    def adapted(self) -> Adaptation:
+        """What the source becomes with the adapter: that of `--adapter`, or the target where that is one."""
+        adapter = self.adapter if self.adapter is not None else self.target
+        return adaptation(adapter, self.base_view)
 
     @cached_property
     def match(self) -> Match:
         """The bijection between the two."""
-        return match(self.view, self.source_view)
+        found = match(self.view, self.source_view)
+        return found if self.adapter is None else with_added(found, self.adapted)
 
     @cached_property
     def claims(self) -> tuple[Claim, ...]:
@@ -196,7 +241,8 @@ class Examination:
 
     def _request(self) -> SweepRequest:
         target, logical = self.target, self.view.artifact
-        files = list(target.files) + (list(self.source.files) if self.source is not None else [])
+        sides = (target, self.source, self.adapter)
+        files = [file for side in sides if side is not None for file in side.files]
         pairings = self.match.pairings if self.source is not None else {}
         # Equal names in two shards hold different bytes: every tensor of every container is looked at.
         tensors = [one for held in logical.containers for tensor in held.tensors for one in _read(tensor)]

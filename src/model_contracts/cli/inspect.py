@@ -9,13 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from model_contracts.anatomy.towers import view_of
 from model_contracts.anatomy.view import View
-from model_contracts.artifact import Artifact, Tensor, Tokenizer
+from model_contracts.artifact import Artifact, Tensor
+from model_contracts.cli.components import component_lines, components
 from model_contracts.cli.output import colour, width
 from model_contracts.definitions import load_families
 from model_contracts.formats.beside import listing
-from model_contracts.formats.opening import open_artifact
+from model_contracts.formats.repository import open_repository
 from model_contracts.terminal import Pen, columns, number, plural, safe, wrap
+from model_contracts.vocabulary import Tokenizer
 
 #: Names that are listed of what lies beside an artifact.
 _BESIDE = 20
@@ -31,8 +34,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0, whatever the artifact is: it is told, and not judged."""
-    artifact = open_artifact(arguments.path)
-    told = describe(artifact, View(artifact, load_families()))
+    artifact = open_repository(arguments.path)[0]
+    told = describe(artifact, view_of(artifact, load_families()))
     if arguments.format == "json":
         print(json.dumps(told, indent=2, ensure_ascii=True))
         return 0
@@ -63,6 +66,7 @@ def describe(artifact: Artifact, view: View) -> dict[str, Any]:
         "hyperparameters": _hyperparameters(view),
         "tokenizer": _tokenizer(artifact.tokenizer) if artifact.tokenizer else None,
         "chat_template": len(artifact.chat_template) if artifact.chat_template is not None else None,
+        "components": components(artifact, view),
         "beside": _beside(artifact),
         "notes": list(artifact.notes),
         "violations": list(_violations(artifact)),
@@ -138,6 +142,9 @@ def _text(told: dict[str, Any], pen: Pen, columns_wide: int) -> Iterator[str]:
         yield from (f"  {line}" for line in columns(rows))
     yield from _tokens(told, pen)
     violations = [_violation(found) for found in told["violations"]]
+    if told["components"]:
+        yield from _heading("Components", pen)
+        yield from (f"  {line}" for line in component_lines(told["components"]))
     sections = (("Beside it, not looked at", list(_untouched(told["beside"]))), ("Notes", told["notes"]))
     for title, texts in (*sections, ("Violations", violations)):
         if texts:

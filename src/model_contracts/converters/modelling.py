@@ -11,6 +11,7 @@ from typing import Any
 from model_contracts.anatomy.claims import claims
 from model_contracts.anatomy.families.carried import PREFIX
 from model_contracts.anatomy.families.names import huggingface_name, layer_count
+from model_contracts.anatomy.pairing.keyed import as_keys
 from model_contracts.anatomy.pairing.made import parts_of
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
@@ -77,7 +78,8 @@ def _stated(view: View, config: Mapping[str, Any], format: Format) -> dict[str, 
     """The hyper-parameters in the keys of a target that has keys of its own."""
     form = FORMS[format]
     if form.prefixed_keys:
-        return stated(view, config, _architecture(view), load_keys())
+        keys = stated(view, config, _architecture(view), load_keys())
+        return keys | as_keys(view, _architecture(view))
     return {} if form.beside else stated_apr(view, config, load_keys())
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from model_contracts.definitions.errors import DefinitionError as DefinitionError
     from model_contracts.definitions.known import known_ids as known_ids
     from model_contracts.definitions.loading import KINDS as KINDS
+    from model_contracts.definitions.loading import flattened as flattened
     from model_contracts.definitions.loading import invariant_of as invariant_of
     from model_contracts.definitions.loading import load as load
     from model_contracts.definitions.loading import load_contract as load_contract
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from model_contracts.definitions.loading import load_recipes as load_recipes
     from model_contracts.definitions.loading import load_schemes as load_schemes
     from model_contracts.definitions.loading import load_tokenizers as load_tokenizers
+    from model_contracts.definitions.loading import load_towers as load_towers
     from model_contracts.definitions.outline import Outline as Outline
     from model_contracts.definitions.outline import outlines as outlines
     from model_contracts.definitions.shipped import Kind as Kind
@@ -38,6 +40,7 @@ _MODULES = {
     "known": ("known_ids",),
     "loading": (
         "KINDS",
+        "flattened",
         "invariant_of",
         "load",
         "load_contract",
@@ -51,6 +54,7 @@ _MODULES = {
         "load_pretokenizers",
         "load_recipes",
         "load_tokenizers",
+        "load_towers",
         "load_schemes",
     ),
     "outline": ("Outline", "outlines"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -65,6 +65,8 @@ class _DefinitionKinds(Mapping[shipped.Kind, type[Definition]]):
         return len(_TYPES)
 
 
+#: What the ids of families of towers begin with.
+TOWERS = "families/towers/"
 KINDS: Mapping[shipped.Kind, type[Definition]] = _DefinitionKinds()
 Asked = tuple[str, int | None, int | None]
 
@@ -138,6 +140,11 @@ def load_contract(name: str | Path) -> Contract:
     return flatten(load(Contract, name), _contract_above)
 
 
+def flattened(contract: Contract) -> Contract:
+    """A contract that a program made, with the clauses of all it extends."""
+    return flatten(contract, _contract_above)
+
+
 def load_family(name: str | Path) -> Family:
     """A family by id or path, with the entries of all it extends (its own replace theirs; null takes a tensor away)."""
     return merge_family(load(Family, name), _family_above)
@@ -154,13 +161,22 @@ def load_families() -> FamilyFiles:
 @cache
 def _families(folders: tuple[known.OwnFolder, ...]) -> FamilyFiles:
     if not folders:
-        return FamilyFiles(
-            {name: shipped.shipped_path("family", name) for name in shipped.shipped_ids("family")}, load_family
-        )
+        return _shipped_families(towers=False)
     families = _families(folders[:-1])
     own = {name: load_family(name) for name in folders[-1].by_kind.get("family", ())}
     refuse_words(tuple(own.values()), families)
     return families.beside(own)
+
+
+@cache
+def load_towers() -> FamilyFiles:
+    """The families of towers and projectors, which stand beside a language model or in a file of their own (mmproj)."""
+    return _shipped_families(towers=True)
+
+
+def _shipped_families(*, towers: bool) -> FamilyFiles:
+    names = (name for name in shipped.shipped_ids("family") if name.startswith(TOWERS) is towers)
+    return FamilyFiles({name: shipped.shipped_path("family", name) for name in names}, load_family)
 
 
 def load_schemes() -> tuple[Scheme, ...]:
@@ -252,13 +268,14 @@ def _load(cls: type[D], name: str | Path, asked: Asked | None) -> D:
     file, line, column = asked or (kind, None, None)
     whose = "a known" if known.open_folders() else "a shipped"
     expected = f"the id of {whose} {kind} ({', '.join(ids) if len(ids) <= 8 else 'contracts list'})"
-    raise DefinitionError(file, line, column, expected, f"{str(name)!r}{nearest(str(name), ids) or _elsewhere(name)}")
+    said = str(name)
+    raise DefinitionError(file, line, column, expected, f"{said!r}{_elsewhere(said, ids) or nearest(said, ids)}")
 
 
-def _elsewhere(name: str | Path) -> str:
+def _elsewhere(name: str, ids: Iterable[str]) -> str:
     """Where an id may be that no open folder has: its prefix is that of a folder which nobody opened."""
-    prefix, slash, _ = str(name).partition("/")
-    opened = any(folder.prefix == prefix for folder in known.open_folders())
+    prefix, slash, _ = name.partition("/")
+    opened = any(one.startswith(f"{prefix}/") for one in ids) or prefix in {f.prefix for f in known.open_folders()}
     return " (--definitions DIR opens a folder of yours)" if slash and prefix.isalnum() and not opened else ""
 
 

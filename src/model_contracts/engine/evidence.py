@@ -184,7 +184,9 @@ def violations(value: object) -> Iterator[Violation]:
     elif isinstance(value, list):
         yield from _against("evidence", value, "")
         yield from _coherence(value, "")
-    elif isinstance(value, dict) and value.keys() == {"run", "evidence"}:
+    elif isinstance(value, dict) and {"run", "evidence"} <= value.keys() <= {"verdict", "run", "evidence"}:
+        if "verdict" in value:
+            yield from _against("verdict", value["verdict"], "/verdict")
         yield from _against("run", value["run"], "/run")
         yield from _against("evidence", value["evidence"], "/evidence")
         yield from _coherence(value["evidence"], "/evidence")

@@ -66,6 +66,11 @@ def is_other(name: str) -> bool:
     return bool(_OTHER.match(name))
 
 
+def is_foreign(name: str) -> bool:
+    """Whether a name ends as weights do that this program names and does not read."""
+    return name.lower().endswith(_FOREIGN)
+
+
 def find(path: Path) -> Found:
     """The files of the model at a path. Unreadable where nothing is there, AmbiguousArtifact where too much is."""
     try:

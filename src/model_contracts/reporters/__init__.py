@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
 
 from model_contracts import plugins
 from model_contracts.outcome import Evidence, Run
@@ -27,11 +28,6 @@ def verdicts(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
     return qualification.report(outcomes, run, width=width, color=color).splitlines()[-1] + "\n"
 
 
-def _page(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
-    """The page without tables of tensors: `page` draws those of a run that kept them."""
-    return page(outcomes, run, ())
-
-
 def page(outcomes: Evidence, run: Run, tables: Sequence[TensorTable]) -> str:
     """The page of a run, with the tables of its tensors."""
     from model_contracts.reporters import html
@@ -39,11 +35,28 @@ def page(outcomes: Evidence, run: Run, tables: Sequence[TensorTable]) -> str:
     return html.report(outcomes, run, tables)
 
 
+def _later(module: str) -> Reporter:
+    """The reporter of a module that is imported when it writes: formats of others bring libraries of others."""
+
+    def report(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
+        write = cast(Reporter, import_module(f"model_contracts.reporters.{module}").report)
+        return write(outcomes, run, width=width, color=color)
+
+    return report
+
+
 REPORTERS: dict[str, Reporter] = {
     "text": _people,
     "json": json.report,
     "issue": issue.report,
-    "html": _page,
+    "summary": _later("summary"),
+    "markdown": _later("full"),
+    "card": _later("card"),
+    "sarif": _later("sarif"),
+    "junit": _later("junit"),
+    "github": _later("annotations"),
+    "gitlab": _later("gitlab"),
+    "html": _later("html"),
 }
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from model_contracts.artifact import Tensor
-from model_contracts.sweep.engines import Engine, choose
+from model_contracts.sweep.engines import Engine, choose, refused
 from model_contracts.sweep.few import FewSeen, Group
 from model_contracts.sweep.interface import Moments, Pairing, Sweep, SweepRequest
 from model_contracts.sweep.kernels.totals import Bytes
@@ -46,7 +46,7 @@ def sweep(
     started = time.perf_counter()
     count = threads or min(cores(), _MOST_THREADS)
     chosen = choose(request, engine, count)
-    seen = Sweep(engine=chosen.name)
+    seen = Sweep(engine=chosen.name, refused=refused())
     files = Files()
     plan = SweepPlan(request, chosen, files, seen)
     try:
@@ -221,6 +221,8 @@ def _add(seen: Sweep, found: FewSeen, pairing: Pairing | None, name: str) -> Non
     if found.pair is not None and found.source is not None and pairing is not None:
         seen.pairs[name] = found.pair
         seen.source_moments.setdefault(pairing.source.name, found.source)
+        if found.projections:
+            seen.projections[name] = found.projections
 
 
 def _joined(first: Moments, more: Moments) -> Moments:

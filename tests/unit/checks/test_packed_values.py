@@ -59,6 +59,13 @@ def moved(end: str, made: Made) -> Made:
     return {**made, end: held(part.dtype, np.roll(array, 1, axis=1))}
 
 
+def lowered(end: str, made: Made) -> Made:
+    """Scales of the next row."""
+    part = made[end]
+    array = np.frombuffer(part.data, np.uint16).reshape(part.shape)
+    return {**made, end: held(part.dtype, np.roll(array, 1, axis=0))}
+
+
 def stale(end: str, made: Made) -> Made:
     """One scale left from another state of the weight."""
     values = made[end].values.copy()
@@ -73,6 +80,7 @@ DEFECTS: list[tuple[str, Callable[[Made], Made], str]] = [
     ("ct-int4", partial(swapped, ".weight_packed"), "nibbles in the other order"),
     ("ct-int4", partial(inverted, ".weight_scale"), "scales that are inverted"),
     ("ct-int4", partial(moved, ".weight_scale"), "scales of the next group"),
+    ("ct-int4", partial(lowered, ".weight_scale"), "scales of the next row"),
     ("ct-int4-zeros", partial(added, ".weight_zero_point", 1), "zero points that are one too high"),
     ("ct-int4-zeros", partial(added, ".weight_zero_point", -1), "zero points that are one too low"),
     ("ct-nvfp4", partial(swapped, ".weight_packed"), "nibbles in the other order"),

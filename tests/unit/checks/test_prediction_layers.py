@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from model_contracts.anatomy import prediction
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Tensor
 from model_contracts.checks.static.configuration.declared_parts import declared_parts
@@ -45,3 +46,37 @@ def test_as_many_layers_are_stored_as_are_declared_or_none(
     said = list(declared_parts(View(glm(predicting, layers), load_families())))
     found = [one for one in said if isinstance(one, Comparison) and one.measure == "num_nextn_predict_layers"]
     assert [one.holds for one in found] == [holds]
+
+
+def ahead(lost: str = "", joined: int = 2) -> View:
+    """A tiny Qwen2 with a layer of Qwen3-Next's names, which its family does not know."""
+    artifact = open_artifact(DATA / "tiny-qwen2")
+    own = [one for name, one in artifact.tensors.items() if name.startswith("model.layers.0.")]
+    tensors = [replace(one, name=one.name.replace("model.layers.", "mtp.layers.")) for one in own]
+    norm = next(one for one in own if one.name.endswith("input_layernorm.weight"))
+    names = ("mtp.norm", "mtp.pre_fc_norm_embedding", "mtp.pre_fc_norm_hidden")
+    tensors += [replace(norm, name=f"{name}.weight") for name in names]
+    tensors += [replace(norm, name="mtp.fc.weight", shape=(*norm.shape, joined * norm.shape[0]))]
+    held = tuple(one for one in (*artifact.tensors.values(), *tensors) if not lost or not one.name.endswith(lost))
+    return View(replace(artifact, containers=(replace(artifact.containers[0], tensors=held),)), load_families())
+
+
+def test_a_layer_that_no_family_spells_out_is_held_to_the_model_s_own_layers() -> None:
+    view = ahead()
+    said = [*prediction.complete(view), *prediction.shapes(view)]
+    assert all(isinstance(one, Comparison) and one.holds for one in said)
+    assert len(said) > 15
+
+
+@pytest.mark.parametrize(
+    ("view", "measure"),
+    [
+        (ahead("mtp.layers.0.self_attn.o_proj.weight"), "prediction_layer"),
+        (ahead("mtp.fc.weight"), "tensor_present"),
+        (ahead(joined=1), "shape"),
+    ],
+    ids=["tensor-lost", "matrix-lost", "half-the-width"],
+)
+def test_half_a_layer_that_predicts_ahead_is_falsified(view: View, measure: str) -> None:
+    said = [*prediction.complete(view), *prediction.shapes(view)]
+    assert {one.measure for one in said if isinstance(one, Comparison) and not one.holds} == {measure}

@@ -15,6 +15,7 @@ from cases.interface import QWEN2
 from cases.scheme_defects import DEFECTS
 from cases.scheme_kinds import KINDS
 from model_contracts.checks.interface import Skip
+from model_contracts.definitions import load_engines, load_schemes
 from support import expert_models
 from support.examining import violated, yielded
 from support.mutations import Stored, json_of, safetensors_of, stored
@@ -103,3 +104,16 @@ def test_experts_are_packed_one_and_all_and_routers_and_heads_are_not(
     assert {c.measure for c in bad} == ({measure} if measure is not None else set())
     assert not bad or str(bad[0].place.tensor).endswith(module)
     assert not violated(yielded(PARTS, folder)[0])
+
+
+def test_every_fact_of_an_engine_speaks_of_a_scheme_and_of_settings_that_are_there() -> None:
+    schemes = {scheme.id.removeprefix("schemes/"): scheme for scheme in load_schemes()}
+    for engine in load_engines():
+        assert engine.version and all(fact.file for fact in engine.facts)
+        for fact in engine.facts:
+            for name in fact.schemes:
+                layouts = schemes[name].layouts
+                assert set(fact.layouts) <= set(layouts)
+                known = {key for layout in layouts.values() for key in layout.settings}
+                plain = {key for key in (*fact.only, *fact.when) if "." not in key}
+                assert plain - known <= {"sym", "bnb_4bit_quant_storage", "quantization_status"}

@@ -213,6 +213,8 @@ class DeclaredSide:
         if own is not None and own.shown_by is not None:
             weight, there, absent = own.shown_by
             value = there if weight in self.view.weights else absent
+        if own is not None and (own.each_layer is not None or own.numbered is not None):
+            value = self.view.layered.get(name, value)
         if own is not None and own.kinds is not None and isinstance(layers, int):
             value = by_kinds(own.kinds, self.view.layered, min(layers, MOST_KEYS))
         if value is None and self.kind == "config" and self.table[name].config:

@@ -47,8 +47,8 @@ class Conventions(StoredNames):
             raise NotKnown(f"{self.convention} stores no {key}")
         if "{e}" in name:
             return self._stacked(name, key, weight, shape, layer)
-        logical = named(key, layer)
-        return inverse(self._stepped(Stored(logical, shape), key, weight, layer), named(name, layer))[logical]
+        logical, stored_name = named(key, layer), named(name, self._numbered(key, layer))
+        return inverse(self._stepped(Stored(logical, shape), key, weight, layer), stored_name)[logical]
 
     def otherwise(
         self, keys: Sequence[str], layer: int | None, heads: Mapping[str, int]

@@ -65,10 +65,12 @@ def _by_kind(chosen: Layers, numbers: Mapping[str, Any], layer: int) -> list[boo
     elif values is not None:
         lettered = isinstance(values, str) and layer < len(values) and values[layer] in chosen.has
         said.append(lettered or values in chosen.has)
+    if (listed := numbers.get(chosen.listed or "")) is not None:
+        said.append(layer in (listed if isinstance(listed, list | tuple) else (listed,)))
     for names, wanted in ((chosen.zero, True), (chosen.positive, False)):
         listed = (values for name in names if isinstance(values := numbers.get(name), list | tuple))
         said += [layer < len(values) and (values[layer] == 0) is wanted for values in listed]
-    asked = (chosen.where, *chosen.zero, *chosen.positive, chosen.at, chosen.not_at)
+    asked = (chosen.where, chosen.listed, *chosen.zero, *chosen.positive, chosen.at, chosen.not_at)
     return said or [not any(one is not None for one in asked)]
 
 

@@ -39,6 +39,11 @@ def _one(whole: Expr, step: LayoutStep, size: Sized) -> Expr:
         a, b = map(size, step.tile_columns)
         back = Reshape(whole, (-(-prod(shape) // shape[-1]), a, b, _part(shape[-1], a * b)))
         return Reshape(Permute(back, (0, 2, 1, 3)), shape)
+    if step.cut_columns is not None:
+        sizes = tuple(map(size, step.cut_columns))
+        if prod(sizes) != shape[-1]:
+            raise ValueError(f"{shape[-1]:,} are not {' x '.join(map(str, sizes))}")
+        return Reshape(whole, (*shape[:-1], *sizes))
     if step.add is not None:
         return Apply(whole, "add", step.add)
     return Apply(whole, "neg_exp" if step.ternarise is None else "ternarise")

@@ -71,8 +71,31 @@ class StoredNames:
             if known is not None:
                 key, fused, order = known
                 at = dict(zip(order, map(int, taken), strict=True))
-                return StoredEntry(key, at.get("n"), at.get("e"), fused)
+                layer = at.get("n")
+                if layer is not None and (listed := self._listed(key)) is not None:
+                    if layer >= len(listed):
+                        return None
+                    layer = listed[layer]
+                return StoredEntry(key, layer, at.get("e"), fused)
         return None
+
+    def _listed(self, key: str) -> tuple[int, ...] | None:
+        """The layers by whose place in a list a weight is numbered here (None: it bears the number of its layer)."""
+        weight = self.family.tensors.get(key)
+        if weight is None or weight.numbered_by is None or self._by_key:
+            return None
+        said: object = self.numbers.get(weight.numbered_by)
+        listed = said if isinstance(said, list | tuple) else (said,)
+        return tuple(one for one in listed if isinstance(one, int) and not isinstance(one, bool))
+
+    def _numbered(self, key: str, layer: int | None) -> int | None:
+        """The number that a weight of a layer bears. Raises NotKnown where the list has no such layer."""
+        listed = self._listed(key) if layer is not None else None
+        if listed is None or layer is None:
+            return layer
+        if layer not in listed:
+            raise NotKnown(f"layer {layer} is not listed")
+        return listed.index(layer)
 
     @cached_property
     def _table(self) -> dict[str, tuple[str, bool, str]]:
@@ -169,7 +192,8 @@ class StoredNames:
         """What the convention calls a stored tensor."""
         weight = self.family.tensors.get(entry.key)
         said = None if entry.fused or self._by_key or weight is None else weight.huggingface
-        return named(said or entry.key, entry.layer, entry.expert)
+        number = self._numbered(entry.key, entry.layer) if not entry.fused else entry.layer
+        return named(said or entry.key, number, entry.expert)
 
     def _template(self, key: str, weight: FamilyTensor) -> str | None:
         """What a weight that stands alone is called."""

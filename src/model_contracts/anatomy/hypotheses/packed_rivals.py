@@ -11,7 +11,11 @@ from model_contracts.anatomy.hypotheses.fits import Fit, Matrix, Sample, fit
 from model_contracts.artifact import Tensor
 
 _ZEROS = (("zero+1", "zero points that are one too low"), ("zero-1", "zero points that are one too high"))
-_SCALES = (("scale-inverted", "scales that are inverted"), ("scale-next", "scales of the next group"))
+_SCALES = (
+    ("scale-inverted", "scales that are inverted"),
+    ("scale-next", "scales of the next group"),
+    ("scale-row", "scales of the next row"),
+)
 _NIBBLES = (("nibbles", "nibbles in the other order (the high half of each byte first)"),)
 #: What is tried of each decoder: the mistake, in the decoder's word and in ours.
 _MISREADINGS: dict[str, tuple[tuple[str, str], ...]] = {

@@ -9,7 +9,9 @@ from model_contracts.anatomy.declared.built_rope import LISTED, listed_factors
 from model_contracts.anatomy.families.names import template
 from model_contracts.anatomy.pairing.absent import Absent, absent
 from model_contracts.anatomy.pairing.counterparts import Counterparts, Unmade, answered_in_part
+from model_contracts.anatomy.pairing.keyed import kept_as_key
 from model_contracts.anatomy.pairing.made import facing, parts_of
+from model_contracts.anatomy.prediction import predicts, unknown
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.sweep.interface import Pairing
@@ -66,7 +68,7 @@ def match(target: View, source: View) -> Match:
             used.update(answer.parts)
             continue
         if answer is None:
-            answer, explanation = _explain(key, target, source)
+            answer, explanation = _explain(key, tensor, target, source)
             extra.append(Extra(tensor, explanation))
         else:
             used.update(part.name for part in parts_of(answer))
@@ -119,7 +121,7 @@ def _unknown(target: View, source: View) -> str | None:
         pass
     elif ours.name != theirs.name:
         return f"the target is {ours.words} and the source {theirs.words}: what one owes the other is not known"
-    else:
+    elif ours.name != "projector" or target.family is None or source.family is None:
         return f"no family is shipped for {ours}: what a converter does to its tensors is not known"
     if source.family is not None and (target.family is not None or target.architecture is None):
         return None
@@ -201,12 +203,14 @@ def _squeezed(source: Tensor, target: Tensor) -> Tensor:
     return replace(source, shape=target.shape)
 
 
-def _explain(key: str, target: View, source: View) -> tuple[Tensor | None, str | None]:
+def _explain(key: str, tensor: Tensor, target: View, source: View) -> tuple[Tensor | None, str | None]:
     """The tensor an extra one is to be compared with, and why it may be there."""
     if key == "output.weight" and source.tied is not False:
         embedding = source.by_canonical.get("token_embd.weight")
         if embedding is not None:
             return embedding, "output head of a tied model: compared with the source's embedding"
+    if (place := kept_as_key(key, tensor, target, source)) is not None:
+        return None, f"{place} has the same value"
     family = target.family
     if family is not None and template(key)[0] in family.converter_only:
         return None, "written by the converter from the source's config"
@@ -217,6 +221,12 @@ def _may_be_dropped(tensor: Tensor, target: View, source: View) -> str | None:
     key = source.canonical[tensor.name] or source.bare[tensor.name]
     if target.convention != source.convention and (part := source.other_part(tensor.name)) is not None:
         return f"of the {part}: llama.cpp keeps it in a file of its own (mmproj)"
+    if target.convention != source.convention and tensor.name in _ahead(source) and not any(map(predicts, target.bare)):
+        return "of multi-token prediction: no other layer reads it"
+    entry, layers = source.entries[tensor.name], target.numbers.get("num_hidden_layers")
+    taken = source.layers_taken if entry is not None and entry.layer is not None else None
+    if taken is not None and entry is not None and (entry.layer or 0) >= taken and layers == taken:
+        return "behind the layer whose output is taken (vision_feature_layer): nothing reads it"
     if key in target.refused:
         return "the target declares it with a type that nobody knows"
     if key.endswith(source.computed):
@@ -226,6 +236,8 @@ def _may_be_dropped(tensor: Tensor, target: View, source: View) -> str | None:
         return f"{scaling.place} declares the scaling that it was made from"
     if key in LISTED and (place := listed_factors(key, source, target)) is not None:
         return f"{place} lists the same factors"
+    if (place := kept_as_key(key, tensor, source, target)) is not None:
+        return f"{place} has the same value"
     role = source.role(key)
     if role is not None and role.presence == "optional" and not _owed(role.required_by, source):
         return "optional in its family"
@@ -234,6 +246,10 @@ def _may_be_dropped(tensor: Tensor, target: View, source: View) -> str | None:
     if key == "output.weight" and (head := source.by_canonical.get(key)) is not None and head.placeholder:
         return "an entry without bytes"
     return None
+
+
+def _ahead(source: View) -> set[str]:
+    return {tensor.name for tensor in unknown(source).values()}
 
 
 def _owed(flag: str | None, source: View) -> bool:

@@ -7,12 +7,15 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal
 
-from model_contracts.artifact import Artifact, Tokenizer
+from model_contracts.anatomy.parts.drafts import kind_of
+from model_contracts.artifact import Artifact
 from model_contracts.outcome import Place
+from model_contracts.vocabulary import Tokenizer
 
 PartName = Literal[
-    "whole", "projector", "adapter", "vocabulary", "imatrix", "tokenizer", "dense", "pooling", "component", "direction"
-]
+    "whole", "projector", "adapter", "vocabulary", "imatrix", "tokenizer", "dense", "pooling", "component", "direction",
+    "repository", "draft",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,9 @@ class Part:
 
 #: Both halves of a low-rank factor, in the spellings of PEFT, of GGUF, of diffusers and of kohya's scripts.
 LORA = re.compile(r"^(?P<module>.+?)[._]lora[._](?P<embedding>embedding_)?(?P<half>[AaBb]|down|up)(?P<rest>\..*)?$")
+_DRAFTS = {"eagle": "EAGLE", "eagle3": "EAGLE-3", "medusa": "Medusa"}
 #: Parts that hold no tensor.
-WEIGHTLESS: tuple[PartName, ...] = ("vocabulary", "tokenizer", "pooling")
+WEIGHTLESS: tuple[PartName, ...] = ("vocabulary", "tokenizer", "pooling", "repository")
 _IMATRIX = (".in_sum2", ".counts")
 _TOKENIZER_GATES = (
     "tokenizer_present",
@@ -50,6 +54,8 @@ _TOKENIZER_GATES = (
 )
 _TOKENIZERS_OF_A_PAIR = ("same_vocabulary", "same_merges", "same_flags", "same_template", "tokenizer_texts")
 _TENSORS_OF_A_PAIR = ("bijection", "pair_shapes", "pair_types", "elementwise", "moments_preserved", "rope_frequencies")
+#: Kinds of check that hold one model to another, which a part does not owe the model that it is a part of.
+OF_A_PAIR = (*_TENSORS_OF_A_PAIR, "pair_hyperparameters")
 _SIZES = ("family_shapes", "hyperparameters", "tied_embeddings", "layers_differ")
 _VALUES = ("values_finite", "values_alive", "layers_differ", "claimed_types", "unknown_dtype_refused")
 
@@ -63,6 +69,10 @@ _NOT_OWED: dict[PartName, tuple[str, ...]] = {
     "direction": ("tied_embeddings", "layers_differ", *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR),
     "dense": ("tied_embeddings", "layers_differ", *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR),
     "pooling": (
+        "family_tensors", "family_shapes", "tied_embeddings", *_VALUES, *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR,
+    ),
+    "draft": ("tied_embeddings", "layers_differ", *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR, *_TENSORS_OF_A_PAIR),
+    "repository": (
         "family_tensors", "family_shapes", "tied_embeddings", *_VALUES, *_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR,
     ),
     "vocabulary": (*_SIZES, *_VALUES),
@@ -84,7 +94,8 @@ def not_owed(held: Part, check: str, tokenizer: Tokenizer | None) -> str | None:
     if check not in _NOT_OWED[held.name] and not (held.named and check in _TENSORS_OF_A_PAIR):
         return None
     # The ids of an adapter or of a projector are rows of the model that it belongs to.
-    if tokenizer is not None and check in (*_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR) and check != "special_ids":
+    own = check in (*_TOKENIZER_GATES, *_TOKENIZERS_OF_A_PAIR) and held.name != "draft"
+    if tokenizer is not None and own and check != "special_ids":
         return None
     return f"this is {held}, which owes nothing here"
 
@@ -112,6 +123,8 @@ def _of_safetensors(artifact: Artifact) -> Part:
     config, names = artifact.config or {}, artifact.tensors
     sidecar = artifact.sidecars.get("config")
     file = sidecar.path.name if sidecar is not None else None
+    if artifact.components or artifact.strays:
+        return Part("repository", "a repository of several models", Place(file=file))
     if not artifact.containers:
         pooling = any(key.startswith("pooling_mode") for key in config)
         if pooling:
@@ -119,6 +132,8 @@ def _of_safetensors(artifact: Artifact) -> Part:
         return Part("tokenizer", "a tokenizer without a model")
     if "peft_type" in config:
         return Part("adapter", "an adapter", Place(file=file, key="peft_type"))
+    if (kind := kind_of(names, config)) is not None:
+        return Part("draft", f"a draft head ({_DRAFTS[kind]})", Place(file=file))
     if "architectures" in config or "model_type" in config:
         return Part("whole", "a model")
     if any(LORA.match(name) for name in names):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from typing import Any
 
 from model_contracts.anatomy.declared.declared_keys import DeclaredSide, Said
 from model_contracts.anatomy.families.names import template
+from model_contracts.anatomy.prediction import predicts
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Comparisons
@@ -15,9 +15,6 @@ from model_contracts.checks.static.configuration.sentence_parts import parts_who
 from model_contracts.definitions import load_keys
 from model_contracts.family import Family
 from model_contracts.outcome import Comparison, Place, Uncompared
-
-#: What the tensors of multi-token prediction are called (DeepSeek, GLM, Qwen, MiMo, llama.cpp).
-_PREDICTION = ("mtp.*", "*.mtp.*", "*.mtp_*", "*.nextn.*", "*nextn_*", "*.eh_proj.*", "*.enorm.*", "*.hnorm.*")
 
 
 def declared_parts(view: View) -> Comparisons:
@@ -30,7 +27,7 @@ def declared_parts(view: View) -> Comparisons:
         yield from _biases(side, count)
         yield from _prediction(side, count)
         yield from _per_layer(side, count)
-    yield from parts_whole(view.artifact)
+    yield from parts_whole(view)
 
 
 def _declares(artifact: Artifact) -> bool:
@@ -103,7 +100,7 @@ def _predicted(said: Said, names: int, holds: bool, note: str | None) -> Compari
 
 
 def _predicts(name: str, layers: int | None, side: DeclaredSide) -> bool:
-    if any(fnmatchcase(name, pattern) for pattern in _PREDICTION):
+    if predicts(name):
         return True
     number = template(name)[1]
     after = number is not None and layers is not None and number >= layers

@@ -151,6 +151,8 @@ def _equal(name: str, ours: Said, theirs: Said, pair: Pair) -> Comparison | Unco
     lists = [isinstance(said.value, tuple) for said in (ours, theirs)]
     if not holds and pair.target.table[name].zero_where and any(lists) and not all(lists):
         return Uncompared(place=ours.place, reason="which layers have none of it, one side alone declares")
+    if holds and pair.across and pair.target.form.prefixed_keys and (why := pair.target.table[name].unread):
+        return Uncompared(place=ours.place, reason=f"both declare it, and readers of the GGUF do not: {why}")
     return Comparison(
         measure=name,
         place=ours.place,
@@ -172,12 +174,16 @@ def _lost(name: str, theirs: Said, pair: Pair) -> Iterator[Comparison | Uncompar
     built = target.builds(name) or (not keys and assumed is not None and target.computes(name))
     holds = assumed is not None and same(assumed, theirs.value, pair.relative)[0]
     carried = not keys and any(published(key, theirs.value, target) for key in (theirs.place.key, *line.config))
-    if not holds and carried:
+    unread = (
+        carried and built and target.form.prefixed_keys
+    )  # llama.cpp computes with its own, whatever is carried along
+    if not holds and carried and not unread:
         holds, assumed = True, theirs.value
     if not holds and not keys and not built and _through_others(name, theirs, pair, pair.source, target):
         return
-    if built and not holds and not keys and line.unsettled:
-        reason = f"readers of the {WORD[target.kind]} compute with {shown(assumed)}: {line.unsettled}"
+    if built and not holds and not keys and (line.unsettled or unread):
+        why = line.unsettled or "the declared value stands only in the config.json that it carries along"
+        reason = f"readers of the {WORD[target.kind]} compute with {shown(assumed)}: {why}"
         yield Uncompared(place=theirs.place, reason=reason)
         return
     # Where architectures disagree, a family does not say which of them has a key: what its converter wrote does.

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from model_contracts.anatomy.families.hyperparameters import Declared
-from model_contracts.anatomy.families.names import layer_count, template
+from model_contracts.anatomy.families.names import template
 from model_contracts.anatomy.parts.part_tensors import sizes_of
+from model_contracts.anatomy.towers import TowerView
 from model_contracts.anatomy.view import View
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, missing_input, static
 from model_contracts.checks.static.configuration.declared_parts import declared_parts
+from model_contracts.family import Family
 from model_contracts.hyperparameter import HyperParameter
 from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
 
@@ -22,10 +24,15 @@ _COUNTS = (
 def hyperparameters(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
     """Compare declared hyper-parameters with the tensors, and with each other."""
     view = examination.view
+    if isinstance(view, TowerView) and view.family is not None:
+        yield from _of_towers(view, view.family)
+        return
     if not view.part.whole:
         yield from sizes_of(view.artifact, view.part)
         return
     yield from _sizes(view)
+    if (towers := examination.towers) is not None:
+        yield from _of_towers(towers, towers.family)
     yield from declared_parts(view)
 
 
@@ -43,6 +50,26 @@ def _sizes(view: View) -> Comparisons:
         yield Uncompared(count=2, reason="there is no token embedding to hold vocab_size and hidden_size to")
     yield from _against_embedding(view)
     yield from _against_each_other(view)
+
+
+def _of_towers(towers: TowerView, family: Family | None) -> Comparisons:
+    """What towers declare of their sizes: what is owed, that each is a number, and a tensor in every layer."""
+    if family is None:
+        reason = f"{towers.unknown}: which sizes its towers declare, and where, is not known"
+        yield Uncompared(place=Place(), reason=reason)
+        return
+    for name, parameter in family.hyperparameters.items():
+        if parameter.owed and name not in towers.declared and name not in towers.numbers:
+            yield _comparison(towers, name, "declared", None, False, note=_undeclared(towers, name, parameter))
+    yield from _counts(towers)
+    declared, heads = towers.numbers.get("num_hidden_layers"), towers.numbers.get("num_attention_heads")
+    if _whole(declared) and isinstance(declared, int):
+        there = towers.layer_count
+        note = "layers counted by tensor names; a layer more than is declared is not read"
+        yield _comparison(towers, "num_hidden_layers", there, declared, declared <= there, note=note)
+    width = towers.numbers.get("hidden_size")
+    if _whole(heads) and _whole(width) and isinstance(heads, int) and isinstance(width, int):
+        yield _comparison(towers, "num_attention_heads", f"divides {width}", heads, width % heads == 0)
 
 
 def _without_family(view: View) -> Comparisons:
@@ -136,7 +163,7 @@ def _counts(view: View) -> Iterator[Comparison]:
 
 def _layers(view: View) -> Iterator[Comparison]:
     """Layers counted by names; those that predict tokens ahead stand behind the last, where they are stored at all."""
-    layers, value = layer_count(view.canonical.values()), view.numbers.get("num_hidden_layers")
+    layers, value = view.layer_count, view.numbers.get("num_hidden_layers")
     if not layers or value is None:
         return
     ahead = view.numbers.get("num_nextn_predict_layers", 0)

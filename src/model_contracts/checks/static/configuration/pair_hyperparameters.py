@@ -9,10 +9,14 @@ from pydantic import Field
 
 from model_contracts.anatomy.declared.declared_keys import DeclaredSide
 from model_contracts.anatomy.declared.key_table import key_table
+from model_contracts.anatomy.families.multimodal import text_config
+from model_contracts.anatomy.parts.drafts import draft_of
+from model_contracts.anatomy.towers import TowerView
 from model_contracts.anatomy.view import View
 from model_contracts.checks.interface import Comparisons, Examination, Where, static
 from model_contracts.checks.static.configuration.declared_rest import compare_rest
 from model_contracts.checks.static.configuration.declared_values import Pair, compare_value
+from model_contracts.checks.static.configuration.pair_towers import towers_declared
 from model_contracts.checks.static.configuration.sentence_parts import parts_kept
 from model_contracts.checks.static.tokenizers.pair_special_ids import same_special_ids
 from model_contracts.definitions import load_keys
@@ -35,6 +39,12 @@ def pair_hyperparameters(
 ) -> Comparisons:
     """Compare every hyper-parameter, every other key and every special id that either side declares."""
     target, source = examination.view, examination.source_view
+    if isinstance(target, TowerView):
+        yield from towers_declared(target, source, parameters.relative, where("relative"))
+        return
+    if target.part.name == "draft":
+        yield from draft_of(target.artifact, text_config(source.artifact.config))
+        return
     yield from _architecture(target, source)
     pair = pair_of(target, source, parameters.relative, where("relative"))
     scaled = _scaled_by_tensor(target, source)

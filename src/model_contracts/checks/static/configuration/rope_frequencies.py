@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from math import isfinite, log, pi, sqrt
+from math import isfinite
 from typing import Any
 
 import numpy as np
 from pydantic import Field
 
+from model_contracts.anatomy.declared.built_rope import Factors, llama3_factors, longrope_attention
 from model_contracts.anatomy.families.multimodal import text_config
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
@@ -16,7 +17,6 @@ from model_contracts.checks.interface import Comparisons, Examination, Where, mi
 from model_contracts.outcome import Comparison, Place, Record, Uncompared
 from model_contracts.sweep.rows import read_rows
 
-Factors = np.ndarray[tuple[int], np.dtype[np.float64]]
 #: No head has more pairs of rotated values.
 _MOST_PAIRS = 65_536
 
@@ -89,8 +89,7 @@ def _longrope_keys(
     if isinstance(given, int | float) and not isinstance(given, bool):
         owed.append(("rope.scaling.attn_factor", float(given)))
     elif isinstance(new, int | float) and old > 1:
-        factor = float(new) / old
-        owed.append(("rope.scaling.attn_factor", 1.0 if factor <= 1 else sqrt(1 + log(factor) / log(old))))
+        owed.append(("rope.scaling.attn_factor", longrope_attention(float(new), old)))
     for name, value in owed:
         key = f"{arch}.{name}"
         observed = metadata.get(key)
@@ -148,18 +147,18 @@ def _counts(value: Any) -> bool:
 
 
 def _factors(scaling: Mapping[str, Any], theta: Any, head_dim: Any) -> Factors:
-    """head_dim/2 divisors of the inverse frequencies (transformers `_compute_llama3_parameters`)."""
+    """head_dim/2 divisors of the inverse frequencies; raises Skip where the scaling does not say them."""
     factor, low, high, old = (
         _number(scaling, key)
         for key in ("factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings")
     )
     if not _counts(theta) or not _counts(head_dim) or head_dim > 2 * _MOST_PAIRS or low == high:
         raise missing_input(f"the source's rope scaling is incomplete: theta {theta}, head_dim {head_dim}")
-    pairs = np.arange(0, int(head_dim), 2) / int(head_dim)
-    wavelength = 2 * pi * float(theta) ** pairs
-    smooth = np.clip((old / wavelength - low) / (high - low), 0, 1)
-    factors: Factors = 1.0 / ((1 - smooth) / factor + smooth)
-    return factors
+    with np.errstate(all="ignore"):
+        found = llama3_factors(float(theta), int(head_dim), factor, low, high, old)
+    if not (np.isfinite(found) & (found > 0)).all():
+        raise missing_input(f"the source's rope scaling makes no factors above 0: factor {factor:g}")
+    return found
 
 
 ROPE_FREQUENCIES = static(RopeFrequenciesParameters, rope_frequencies)

@@ -6,9 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from model_contracts import door
+from model_contracts.anatomy.parts.part_tensors import WIDTH_KEYS
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Module, Tensor
 from model_contracts.checks.interface import Comparisons
+from model_contracts.formats.documents import read_object
+from model_contracts.ledger import Ledger
 from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
 from model_contracts.sweep.rows import MOST_VALUES, read_rows
 
@@ -22,13 +26,20 @@ _POOLING = {
 _MODES = {"mean": 1, "cls": 2, "lasttoken": 3}
 #: What the width of a transformer's output is called in config.json; distilbert says dim, T5 d_model, GPT-2 n_embd.
 _WIDTHS = ("hidden_size", "d_model", "dim", "n_embd")
+#: Parts that give vectors as wide as those they take.
+_KEEPING = ("Normalize", "LayerNorm", "Dropout")
+#: Where sentence-transformers up to 5 says how long a text may be; what stands for no limit.
+_SETTINGS, _UNLIMITED = "sentence_bert_config.json", 1_000_000
 #: Relative RMSE that a float type costs.
 _BUDGET = {"F64": 1e-12, "F32": 1e-6, "F16": 5e-4, "BF16": 0.003}
 
 
-def parts_whole(artifact: Artifact) -> Comparisons:
+def parts_whole(view: View) -> Comparisons:
     """Compare what modules.json declares with what lies in the folders of its parts."""
-    yield from _pooled_width(artifact)
+    artifact = view.artifact
+    yield from _in_order(artifact)
+    yield from _widths(artifact)
+    yield from _longest(view)
     for module in artifact.modules:
         place = Place(file=module.path or "modules.json")
         if module.kind == "Pooling":
@@ -54,24 +65,80 @@ def parts_whole(artifact: Artifact) -> Comparisons:
             )
 
 
-def _pooled_width(artifact: Artifact) -> Comparisons:
-    """A pooling part that follows the transformer at once takes vectors as wide as the transformer gives them."""
-    first, second = (*artifact.modules, None, None)[:2]
-    if first is None or second is None or (first.kind, first.path, second.kind) != ("Transformer", "", "Pooling"):
+def _in_order(artifact: Artifact) -> Comparisons:
+    """The transformer makes the vectors of tokens that a pooling takes: it stands before it."""
+    kinds = [module.kind for module in artifact.modules]
+    if {"Transformer", "Pooling"} <= {*kinds}:
+        first, second = kinds.index("Transformer"), kinds.index("Pooling")
+        yield Comparison(
+            measure="order_of_parts",
+            place=Place(file="modules.json"),
+            expected="Transformer before Pooling",
+            observed=list(kinds),
+            holds=first < second,
+        )
+
+
+def _widths(artifact: Artifact) -> Comparisons:
+    """Each part takes vectors as wide as the one before it gives them; past one that nothing here knows, none is."""
+    width: int | None = None
+    for module in artifact.modules:
+        config = module.config or {}
+        if module.kind == "Transformer":
+            own = artifact.config if module.path == "" else config
+            width = next((own[key] for key in _WIDTHS if type(own.get(key)) is int), None) if own else None
+        elif module.kind == "Pooling":
+            key = next((key for key in WIDTH_KEYS if key in config), None)
+            if key is not None:
+                yield from _width(module, key, width)
+            modes = len(_modes(module))
+            width = width * modes if width is not None and modes else None
+        elif module.kind == "Dense":
+            if "in_features" in config:
+                yield from _width(module, "in_features", width)
+            width = out if type(out := config.get("out_features")) is int else None
+        elif module.kind not in _KEEPING:
+            width = None
+
+
+def _width(module: Module, key: str, width: int | None) -> Comparisons:
+    if width is None:
         return
-    config, declared = artifact.config or {}, (second.config or {}).get("word_embedding_dimension")
-    width = next((config[key] for key in _WIDTHS if type(config.get(key)) is int), None)
-    if width is None or declared is None:
-        return
+    declared = (module.config or {}).get(key)
     holds = type(declared) is int and declared == width
     yield Comparison(
-        measure="word_embedding_dimension",
-        place=Place(file=f"{second.path}/config.json", key="word_embedding_dimension"),
+        measure=key,
+        place=Place(file=f"{module.path}/config.json", key=key),
         expected=width,
         observed=jsonable(declared),
         holds=holds,
-        note=None if holds else "what follows would take vectors of another width than config.json gives tokens",
+        note=None if holds else "it would take vectors of another width than the part before it gives",
     )
+
+
+def _longest(view: View) -> Comparisons:
+    """A text is cut at so many tokens, of which each needs a position that was learnt."""
+    positions, artifact = view.by_canonical.get("position_embd.weight"), view.artifact
+    if not artifact.modules or positions is None or len(positions.shape) != 2 or not artifact.files:
+        return
+    path = artifact.files[0].parent / _SETTINGS
+    said = read_object(path, Ledger()) if door.is_regular(path) else None
+    for file, key, document in (
+        (_SETTINGS, "max_seq_length", said),
+        ("tokenizer_config.json", "model_max_length", artifact.tokenizer_config),
+    ):
+        longest = (document or {}).get(key)
+        # Tokenizers without a limit say 10**30.
+        if type(longest) is int and 0 < longest < _UNLIMITED:
+            yield Comparison(
+                measure=key,
+                place=Place(file=file, key=key),
+                expected=f"at most {positions.shape[0]:,}, the rows of {positions.name}",
+                observed=longest,
+                holds=longest <= positions.shape[0],
+                note=None if longest <= positions.shape[0] else "a longer text would index past the positions",
+            )
+            return
 
 
 def _folders(target: Artifact, source: Artifact) -> Comparisons:
@@ -107,7 +174,7 @@ def _folders(target: Artifact, source: Artifact) -> Comparisons:
 def _settings(module: Module, other: Module) -> list[tuple[str, object, object]]:
     """What decides in the settings of two parts of one kind: modes by their meaning, sizes by their keys."""
     theirs, ours = module.config or {}, other.config or {}
-    keys = ("word_embedding_dimension", "in_features", "out_features", "activation_function")
+    keys = (*WIDTH_KEYS, "in_features", "out_features", "activation_function")
     found: list[tuple[str, object, object]] = [
         (key, theirs.get(key), ours.get(key)) for key in keys if key in theirs and key in ours
     ]
@@ -213,6 +280,8 @@ def _modes(module: Module) -> dict[str, int | None]:
     word = config.get("pooling_mode")
     if isinstance(word, str):
         return {word: _MODES.get(word)}
+    if isinstance(word, list) and word and all(isinstance(one, str) for one in word):
+        return {one: _MODES.get(one) for one in word}
     return {key: _POOLING.get(key) for key, said in config.items() if key.startswith("pooling_mode_") and said is True}
 
 

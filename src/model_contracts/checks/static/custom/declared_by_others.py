@@ -61,7 +61,7 @@ def key_value(examination: Examination, parameters: KeyValueParameters, where: W
         return
     expected: Any = str(parameters.within) if parameters.within is not None else [list_of(v) for v in parameters.values]
     told = tuple(value) if isinstance(value, list) else value
-    holds = value is not None and any(_same(told, one) for one in parameters.values)
+    holds = value is not None and any(same_value(told, one) for one in parameters.values)
     yield Comparison(
         measure="declared_value",
         place=place,
@@ -77,12 +77,12 @@ def list_of(value: Plain | tuple[Plain, ...]) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _same(declared: Any, wanted: Plain | tuple[Plain, ...]) -> bool:
+def same_value(declared: Any, wanted: Plain | tuple[Plain, ...]) -> bool:
     """Whether two values are one; a list is no single value, and letters keep their size."""
     if isinstance(declared, tuple) != isinstance(wanted, tuple):
         return False
     if isinstance(declared, tuple) and isinstance(wanted, tuple):
-        return len(declared) == len(wanted) and all(map(_same, declared, wanted))
+        return len(declared) == len(wanted) and all(map(same_value, declared, wanted))
     if isinstance(declared, str) or isinstance(wanted, str):
         return bool(declared == wanted)
     return same(declared, wanted, 0.0)[0]

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
+from model_contracts.anatomy import prediction
 from model_contracts.anatomy.families.hyperparameters import Number, size_of
 from model_contracts.anatomy.families.layers import in_layer
+from model_contracts.anatomy.families.multimodal import other_part
 from model_contracts.anatomy.families.names import template
 from model_contracts.anatomy.families.stored_names import NotKnown, StoredEntry
 from model_contracts.anatomy.pairing.made import is_turned
 from model_contracts.anatomy.parts.part_tensors import shapes_of
+from model_contracts.anatomy.towers import TowerView
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
 from model_contracts.checks.drafts import Draft, Gap, gap
@@ -22,24 +25,41 @@ from model_contracts.outcome import Comparison, Place
 
 def family_shapes(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
     """Compare shapes axis by axis. What nobody declares takes its value from the first axis that has it."""
-    view = examination.view
+    view, towers = examination.view, examination.towers
+    if isinstance(view, TowerView) and view.family is not None:
+        yield from _of_family(view, view.family)
+        return
     if not view.part.whole:
         yield from shapes_of(view.artifact, view.part)
         return
-    if view.family is not None:
-        yield from _of_family(view, view.family)
-        return
-    if view.architecture is None:
+    if view.family is None and view.architecture is None:
         raise missing_input(str(view.unknown))
-    reason = f"{view.unknown}: the shapes of its tensors are not known"
-    for tensor in view.artifact.tensors.values():
-        yield gap(tensor, reason)
+    elsewhere = frozenset(towers.artifact.tensors) if towers is not None else frozenset[str]()
+    if view.family is not None:
+        yield from _of_family(view, view.family, elsewhere)
+    else:
+        reason = f"{view.unknown}: the shapes of its tensors are not known"
+        yield from (gap(one, reason) for name, one in view.artifact.tensors.items() if name not in elsewhere)
+    if towers is not None:
+        yield from _of_towers(towers)
 
 
-def _of_family(view: View, family: Family) -> Comparisons:
+def _of_towers(towers: TowerView) -> Comparisons:
+    if towers.family is not None:
+        yield from _of_family(towers, towers.family)
+        return
+    for name, tensor in towers.artifact.tensors.items():
+        yield gap(tensor, f"of the {other_part(name) or 'towers'}: its shapes are not known")
+
+
+def _of_family(view: View, family: Family, elsewhere: frozenset[str] = frozenset()) -> Comparisons:
     every: dict[str, Number] = dict(view.numbers)
+    ahead = {tensor.name for tensor in prediction.unknown(view).values()}
+    yield from prediction.shapes(view) if ahead else ()
     for name, canonical in view.canonical.items():
         tensor = view.artifact.tensors[name]
+        if name in elsewhere or name in ahead:
+            continue
         numbers = every if not view.layered else _in_layer(view, canonical, every)
         role = view.role(canonical) if canonical is not None else None
         if tensor.packed is not None and not tensor.packed.shape_known:
@@ -47,12 +67,11 @@ def _of_family(view: View, family: Family) -> Comparisons:
         elif (entry := view.entries[name]) is not None and not (role is not None and role.plain):
             yield _made(view, tensor, entry, numbers)
         elif canonical is not None and role is not None:
-            where = partial(family.where, "tensors", template(canonical)[0])
+            key = canonical if canonical in family.tensors else template(canonical)[0]
+            where = partial(family.where, "tensors", key)
             yield _shape(tensor, role, numbers, where, view.rows_interleaved)
         elif canonical is None or canonical not in family.converter_only:
-            part = view.other_part(name)
-            reason = f"of the {part}: its shapes are not known" if part else None
-            yield gap(tensor, reason or f"{family.id} has no such tensor, and so no shape for it")
+            yield gap(tensor, f"{family.id} has no such tensor, and so no shape for it")
 
 
 def _in_layer(view: View, canonical: str | None, every: dict[str, Number]) -> dict[str, Number]:

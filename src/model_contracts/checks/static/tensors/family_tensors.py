@@ -6,12 +6,15 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
+from model_contracts.anatomy import prediction
 from model_contracts.anatomy.families.conventions import Conventions
-from model_contracts.anatomy.families.names import layer_count, template
+from model_contracts.anatomy.families.multimodal import other_part
+from model_contracts.anatomy.families.names import template
 from model_contracts.anatomy.families.stored_names import NotKnown, named
 from model_contracts.anatomy.parts.part_tensors import tensors_of
+from model_contracts.anatomy.towers import TowerView
 from model_contracts.anatomy.view import View
-from model_contracts.checks.drafts import Draft, Gap, gap
+from model_contracts.checks.drafts import Draft, gap
 from model_contracts.checks.gaps import wrapped
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, missing_input, static
 from model_contracts.family import Family, FamilyTensor
@@ -23,17 +26,35 @@ _MISSING, _TOLD = 100, 4
 
 def family_tensors(examination: Examination, parameters: NoParameters, where: Where) -> Comparisons:
     """Compare the tensor names with the family's table, layer by layer; a part of a model with what it is made of."""
-    view = examination.view
+    view, towers = examination.view, examination.towers
+    if isinstance(view, TowerView) and view.family is not None:
+        yield from _of_family(view, view.family)
+        return
     if not view.part.whole:
         yield from tensors_of(view.artifact, view.part)
         return
     if view.wrapped:
         yield wrapped(view)
-    if view.family is not None:
-        yield from _of_family(view, view.family)
-        return
-    if view.architecture is None:
+    if view.family is None and view.architecture is None:
         raise missing_input(str(view.unknown))
+    yield from _of_whole(view, frozenset(towers.artifact.tensors) if towers is not None else frozenset())
+    if towers is not None:
+        yield from _of_towers(towers)
+
+
+def _of_towers(towers: TowerView) -> Comparisons:
+    if towers.family is not None:
+        yield from _of_family(towers, towers.family)
+        return
+    for name, tensor in towers.artifact.tensors.items():
+        yield gap(tensor, f"of the {other_part(name) or 'towers'}: which tensors that has is not known")
+
+
+def _of_whole(view: View, elsewhere: frozenset[str]) -> Comparisons:
+    """All but what is of the towers."""
+    if view.family is not None:
+        yield from _of_family(view, view.family, elsewhere)
+        return
     if not view.artifact.tensors:
         yield Comparison(
             measure="tensor_present",
@@ -44,13 +65,14 @@ def family_tensors(examination: Examination, parameters: NoParameters, where: Wh
         )
     reason = f"{view.unknown}: which tensors it has is not known"
     for tensor in view.artifact.tensors.values():
-        yield gap(tensor, reason)
+        if tensor.name not in elsewhere:
+            yield gap(tensor, reason)
 
 
-def _of_family(view: View, family: Family) -> Iterator[Draft | Gap]:
+def _of_family(view: View, family: Family, elsewhere: frozenset[str] = frozenset()) -> Comparisons:
     layers = view.numbers.get("num_hidden_layers")
     if not isinstance(layers, int) or isinstance(layers, bool) or not 0 < layers <= 10_000:
-        layers = layer_count(view.canonical.values())
+        layers = view.layer_count
     known = view.conventions
     assert known is not None
     seen: dict[str, Counter[int | None]] = defaultdict(Counter)
@@ -58,7 +80,7 @@ def _of_family(view: View, family: Family) -> Iterator[Draft | Gap]:
     strangers = []
     for own, entry in view.entries.items():
         if entry is None:
-            strangers += [own] if own not in family.converter_only else []
+            strangers += [own] if own not in family.converter_only and own not in elsewhere else []
         elif entry.expert is None:
             seen[entry.key][entry.layer] += 1
         else:
@@ -75,9 +97,20 @@ def _of_family(view: View, family: Family) -> Iterator[Draft | Gap]:
         yield from _role(family, name, key, flag, seen[key], numbers)
         if "{e}" in name:
             yield from _experts(known, family, name, key, experts, numbers)
+    yield from _unknown(view, family, strangers)
+
+
+def _unknown(view: View, family: Family, strangers: list[str]) -> Comparisons:
+    """Tensors that the family does not know: those of layers that predict ahead by what such layers hold."""
+    ahead = {tensor.name for tensor in prediction.unknown(view).values()}
+    yield from prediction.complete(view) if ahead else ()
     for own in strangers:
-        part = view.other_part(own)
-        yield _elsewhere(view, own, part) if part else Draft(False, partial(_stranger, own, family))
+        if own in ahead:
+            continue
+        if isinstance(view, TowerView):
+            yield gap(view.artifact.tensors[own], f"{family.id} has no such tensor: what it is of is not known")
+        else:
+            yield Draft(False, partial(_stranger, own, family))
 
 
 def _role(
@@ -155,12 +188,8 @@ def _stranger(name: str, family: Family) -> Comparison:
     )
 
 
-def _elsewhere(view: View, name: str, part: str) -> Gap:
-    return gap(view.artifact.tensors[name], f"of the {part}: which tensors that has is not known")
-
-
 def _asked_for(tensor: FamilyTensor, view: View) -> bool:
-    return tensor.required_by is not None and view.flag(tensor.required_by)
+    return tensor.required_by is not None and view.convention == "huggingface" and view.flag(tensor.required_by)
 
 
 FAMILY_TENSORS = static(NoParameters, family_tensors)

@@ -72,15 +72,7 @@ def _unpacked(examination: Examination, pairing: Pairing, layout: str) -> Compar
         canonical = examination.view.canonical[pairing.target.name]
         types = expected_types(intent.recipe, examination.recipes, canonical, pairing.target)
     holds = pairing.target.dtype in types
-    return Comparison(
-        measure="tensor_type",
-        place=Place(file=pairing.target.file.name, tensor=pairing.target.name),
-        expected=list(types) if len(types) > 1 else types[0],
-        observed=pairing.target.dtype,
-        holds=holds,
-        bound_from=examination.recipes.where("recipes", intent.label) if intent else None,
-        note=f"unpacked from {layout}",
-    )
+    return _compared(examination, pairing, intent, types, holds).model_copy(update={"note": f"unpacked from {layout}"})
 
 
 def _expected(

@@ -7,7 +7,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from model_contracts.anatomy.view import View
-from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, missing_input, static
+from model_contracts.checks.interface import (
+    Comparisons,
+    Examination,
+    NoParameters,
+    Where,
+    missing_input,
+    not_owed,
+    of_pipeline,
+    static,
+)
 from model_contracts.outcome import Comparison, Place, Uncompared
 
 _EXPECTED = {
@@ -35,6 +44,8 @@ def tokenizer_present(examination: Examination, parameters: NoParameters, where:
         for name, why in artifact.unread_tokenizers.items():
             yield Uncompared(place=Place(file=name), reason=f"it lies there and is not read: {why}")
         return
+    if tokenizer is None and of_pipeline(artifact):
+        raise not_owed("this is a component of a pipeline, in which the tokenizer is another component")
     if tokenizer is None and artifact.form.beside and artifact.layout == "file":
         raise missing_input("no tokenizer.json lies beside the weights")
     if tokenizer is None and artifact.form.beside and (said := _no_words(examination.view)) is not None:

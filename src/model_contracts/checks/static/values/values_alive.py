@@ -29,10 +29,10 @@ class ValuesAliveParameters(Record):
 
 def values_alive(examination: Examination, parameters: ValuesAliveParameters, where: Where) -> Comparisons:
     """Compare whole tensors first; then, in matrices, experts and rows; in an embedding, the rows of tokens in use."""
-    view = examination.view
-    tokens = view.artifact.tokenizer.used if view.artifact.tokenizer else None
+    tokenizer = examination.view.artifact.tokenizer
+    tokens = tokenizer.used if tokenizer is not None else None
     for name, moments in examination.sweep.moments.items():
-        tensor = examination.read[name]
+        tensor, view = examination.read[name], examination.reading(name)
         if name in view.storage.parts and tensor.packed is None:
             continue
         if tensor.kind not in ("float", "quantised"):
@@ -50,6 +50,9 @@ def values_alive(examination: Examination, parameters: ValuesAliveParameters, wh
         canonical = view.canonical[name]
         role = view.role(canonical) if canonical is not None else None
         whole = _whole(tensor, moments, role)
+        if not whole.holds and view.part.name == "adapter" and LORA.match(name) is not None:
+            yield Draft(True, partial(_untrained, tensor, moments), moments.finite)
+            continue
         doubt = None if whole.holds else _doubt(view, tensor)
         yield whole if doubt is None else gap(tensor, doubt, moments.finite)
         if not whole.holds:
@@ -69,13 +72,25 @@ def _doubt(view: View, tensor: Tensor) -> str | None:
     A matrix of a numbered layer is trained, so that one of one value is dead whatever the architecture; a table beside
     the layers (positions, a mask token), a column, or the second half of an untrained factor may be so by design.
     """
-    if view.family is not None and view.part.whole:
+    if view.family is not None and (view.part.whole or view.canonical[tensor.name] is not None):
         return None
     column = len(tensor.shape) > 1 and tensor.columns == 1
     half = not view.part.whole and LORA.match(tensor.name) is not None
     if template(view.bare[tensor.name])[1] is not None and not (column or half):
         return None
     return f"{view.unknown or f'this is {view.part}'}: whether one value in every place is right is not known"
+
+
+def _untrained(tensor: Tensor, moments: Moments) -> Comparison:
+    """A half of a factor that has one value: training begins with zero, and G0-ADAPTER-002 tells of it."""
+    return Comparison(
+        measure="factor_half",
+        place=Place(file=tensor.file.name, tensor=tensor.name),
+        expected="any value: training begins with zero in every place",
+        observed=moments.minimum,
+        holds=True,
+        count=moments.finite,
+    )
 
 
 def _subnormal(tensor: Tensor, moments: Moments, role: FamilyTensor | None) -> Comparisons:
