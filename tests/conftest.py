@@ -7,10 +7,13 @@ from collections.abc import Sequence
 
 import pytest
 
+from support import warm_children
+
 # Runtimes are children of the tests and take these on. Small models gain nothing from a second thread, and threads
 # that wait by spinning take the core of the other worker.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
+warm_children.install()
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:

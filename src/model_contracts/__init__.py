@@ -22,6 +22,7 @@ The house, from the ground up; imports run downward only (import-linter holds it
 * `compat`: files of other systems, one room a system; `schemas`: JSON Schemas, generated from the types.
 * `audit`: evidence, ours or of the founding system, read for lines that prove nothing.
 * `reporters`: evidence to text. `cli`: parses and prints, decides nothing.
+* `api`: what a program imports from here; `pytest`: the same for tests.
 
 To find the code behind a red gate: `contracts explain GATE` names the invariant and the kind of check, which is
 `checks/static/`, `checks/running/` or `qualification/gates/`; its bounds are in `invariants/<id>.yaml`, and every
@@ -30,14 +31,54 @@ comparison says the line its bound came from.
 
 from __future__ import annotations
 
+TYPE_CHECKING = False  # as in typing, whose import takes as long as the interpreter
+if TYPE_CHECKING:
+    from typing import Any
 
-def __getattr__(name: str) -> str:
-    """`__version__`, looked up when it is asked for: importlib.metadata takes a third of the time of `--help`."""
-    if name != "__version__":
+    from model_contracts.api import Checked as Checked
+    from model_contracts.api import Clause as Clause
+    from model_contracts.api import Comparison as Comparison
+    from model_contracts.api import Contract as Contract
+    from model_contracts.api import Conversion as Conversion
+    from model_contracts.api import Outcome as Outcome
+    from model_contracts.api import Outcomes as Outcomes
+    from model_contracts.api import check as check
+    from model_contracts.api import convert as convert
+    from model_contracts.api import load_evidence as load_evidence
+    from model_contracts.api import open_artifact as open_artifact
+
+    __version__: str
+
+#: What a program imports from here (docs/api.md); each is loaded when it is asked for.
+__all__ = [
+    "Checked",
+    "Clause",
+    "Comparison",
+    "Contract",
+    "Conversion",
+    "Outcome",
+    "Outcomes",
+    "check",
+    "convert",
+    "load_evidence",
+    "open_artifact",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """What is asked for, imported then: the package itself takes no time, and neither does `--help`."""
+    if name == "__version__":
+        from model_contracts.version import version
+
+        return version()
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib.metadata import PackageNotFoundError, version
+    from importlib import import_module
 
-    try:
-        return version("model-contracts")
-    except PackageNotFoundError:  # a checkout that is not installed
-        return "0+unknown"
+    found = getattr(import_module(f"{__name__}.api"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

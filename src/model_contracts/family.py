@@ -1,4 +1,4 @@
-"""Owns what is known of an architecture and of a recipe, as data: names, symbolic shapes, row orders, types."""
+"""Owns what is known of an architecture, as data: names, symbolic shapes, and how each convention stores weights."""
 
 from __future__ import annotations
 
@@ -7,113 +7,9 @@ from typing import Literal, Protocol
 
 from pydantic import Field, model_validator
 
+from model_contracts.hyperparameter import HyperParameter
 from model_contracts.invariant import Definition, Name
 from model_contracts.outcome import Record
-
-Scalar = int | float | bool | str
-
-
-class Default(Record):
-    """What readers assume of what is not declared: one field beside `where` (`leading`: and `value`)."""
-
-    value: Scalar | None = None
-    values: tuple[Scalar, ...] | None = Field(None, description="A list, as it is.")
-    period: tuple[Scalar, ...] | None = Field(None, description="One value a layer: these, over and over.")
-    same_as: str | None = Field(None, description="Another hyper-parameter.")
-    quotient: tuple[str | int, str | int] | None = Field(
-        None, description="The first divided by the second, where nothing is left over."
-    )
-    rounded_up: tuple[str | int, str | int] | None = Field(
-        None, description="The first, or the next multiple of the second above it."
-    )
-    product: tuple[str | int | float, ...] | None = Field(
-        None, description="Hyper-parameters and numbers multiplied, rounded down."
-    )
-    total: tuple[str | int, ...] | None = Field(None, description="Hyper-parameters and numbers added.")
-    length: str | None = Field(None, description="How many values (or letters) a hyper-parameter has.")
-    leading: tuple[str, Scalar] | None = Field(
-        None,
-        description="How many values of a hyper-parameter with one a layer are this, from the first on; where that is "
-        "not declared, `value`.",
-    )
-    difference: tuple[str | int, str | int] | None = Field(None, description="The first less the second.")
-    times: tuple[float, str] | None = Field(None, description="A number times a hyper-parameter, not rounded.")
-    ratio: tuple[str, str] | None = Field(None, description="The first divided by the second, a fraction too.")
-    kinds: dict[str, Scalar] | None = Field(
-        None,
-        description="One value a layer: that of the first of these hyper-parameters that is not 0 there; the one "
-        "without a name (the last) is that of the other layers.",
-    )
-    shown_by: tuple[str, Scalar, Scalar] | None = Field(
-        None, description="A tensor, the value where the file has it, and where it has none of the name."
-    )
-    each_layer: dict[str, dict[str, str]] | None = Field(
-        None,
-        description="A hyper-parameter with one value a layer, and by its values (in lower case) another that this is.",
-    )
-    where: dict[str, tuple[Scalar, ...]] = Field(
-        default_factory=dict, description="Only where each of these hyper-parameters is one of these values."
-    )
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """The hyper-parameters that a product, a total or a difference is made of, the one that decides last."""
-        made = (*(self.product or ()), *(self.total or ()), *(self.difference or ()), *(self.times or ()))
-        return tuple(part for part in made if isinstance(part, str))
-
-
-class HyperParameter(Record):
-    """Where each container declares one hyper-parameter; the first key that is present counts."""
-
-    config: tuple[str, ...] = Field((), description="Dotted paths in config.json.")
-    gguf: tuple[str, ...] = Field((), description="Keys; `{arch}` is general.architecture.")
-    apr: tuple[str, ...] = Field((), description="Metadata keys, typed name and aliases.")
-    default: Default | None = Field(None, description="What every reader assumes when none is declared.")
-    config_default: tuple[Default, ...] = Field(
-        (), description="What transformers assumes where config.json is silent, if GGUF's reader assumes another."
-    )
-    gguf_default: tuple[Default, ...] = Field(
-        (), description="What llama.cpp computes with where the GGUF is silent, or has no key: the first that holds."
-    )
-    gguf_written: Default | None = Field(
-        None,
-        description="What a conversion to GGUF states where the source declares none, as llama.cpp's converter does.",
-    )
-    enabled_by: str | None = Field(
-        None, description="A config.json flag that must not be false for the value to count."
-    )
-    alone: str | None = Field(
-        None, description="Why nothing is lost where one of two containers alone declares it: what else is compared."
-    )
-    unsettled: str | None = Field(
-        None, description="Why it is not proven, and not lost, where readers compute with another value unasked."
-    )
-    disabled_by: str | None = Field(None, description="A config.json flag that must not be true for it to count.")
-    counts_where: dict[str, tuple[Scalar, ...]] = Field(
-        default_factory=dict,
-        description="A list of config.json that must hold one of these for the value to count.",
-    )
-    zero_where: dict[str, tuple[Scalar, ...]] = Field(
-        default_factory=dict,
-        description="A hyper-parameter with one value a layer: where that is one of these, this one is 0.",
-    )
-    zero_not_at: tuple[str, str] | None = Field(
-        None, description="Of each so many layers (the second) it is 0 in all but the one at the first, from 0."
-    )
-    config_words: dict[str, Scalar] = Field(
-        default_factory=dict, description="A value of a GGUF, as text in lower case, to what config.json calls it."
-    )
-    whole: bool = Field(False, description="A whole number in config.json, whatever a GGUF makes of it.")
-    zero_but_in: str | None = Field(
-        None, description="A hyper-parameter that lists layers by number: in all others it is 0."
-    )
-    owed: bool = Field(False, description="A converter that drops it has lost something (no default stands in).")
-
-    def spelled(self, keys: Literal["config", "gguf", "apr"]) -> tuple[str, ...]:
-        """Where a container of that kind of keys declares it."""
-        found: tuple[str, ...] = getattr(self, keys)
-        return found
-
 
 Dimension = tuple[str | int, ...]  # a product of hyper-parameter names and numbers
 Size = str | int
@@ -226,6 +122,10 @@ class FamilyTensor(Record):
     only: Literal["huggingface", "gguf"] | None = Field(
         None, description="The one convention that stores it: a converter to the other leaves it out."
     )
+    gguf_key: str | None = Field(
+        None,
+        description="The key under which a GGUF has its one value, in a list with one a layer, in place of a tensor.",
+    )
     required_by: str | None = Field(None, description="A config.json flag that makes it required.")
     vocabulary_rows: bool = Field(False, description="Rows are tokens: more rows than tokens is padding, not an error.")
     may_be_constant: bool = Field(False, description="One value in every place is legitimate (a norm of ones).")
@@ -311,61 +211,3 @@ class Families(Protocol):
 
     def called(self, name: str) -> Family:
         """The family of an id."""
-
-
-class RoleTypes(Record):
-    """The types a recipe may give one role."""
-
-    role: str = Field(
-        description="GGUF name without `blk.N.` and `.weight`: attn_v, ffn_down (its experts too), output, token_embd …"
-    )
-    types: tuple[str, ...]
-
-
-class Recipe(Record):
-    """What a label such as Q4_K_M promises of each role."""
-
-    file_type: int | None = Field(None, description="GGUF `general.file_type`.")
-    types: tuple[str, ...] = Field(description="Types a matrix may have when its role has no line of its own.")
-    roles: tuple[RoleTypes, ...] = ()
-    vectors: tuple[str, ...] = Field(("F32",), description="Types of 1-D tensors (norms, biases).")
-    bits_per_weight: float | None = Field(None, description="Published file-level figure.")
-    aliases: tuple[str, ...] = Field((), description="Other spellings in file names and metadata, lower case.")
-    formats: tuple[Literal["safetensors", "gguf", "apr"], ...] = ("gguf", "apr")
-
-
-class Kept(Record):
-    """Tensors that no converter and no quantiser of llama.cpp takes below F32, whatever the label."""
-
-    names: tuple[str, ...] = Field(min_length=1, description="Patterns (`*`) of GGUF or Hugging Face tensor names.")
-    types: tuple[str, ...] = Field(("F32",), description="The types that they may have.")
-    converted: bool = Field(False, description="A conversion to GGUF writes them in F32, whatever was asked.")
-    reason: str
-
-
-class Mix(Record):
-    """How a name says that its label is only the base of a mix of types."""
-
-    pattern: str = Field(description="Regular expression, searched for in the lower-case name.")
-    reason: str
-
-
-class Recipes(Definition):
-    """Every label that is understood, and what replaces a type whose rows do not divide into its blocks."""
-
-    title: str
-    recipes: dict[str, Recipe]
-    kept: tuple[Kept, ...] = Field((), description="Tensors that may be F32 under every label.")
-    mixes: tuple[Mix, ...] = Field((), description="Names that promise no recipe tensor by tensor.")
-    fallbacks: dict[str, tuple[str, ...]] = Field(
-        default_factory=dict,
-        description="A type to those that ggml's quantiser takes instead where a row is no whole number of blocks.",
-    )
-
-    @model_validator(mode="after")
-    def _one_recipe_a_file_type(self) -> Recipes:
-        seen: dict[int, str] = {}
-        for name, recipe in self.recipes.items():
-            if recipe.file_type is not None and (first := seen.setdefault(recipe.file_type, name)) != name:
-                raise ValueError(f"file_type {recipe.file_type} is given to {first} and to {name}")
-        return self

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, JsonValue, PrivateAttr
 
-from model_contracts.outcome import Record
+from model_contracts.outcome import FaultClass, Record
 
 #: What a person calls something: any text without control characters (spaces, dots, signs and all letters are names).
 Name = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=200)]
@@ -56,6 +56,7 @@ class Gate(Record):
     title: str = Field(description="What holds when the gate is green, in one line.")
     check: Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")] = Field(description="Kind of check (`contracts list`).")
     parameters: dict[str, JsonValue] = Field(default_factory=dict, description="Typed by the kind of check.")
+    fault: FaultClass | None = Field(None, alias="class", description="In place of its invariant's class.")
     guards: tuple[Guard, ...] = Field(
         (), description="Faults it is there to see: contracts lint holds clauses to them."
     )
@@ -68,6 +69,12 @@ class Invariant(Definition):
     title: str
     statement: str = Field(description="What must hold, in a sentence a maintainer can act on.")
     subject: Literal["artifact", "pair", "qualification"]
+    fault: FaultClass = Field(
+        "unknown", alias="class", description="What kind of fault it is where it does not hold: scripts act on it."
+    )
+    classes: dict[str, FaultClass] = Field(
+        default_factory=dict, description="The same, by measure that does not hold, or by why it was skipped."
+    )
     gates: tuple[Gate, ...] = Field(min_length=1)
     parameters: dict[str, JsonValue] = Field(default_factory=dict, description="Shared by every gate that knows them.")
     catches: tuple[str, ...] = Field((), description="Faults that shipped and that this sees, with their source.")

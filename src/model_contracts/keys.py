@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from model_contracts.family import HyperParameter
+from model_contracts.hyperparameter import HyperParameter
 from model_contracts.invariant import Definition
 from model_contracts.outcome import Record
 

@@ -8,6 +8,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+#: Text that is not empty, by the schema that evidence is held to: a type with a length would take no half of a
+#: surrogate pair, which the name of a file may hold.
+_SAID: dict[str, JsonValue] = {"minLength": 1}
+
 
 class Record(BaseModel):
     """A frozen record that refuses fields it does not know."""
@@ -58,7 +62,7 @@ class Uncompared(Record):
 
     place: Place = Place()
     count: int = Field(1, ge=1, description="How many values were owed here and not compared.")
-    reason: str = Field(min_length=1, description="Why, in a few words; equal reasons are told together.")
+    reason: str = Field(json_schema_extra=_SAID, description="Why, in a few words; equal reasons are told together.")
 
 
 class Verdict(StrEnum):
@@ -79,6 +83,10 @@ SkipCause = Literal[
     "not_owed", "nothing_compared", "incomplete", "missing_input", "unreadable", "unsatisfiable", "plugin_failed"
 ]
 Force = Literal["must", "should"]
+#: What kind of fault it is, as far as the invariant and the comparisons tell: what a script acts on.
+FaultClass = Literal[
+    "corrupt", "incomplete", "mislabelled", "wrong transform", "configuration", "tokenizer", "environment", "unknown"
+]
 
 
 class Subject(Record):
@@ -135,14 +143,26 @@ class Scenario(Record):
     chain: tuple[str, ...] = Field((), description="Formats that the artifact went through, the source's first.")
 
 
+class Excuse(Record):
+    """Why an outcome that does not hold leaves the decision alone: a person answers for it, or it was there before."""
+
+    by: Literal["waiver", "baseline"]
+    source: str = Field(description="File and line of the waiver, or the folder of the baseline.")
+    reason: str
+    owner: str | None = Field(None, description="Who answers for it.")
+    expires: str | None = Field(None, description="The last day on which it holds, YYYY-MM-DD.")
+
+
 class Outcome(Record):
     """What happened to one clause on one subject: one record of evidence.json."""
+
+    model_config = ConfigDict(populate_by_name=True)
 
     id: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
     gate_id: str
     title: str = Field(description="What holds when the gate is green, in one line.")
     outcome: Verdict
-    reason: str = Field(min_length=1)
+    reason: str = Field(json_schema_extra=_SAID)
     invariant: str
     contract: str
     force: Force
@@ -159,6 +179,10 @@ class Outcome(Record):
     scenario: Scenario | None = Field(None, description="Of a gate of a qualification.")
     metrics: dict[str, float] = Field(default_factory=dict, description="Measured on the way; decide nothing.")
     causes: tuple[Cause, ...] = Field((), description="Why it does not hold, as far as that is known.")
+    fault: FaultClass | None = Field(
+        None, alias="class", description="What kind of fault it is; null where it holds or nothing is owed."
+    )
+    excused: Excuse | None = Field(None, description="Why it leaves the decision alone though it does not hold.")
     duration: float = Field(ge=0, description="Seconds.")
     timestamp: str = Field(description="RFC 3339, UTC.")
     host: Host
@@ -171,12 +195,43 @@ class ExitCode(int):
 KEPT, FALSIFIED, USAGE, NOT_PROVEN, BROKEN = (ExitCode(code) for code in range(5))
 
 
+FailOn = Literal["must", "should", "not-proven", "never"]
+
+
+class Terms(Record):
+    """What a person asked to be failed on. The words of a decision stay what they are: the terms change the exit."""
+
+    fail_on: FailOn = Field(
+        "must",
+        description="must: a gate that must. should: those that should, too. not-proven: also what is not proven of "
+        "those that should. never: exit 0, unless the checker failed.",
+    )
+    not_proven: Literal["fail", "pass"] = Field("fail", description="pass: what is not proven does not close the gate.")
+
+    @property
+    def said(self) -> str:
+        """As options of the command; empty where they are its own."""
+        words = [f"--fail-on {self.fail_on}"] if self.fail_on != "must" else []
+        return " ".join([*words, *(["--not-proven=pass"] if self.not_proven == "pass" else [])])
+
+
 class Decision(Record):
     """The exit code and the gates that decided it."""
 
     exit_code: Literal[0, 1, 2, 3, 4]
     word: Literal["kept", "falsified", "usage", "not proven", "checker broken"]
     decided_by: tuple[str, ...] = Field(description="Gate ids, in the order of the run.")
+    excused: tuple[str, ...] = Field((), description="Gate ids that do not hold and leave the decision alone.")
+    terms: Terms = Field(Terms(), description="What it was decided by.")
+
+
+class Figures(Record):
+    """How far the weights of an artifact are from their source's, under what a conversion declares."""
+
+    tensors: int = Field(ge=0, description="Tensors that were compared, value by value.")
+    mean_relative_rmse: float = Field(description="Mean over tensors of RMSE divided by the RMS of the source.")
+    worst_relative_rmse: float
+    worst_tensor: str
 
 
 class ArtifactRecord(Record):
@@ -189,6 +244,13 @@ class ArtifactRecord(Record):
     files: tuple[FileRecord, ...]
     elements: int = Field(0, ge=0, description="Values of its tensors, as their headers say.")
     tensor_bytes: int = Field(0, ge=0, description="Bytes of those tensors: of each weight, over `elements`.")
+    fingerprint: str | None = Field(
+        None, description="`blake3:<hex>` over weights and the small files beside them, by role: no name is in it."
+    )
+    label: str | None = Field(None, description="The recipe that its name, else its header, claims.")
+    release: str = Field("", description="Its name without that recipe.")
+    figures: Figures | None = Field(None, description="Where its values were compared with a source's.")
+    facts: dict[str, str] = Field(default_factory=dict, description="What files of one release share, as short text.")
     sidecars: dict[str, str] = Field(default_factory=dict, description="Role to file name: config, tokenizer, …")
     notes: tuple[str, ...] = Field((), description="Facts that are said and are no failures.")
 
@@ -231,6 +293,39 @@ class PluginRecord(Record):
     runtimes: tuple[str, ...] = ()
 
 
+class WaiverRecord(Record):
+    """One waiver of the file that was used, and what became of it; one that is not used counts as absent."""
+
+    gate: str
+    subject: str = Field(description="The fingerprint that it names.")
+    reason: str
+    owner: str
+    expires: str
+    source: str = Field(description="File and line.")
+    state: Literal["used", "unused", "expired"]
+    why: str = Field("", description="Why it is not used.")
+
+
+class BaselineRecord(Record):
+    """The earlier run whose falsified outcomes were taken as known."""
+
+    path: str
+    digest: str = Field(description="`blake3:<hex>` of its baseline.json.")
+    known: int = Field(ge=0, description="Outcomes of this run that were in it.")
+    gone: tuple[str, ...] = Field((), description="Gates that it holds and that no outcome of this run answers to.")
+
+
+class Judgement(Record):
+    """What the outcomes were judged by, besides the terms: the day, the waivers, the baseline."""
+
+    on: str = Field(description="The day that waivers were judged by, YYYY-MM-DD, UTC.")
+    waivers_file: str | None = None
+    waivers_digest: str | None = Field(None, description="`blake3:<hex>` of the file.")
+    waivers: tuple[WaiverRecord, ...] = ()
+    baseline: BaselineRecord | None = None
+    notes: tuple[str, ...] = Field((), description="What was found and not believed.")
+
+
 class Run(Record):
     """run.json: what was run, on what, with which definitions, and what was decided."""
 
@@ -249,6 +344,8 @@ class Run(Record):
     host: Host
     not_evaluated: dict[str, str] = Field(description="Gate id to why it was left out of the plan.")
     playbook: PlaybookRecord | None = Field(None, description="Of a qualification.")
+    group_by: Literal["release"] | None = Field(None, description="How the table of files is grouped.")
+    judged: Judgement | None = Field(None, description="What the outcomes were judged by, where that was asked for.")
     decision: Decision
 
 
@@ -257,21 +354,21 @@ Evidence = tuple[Outcome, ...]
 
 def written(evidence: Evidence, run: Run) -> tuple[list[Any], dict[str, Any]]:
     """Evidence and run as JSON values, as they are written to disk: of a place only the parts that are set."""
-    outcomes = [_as_json(outcome.model_dump()) for outcome in evidence]
+    outcomes = [as_json(outcome.model_dump(by_alias=True)) for outcome in evidence]
     for comparison in (c for outcome in outcomes for c in (*outcome["comparisons"], *outcome["uncompared"])):
         comparison["place"] = {key: part for key, part in comparison["place"].items() if part is not None}
-    return outcomes, _as_json(run.model_dump())
+    return outcomes, as_json(run.model_dump())
 
 
-def _as_json(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """What JSON cannot hold as text: `Infinity`, `NaN`, and half a surrogate pair (in a file name) as its escape."""
     if isinstance(value, str):
         return str(value) if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
     if isinstance(value, float):
         return value if isfinite(value) else {inf: "Infinity", -inf: "-Infinity"}.get(value, "NaN")
     if isinstance(value, dict):
-        return {_as_json(key): _as_json(item) for key, item in value.items()}
-    return [_as_json(item) for item in value] if isinstance(value, list | tuple) else value
+        return {as_json(key): as_json(item) for key, item in value.items()}
+    return [as_json(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def jsonable(value: Any) -> JsonValue:

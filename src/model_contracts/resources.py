@@ -17,3 +17,8 @@ def folder(name: Folder) -> Path:
         if candidate.is_dir():
             return candidate
     raise FileNotFoundError(f"{name}: the installation carries no such folder of shipped definitions")
+
+
+def installed() -> bool:
+    """Whether the shipped data lies in an installed package, where nobody edits it."""
+    return folder("contracts").parent.name == "_data"

@@ -30,6 +30,8 @@ Role = Literal[
     "nested_codebook",
     "inputs",
     "residual",
+    "mask",
+    "offsets",
 ]
 
 
@@ -51,6 +53,8 @@ class WeightPart(Record):
     role: Role | None = Field(None, description="What it is to the decoder (none: nothing).")
     optional: bool = Field(False, description="A weight is complete without it.")
     unless: When = Field(default_factory=dict, description="Settings under which a weight is complete without it.")
+    signed: bool = Field(False, description="A scale whose numbers may be of either sign.")
+    fused: bool = Field(False, description="Readers that fuse q, k and v (gate and up) take one number of it for all.")
 
 
 class Setting(Record):
@@ -60,13 +64,19 @@ class Setting(Record):
     default: Value = None
     only: tuple[Value, ...] = Field((), description="Values that the layout can have at all (none: any).")
     choices: tuple[Value, ...] = Field((), description="Values that are tried to explain shapes that do not fit.")
+    state: str | None = Field(
+        None, description="Dotted path in what the weight says of itself, which counts before keys; `?`: is it there."
+    )
 
 
 class StoredShape(Record):
-    """The part that holds the shape of the weight, and in which form."""
+    """The part that holds the shape of the weight, and in which form.
 
-    part: str
-    form: Literal["integers", "json"]
+    `metadata` is no part: the entry of the weight's name in `__metadata__` of its file; the values give its shape.
+    """
+
+    part: str = ""
+    form: Literal["integers", "json", "metadata"]
 
 
 class StorageLayout(Record):
@@ -89,6 +99,10 @@ class StorageLayout(Record):
 Naming = Literal["exact", "inside", "glob"]
 
 
+#: Kinds of modules that are no linear layer between others.
+Stays = Literal["embedding", "head", "router"]
+
+
 class Scheme(Definition):
     """What one writer of quantised files does: how its configuration is known, and its layouts."""
 
@@ -102,6 +116,10 @@ class Scheme(Definition):
         False, description="Readers expect every linear layer packed that no list names; others go by what is there."
     )
     self_described: bool = Field(False, description="The parts say all that a reader needs; no configuration is owed.")
+    stays: tuple[Stays, ...] = Field((), description="Modules that its writers leave as they are.")
+    cache: tuple[str, ...] = Field(
+        (), description="Keys that promise scales of the key-value cache where they are set."
+    )
     dense: When = Field(default_factory=dict, description="Keys of the configuration that say nothing is packed.")
     beside: tuple[str, ...] = Field((), description="Ends of names of tensors that belong to it and to no weight.")
     layouts: dict[str, StorageLayout] = Field(min_length=1)
@@ -110,7 +128,7 @@ class Scheme(Definition):
     def _signs_are_parts(self) -> Scheme:
         for name, layout in self.layouts.items():
             known = {end for part in layout.parts for end in part.names}
-            for sign in (*layout.signs, *([layout.shape.part] if layout.shape else [])):
+            for sign in (*layout.signs, *([layout.shape.part] if layout.shape and layout.shape.part else [])):
                 if sign not in known:
                     raise ValueError(f"{name}: {sign} is none of its parts ({', '.join(sorted(known))})")
         return self

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from math import isfinite
 from typing import Literal
 
@@ -34,11 +33,11 @@ def _escaped(character: str) -> str:
     return "\\u007f" if character == "\x7f" else json.dumps(character)[1:-1]
 
 
-@dataclass(frozen=True, slots=True)
 class Pen:
     """Writes with colours, or without."""
 
-    color: bool
+    def __init__(self, color: bool) -> None:
+        self.color = color
 
     def __call__(self, colour: Colour, text: str) -> str:
         """`text` in a colour."""

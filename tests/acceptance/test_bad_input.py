@@ -130,12 +130,13 @@ def test_names_from_a_file_cannot_write_on_the_terminal(tmp_path: Path) -> None:
     assert "F33" in result.stdout
 
 
-def test_a_directory_with_two_models_is_refused_with_their_names(tmp_path: Path) -> None:
+def test_a_directory_with_two_models_is_refused_with_their_names_where_one_is_meant(tmp_path: Path) -> None:
     shutil.copy(QUANTISED, tmp_path / "a.gguf")
     shutil.copy(QUANTISED, tmp_path / "b.gguf")
-    result = contracts("check", tmp_path)
-    assert result.code == 2
-    assert "a.gguf, b.gguf" in result.stderr
+    for words in (("inspect", tmp_path), ("check", QUANTISED, "--against", tmp_path)):
+        result = contracts(*words)
+        assert result.code == 2
+        assert "a.gguf, b.gguf" in result.stderr
 
 
 def test_a_suffix_that_lies_is_an_outcome(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,12 @@ from support.shared_models import MODELS, needs_apr_files
 
 CONTINUED, FRAMED = "F-GOLDEN-RULE-002", "F-GOLDEN-RULE-004"
 
-pytest.importorskip("torch")
-pytest.importorskip("transformers")
-pytestmark = needs_apr_files
+pytestmark = [
+    needs_apr_files,
+    pytest.mark.skipif(
+        find_spec("transformers") is None or find_spec("torch") is None, reason="transformers or torch is not installed"
+    ),
+]
 
 
 @pytest.fixture

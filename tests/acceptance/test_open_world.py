@@ -120,8 +120,8 @@ def test_an_own_scheme_is_recognised(tmp_path: Path):
         rows, columns = tensors.pop(f"{name}.weight").shape
         tensors[f"{name}.bricks"] = type(tensors[NORM])("I8", (rows, columns), bytes(rows * columns))
         tensors[f"{name}.mortar"] = stored([1.0] * (rows - 1), "F32")
-    told = check(tmp_path / "with", model, "--definitions", ACME, "--only", "G0-STORAGE-001")
-    assert [one["place"]["tensor"] for one in told.violated("G0-STORAGE-001")] == [f"{name}.mortar"]
+    told = check(tmp_path / "with", model, "--definitions", ACME, "--only", "G0-SCHEME-001")
+    assert [one["place"]["tensor"] for one in told.violated("G0-SCHEME-001")] == [f"{name}.mortar"]
 
 
 def test_an_own_playbook_runs_on_an_own_system(tmp_path: Path):

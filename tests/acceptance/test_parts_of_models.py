@@ -93,22 +93,19 @@ def _lose(name: str) -> Edit:
 @pytest.mark.parametrize(
     ("edit", "changes", "expected"),
     [
-        (
-            _lose(MODULE.format(n=1, m="q") + ".lora_B.weight"),
-            {},
-            {FAMILY: ("lora_pair", "half B is missing")},
-        ),
+        (_lose(MODULE.format(n=1, m="q") + ".lora_B.weight"), {}, {FAMILY: ("lora_pair", "half B is missing")}),
         (
             lambda parts: parts.update({MODULE.format(n=0, m="q") + ".lora_B.weight": values(64, 8)}),
             {},
             {LAYOUT: ("lora_rank", [64, 8])},
         ),
         (lambda parts: None, {"r": 8}, {CONFIG: ("lora_rank", 4)}),
+        (lambda parts: None, {"rank_pattern": {"q_proj": 4}, "r": 16}, {CONFIG: ("lora_rank", 4)}),
         (lambda parts: None, {"use_dora": True}, {FAMILY: ("dora_magnitude", "missing")}),
         (lambda parts: None, {"lora_alpha": 0}, {FAMILY: ("lora_alpha", 0)}),
         (lambda parts: None, {"modules_to_save": ["lm_head"]}, {FAMILY: ("module_saved", "none of them")}),
     ],
-    ids=["half-lost", "ranks-differ", "rank-not-the-declared-one", "no-magnitudes", "no-scale", "no-module-saved"],
+    ids=["half-lost", "ranks-differ", "other-rank", "rank-pattern", "no-magnitudes", "no-scale", "no-module-saved"],
 )
 def test_a_broken_adapter_is_falsified_where_it_is_broken(
     edit: Edit, changes: dict[str, Any], expected: dict[str, Any], tmp_path: Path
@@ -118,7 +115,7 @@ def test_a_broken_adapter_is_falsified_where_it_is_broken(
 
 @pytest.mark.parametrize(
     "changes",
-    [{"rank_pattern": {"q_proj": 4}, "r": 16}, {"modules_to_save": ["lm_head"]}, {"peft_type": "LOHA"}],
+    [{"rank_pattern": {"[qv]_proj": 4}, "r": 16}, {"modules_to_save": ["lm_head"]}, {"peft_type": "LOHA"}],
     ids=["rank-pattern", "module-saved", "another-kind"],
 )
 def test_an_adapter_of_another_make_is_not_falsified(changes: dict[str, Any], tmp_path: Path) -> None:
@@ -275,11 +272,12 @@ def test_a_conversion_without_tensors_has_lost_them_unless_its_name_says_vocabul
     assert [gate for gate, o in found.items() if o.outcome is Verdict.FALSIFIED] == []
 
 
-def test_an_adapter_is_held_against_another_adapter_and_against_a_model_nothing_is_proven(tmp_path: Path) -> None:
+def test_an_adapter_is_held_against_another_adapter_and_to_the_model_that_it_is_for(tmp_path: Path) -> None:
     ours, theirs = adapter(tmp_path / "ours"), adapter(tmp_path / "theirs")
     assert outcomes(ours, theirs)[0]["F-CONTRACT-I4-002"].outcome is Verdict.CORROBORATED
     found, code = outcomes(ours, QWEN2)
-    assert code == 3 and "the target is an adapter and the source a model" in found["F-CONTRACT-I2-001"].reason
+    assert (code, found["F-CONTRACT-I2-001"].skip_cause) == (1, "not_owed")
+    assert "adapter_place" in found["G0-ADAPTER-003"].reason  # it is 64 wide, and its base 256
     found, code = outcomes(gguf_part(tmp_path / "lora.gguf", LORA_KEYS, LORA_TENSORS), ours)
     assert code == 3 and "what a converter does to its tensors is not known" in found["F-CONTRACT-I2-001"].reason
 

@@ -17,7 +17,7 @@ from model_contracts.cli.main import main
 from model_contracts.engine.plan import CheckRequest
 from model_contracts.engine.run import check
 from model_contracts.outcome import Outcome, Verdict
-from support.repositories import Edit, Files, head, repository
+from support.model_repositories import Edit, Files, head, repository
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
 

@@ -11,6 +11,7 @@ import pytest
 
 from model_contracts.runtimes import runtime
 from model_contracts.runtimes.interface import Crashed, Limits, Refused
+from support import warm_children
 from support.command import contracts
 from support.shared_models import APR_FILES, DATA, MODELS, needs_apr_files, needs_models, shared
 
@@ -28,6 +29,13 @@ MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "conten
 def needs(name: str):
     here = runtime(name).installed()
     return pytest.mark.skipif(not here.available, reason=f"{name} is not installed: {here.how_to_get}")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def started_as_anybody_starts_them():
+    """No child of these tests is forked from one that has imported its runtime."""
+    with warm_children.left_out():
+        yield
 
 
 @pytest.fixture(scope="module")

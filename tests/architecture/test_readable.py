@@ -21,7 +21,7 @@ FORBIDDEN = re.compile(r"(?<![a-z])(rule|policy|policies|validator|finding|manag
 FOREIGN = re.compile(
     r"model_validator|field_validator|[a-z_]*schema_validator|Draft202012Validator|jsonschema\.validators"
     r"|error\.validator(_value)?|contextmanager|importlib\.util|golden[-_ ]rule"
-    r"|failure[-_]policy|Rules checked",
+    r"|failure[-_]policy|Rules checked|\brule_id\b|\brule_index\b|\brules=",
     re.I,
 )
 

@@ -77,6 +77,15 @@ def _no_layer_2(model: GgufModel) -> None:
         del model.tensors[name]
 
 
+def _numbered_anew(model: GgufModel) -> None:
+    """The layer in the middle is gone, and those behind it have moved up."""
+    for name in [name for name in model.tensors if name.startswith("blk.1.")]:
+        del model.tensors[name]
+    for name in [name for name in model.tensors if name.startswith("blk.2.")]:
+        model.rename(name, name.replace("blk.2.", "blk.1."))
+    model["llada.block_count"] = 2
+
+
 VARIANTS: tuple[Variant, ...] = (
     broken(
         "unknown-a-nan",
@@ -119,6 +128,11 @@ VARIANTS: tuple[Variant, ...] = (
     broken(
         "a-layer-dropped-and-not-declared-on-the-way-to-gguf",
         foreign_gguf(QWEN2, lambda model: (_no_layer_2(model), model.__setitem__("llada.block_count", 2))[0]),
+        seen(BIJECTION, "layer_missing", tensor="layer 2", observed=None),
+    ),
+    broken(
+        "a-layer-of-the-middle-dropped-and-the-rest-numbered-anew",
+        foreign_gguf(QWEN2, _numbered_anew),
         seen(BIJECTION, "layer_missing", tensor="layer 2", observed=None),
     ),
     broken(

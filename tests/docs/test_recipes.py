@@ -38,6 +38,7 @@ def line_of(copy: Copy, path: str, text: str) -> str:
 
 def test_an_invariant_of_a_known_kind_is_yaml(copy: Copy, tmp_path: Path):
     copy.carry_out(1)
+    copy.knows_its_schemas()
     honest = copy.check(tmp_path / "kept", HONEST)
     assert (honest.code, honest.gate("G0-ROWS-001")["outcome"]) == (0, "Corroborated")
 
@@ -50,11 +51,11 @@ def test_an_invariant_of_a_known_kind_is_yaml(copy: Copy, tmp_path: Path):
     assert violated["place"] == {"file": "model.safetensors", "tensor": UP, "row": 5}
     assert violated["measure"] == "dead_rows" and violated["observed"] == pytest.approx(1 / 512)
     assert violated["bound_from"] == line_of(copy, "invariants/tensor/whole-rows.yaml", "dead_rows: 0.0")
-    copy.holds_its_laws()
 
 
 def test_a_kind_of_check_is_a_file_and_a_line(copy: Copy, tmp_path: Path):
     copy.carry_out(2)
+    copy.knows_its_schemas()
     honest = copy.check(tmp_path / "kept", HONEST)
     kept = honest.gate("G0-VECTORS-001")
     assert (honest.code, kept["outcome"], kept["violated"]) == (0, "Corroborated", 0)
@@ -69,7 +70,6 @@ def test_a_kind_of_check_is_a_file_and_a_line(copy: Copy, tmp_path: Path):
     assert (violated["measure"], violated["place"]["tensor"]) == ("largest_value", NORM)
     assert (violated["observed"], violated["tolerance"], violated["smallest_passing_tolerance"]) == (4096, 1000, 4096)
     assert violated["bound_from"] == line_of(copy, "invariants/tensor/vectors.yaml", "largest")
-    copy.holds_its_laws("imports")
 
 
 def test_a_family_is_yaml(copy: Copy, tmp_path: Path):
@@ -82,6 +82,7 @@ def test_a_family_is_yaml(copy: Copy, tmp_path: Path):
     before = copy.check(tmp_path / "before", model)
     assert (before.code, before.gate("G0-TENSOR-001")["outcome"]) == (3, "Skipped")
     copy.carry_out(3)
+    copy.knows_its_schemas()
     honest = copy.check(tmp_path / "kept", model)
     assert honest.gates("Falsified") == set() and honest.gate("G0-TENSOR-001")["outcome"] == "Corroborated"
     assert honest.code == 0
@@ -93,7 +94,6 @@ def test_a_family_is_yaml(copy: Copy, tmp_path: Path):
     (violated,) = told.violated("G0-TENSOR-001")
     assert (violated["expected"], violated["observed"]) == ("once", "missing")
     assert violated["place"]["tensor"] == "model.layers.2.post_self_attn_norm.weight"
-    copy.holds_its_laws()
 
 
 def flat(folder: Path, *, cut: int = 0, word: str = "") -> Path:
@@ -123,6 +123,7 @@ HOSTILE = (
 
 def test_a_container_format_is_a_reader_and_its_lines(copy: Copy, tmp_path: Path):
     copy.carry_out(4)
+    copy.knows_its_schemas()
     honest = copy.check(tmp_path / "kept", flat(tmp_path))
     assert honest.gates("Falsified") == set()
     kept = {"G0-CONTAINER-001", "G0-CONTAINER-002", "G0-CONTAINER-003", "F-CONTRACT-I3-001", "F-CONTRACT-I3-002"}
@@ -143,11 +144,11 @@ def test_a_container_format_is_a_reader_and_its_lines(copy: Copy, tmp_path: Path
     told = copy.check(tmp_path / "told", *paths)
     held = [one["outcome"] for one in told.evidence if one["gate_id"] == "G0-CONTAINER-001"]
     assert (told.code, held) == (1, ["Falsified"] * len(HOSTILE))
-    copy.holds_its_laws("imports")
 
 
 def test_a_reporter_is_a_function_and_a_line(copy: Copy, tmp_path: Path):
     copy.carry_out(5)
+    copy.knows_its_schemas()
     model = copied(HONEST, tmp_path, "a\tname")
     written = copy.check(tmp_path / "told", model, "--format", "tsv")
     again = copy.contracts("report", tmp_path / "told", "--format", "tsv")
@@ -156,4 +157,9 @@ def test_a_reporter_is_a_function_and_a_line(copy: Copy, tmp_path: Path):
     assert head == ["gate", "outcome", "force", "compared", "owed", "reason"]
     assert [row[:2] for row in rows] == [[one["gate_id"], one["outcome"]] for one in written.evidence]
     assert {len(row) for row in rows} == {6}
-    copy.holds_its_laws("imports")
+
+
+def test_what_all_recipes_write_holds_the_laws_of_the_house(copy: Copy):
+    for number in range(1, 6):
+        copy.carry_out(number)
+    copy.holds_its_laws()

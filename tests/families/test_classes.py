@@ -37,14 +37,18 @@ OLD_OF = {
     "families/gpt2": {"n_ctx"},
     "families/gpt_neox": {"rotary_emb_base", "rotary_pct"},
     "families/hy_v3": {"first_k_dense_replace"},
+    "families/kimi_linear": {"linear_attn_config", "first_k_dense_replace", "moe_router_activation_func"},
     "families/lfm2": {"block_ff_dim", "block_norm_eps", "tie_embedding"},
     "families/mamba": {"d_model", "n_layer", "d_inner", "d_state", "dt_rank", "d_conv", "rms_norm_eps"},
     "families/mamba2": {"d_inner", "ngroups", "intermediate_size"},
     "families/nomic_bert": {"n_embd", "n_layer", "n_head", "n_inner", "max_trained_positions", "layer_norm_epsilon",
                             "rotary_emb_base", "n_positions", "prenorm", "rotary_emb_interleaved"},
+    "families/mimo_v2_flash": {"hybrid_layer_pattern", "swa_num_key_value_heads", "first_k_dense_replace",
+                               "moe_layer_freq", "layernorm_epsilon", "partial_rotary_factor"},
     "families/modernbert": {"local_attention"},
     "families/nemotron_h": {"hybrid_override_pattern", "attention_head_dim", "rms_norm_eps", "num_hidden_layers"},
     "families/nemotron_h_moe": {"hybrid_override_pattern"},
+    "families/solar_open": {"intermediate_size"},
     "families/stablelm": {"norm_eps"},
     "families/t5": {"n_positions", "decoder_start_token_id"},
 }  # fmt: skip
@@ -53,7 +57,7 @@ OLD_OF = {
 #: Classes that are saved as they compute where they were made anew; what was loaded is saved as it was published.
 ANEW = {"Qwen3VLMoeForConditionalGeneration": "a model made anew has the axes of its experts the other way round"}
 #: Keys of llama.cpp that came behind the installed gguf package.
-NEWER = {"{arch}.hidden_activation"}
+NEWER = {"{arch}.hidden_activation", "{arch}.attention.value_scale"}
 #: Weights that a folder may have and llama.cpp's reader has no place for: they are missed in a GGUF, and not left out.
 NO_PLACE = {"families/bitnet": {"output"}}
 
@@ -85,6 +89,8 @@ def test_a_family_knows_all_that_its_class_saves(family: str, architecture: str,
 def test_gguf_names_are_those_of_the_package(family: str) -> None:
     """A name that the gguf package gives the architecture nowhere is a name that no reader knows."""
     said = FAMILIES[family]
+    if not said.gguf:
+        pytest.skip("llama.cpp has no word for it")
     if not {*said.gguf} <= {*MODEL_ARCH_NAMES.values()}:
         pytest.skip("the installed gguf package does not know the word yet")
     known = {name for word in said.gguf for name in gguf_names(said, word)}
@@ -132,4 +138,5 @@ def _gguf_keys() -> set[str]:
     from gguf.constants import Keys
 
     groups = [group for group in vars(Keys).values() if isinstance(group, type)]
+    groups += [inner for group in groups for inner in vars(group).values() if isinstance(inner, type)]
     return {value for group in groups for value in vars(group).values() if isinstance(value, str)}

@@ -7,8 +7,11 @@ import pytest
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters
-from model_contracts.checks.static.hyperparameters import hyperparameters
-from model_contracts.checks.static.pair_hyperparameters import PairHyperparametersParameters, pair_hyperparameters
+from model_contracts.checks.static.configuration.hyperparameters import hyperparameters
+from model_contracts.checks.static.configuration.pair_hyperparameters import (
+    PairHyperparametersParameters,
+    pair_hyperparameters,
+)
 from model_contracts.definitions import load_families, load_recipes
 from model_contracts.formats.opening import open_artifact
 from model_contracts.outcome import Comparison

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model_contracts.anatomy.families.conventions import NotKnown
+from model_contracts.anatomy.families.stored_names import NotKnown
 from model_contracts.layout import Stored, steps_of, substitute
 from model_contracts.layout import stored as stored_in
 from support.family_files import Pair, keys_and_layer, owed, value_of

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model_contracts.anatomy.families.conventions import NotKnown, multipliers
+from model_contracts.anatomy.families.conventions import multipliers
+from model_contracts.anatomy.families.stored_names import NotKnown
 from model_contracts.layout import Apply, Expr, Stored, steps_of, substitute
 from model_contracts.layout import stored as stored_in
 from support.family_files import Side, keys_and_layer, owed, value_of

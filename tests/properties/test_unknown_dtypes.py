@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from model_contracts.artifact import Tensor
-from model_contracts.checks.static import headers
+from model_contracts.checks.static.containers import headers
 from model_contracts.engine.plan import CheckRequest
 from model_contracts.engine.run import check
 from model_contracts.formats.opening import READERS, open_artifact

@@ -1,6 +1,6 @@
 """Answers for aprender's `apr serve run` as a real one answered over HTTP; every other call is the stand-in's.
 
-Run as a program it serves one file, known by its bytes; a request that was not recorded gets 501.
+Its `main` serves one file, known by its bytes; a request that was not recorded gets 501.
 """
 
 from __future__ import annotations
@@ -8,22 +8,15 @@ from __future__ import annotations
 import json
 import sys
 from functools import cache
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from support import apr_stand_in
 
 
 def install(folder: Path) -> Path:
     """A program named `apr` in a folder, to be put on PATH."""
-    program = folder / "apr"
-    program.write_text(f"#!{sys.executable}\nimport runpy\nrunpy.run_path({__file__!r}, run_name='__main__')\n")
-    program.chmod(0o755)
-    return program
+    return apr_stand_in.install(folder, __name__)
 
 
 @cache
@@ -45,6 +38,8 @@ def _body(value: Any) -> str:
 
 def serve(words: list[str]) -> int:
     """Serve until killed; NOT_RECORDED for a file that no server was recorded for."""
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
     path, port = words[2], int(words[words.index("--port") + 1])
     answers = served().get(apr_stand_in.sha256(Path(path)))
     if answers is None:
@@ -73,5 +68,6 @@ def serve(words: list[str]) -> int:
     return 0
 
 
-if __name__ == "__main__":
-    sys.exit(serve(sys.argv[1:]) if sys.argv[1:3] == ["serve", "run"] else apr_stand_in.replay(sys.argv[1:]))
+def main(words: list[str]) -> int:
+    """Serve, or replay one call."""
+    return serve(words) if words[:2] == ["serve", "run"] else apr_stand_in.main(words)

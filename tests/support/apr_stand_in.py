@@ -1,20 +1,19 @@
 """Answers for aprender's `apr` as a real one answered: a call is known by its words and by the bytes of its files.
 
-Run as a program it replays one call; for a question that was not recorded it says so and exits 97.
+Its `main` replays one call; for a question that was not recorded it says so and exits 97. It is started a hundred times
+in one qualification, so it imports little.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import lzma
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 RECORDED = SHARED / "systems" / "apr"
@@ -22,20 +21,21 @@ NOT_RECORDED = 97
 _PLAYBOOK_PATH = re.compile(r"[A-Z0-9]+/model\.\w+")
 
 
-@dataclass
-class Answer:
+class Answer(NamedTuple):
     """What a call printed and wrote: file name to the digest of its bytes."""
 
     exit_code: int
     stdout: str
     stderr: str
-    wrote: dict[str, str] = field(default_factory=dict)
+    wrote: dict[str, str]
 
 
-def install(folder: Path) -> Path:
-    """A program named `apr` in a folder, to be put on PATH."""
+def install(folder: Path, module: str = __name__) -> Path:
+    """A program named `apr` in a folder, to be put on PATH: `main` of a module, in a Python without packages."""
     program = folder / "apr"
-    program.write_text(f"#!{sys.executable}\nimport runpy\nrunpy.run_path({__file__!r}, run_name='__main__')\n")
+    tests = str(Path(__file__).resolve().parents[1])
+    run = f"import sys\nsys.path.insert(0, {tests!r})\nfrom {module} import main\nsys.exit(main(sys.argv[1:]))\n"
+    program.write_text(f"#!{sys.executable} -IS\n{run}", "utf-8")
     program.chmod(0o755)
     return program
 
@@ -119,6 +119,8 @@ def blob(digest: str) -> bytes | None:
     """The bytes of a file that the real program wrote, where they were kept."""
     packed = RECORDED / "playbook" / "blobs" / f"{digest[:16]}.xz"
     if packed.is_file():
+        import lzma
+
         return lzma.decompress(packed.read_bytes())
     return next((path.read_bytes() for path in _kept() if sha256(path) == digest), None)
 
@@ -127,7 +129,7 @@ def _kept() -> Iterator[Path]:
     yield from (path for path in (RECORDED / "files").rglob("*") if path.is_file())
 
 
-def replay(words: list[str]) -> int:
+def main(words: list[str]) -> int:
     """Print and write what was recorded; the recorded exit code."""
     answer = answers().get(key_of(words)) if RECORDED.is_dir() else None
     files = {name: blob(digest) for name, digest in answer.wrote.items()} if answer else {}
@@ -143,7 +145,3 @@ def replay(words: list[str]) -> int:
     sys.stdout.flush()  # before what it said last, where both go to one file
     sys.stderr.write(answer.stderr)
     return answer.exit_code
-
-
-if __name__ == "__main__":
-    sys.exit(replay(sys.argv[1:]))

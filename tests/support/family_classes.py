@@ -67,6 +67,22 @@ OWN: dict[str, dict[str, Any]] = {
     },
     "Glm4MoeLiteForCausalLM": {"num_hidden_layers": 3, "mlp_layer_types": ["dense", "dense", "sparse"]},
     "HYV3ForCausalLM": {"num_hidden_layers": 3, "mlp_layer_types": ["dense", "dense", "sparse"]},
+    "DbrxForCausalLM": {
+        "n_heads": 4,
+        "n_layers": 2,
+        "attn_config": {"kv_n_heads": 2, "rope_theta": 10000.0, "clip_qkv": 8.0},
+        "ffn_config": {"ffn_hidden_size": 96, "moe_num_experts": 4, "moe_top_k": 2},
+    },
+    "GlmMoeDsaForCausalLM": {"indexer_types": ["full", "shared"], "index_n_heads": 2, "index_head_dim": 32},
+    "GPTJForCausalLM": {"rotary_dim": 8},
+    "KimiLinearForCausalLM": {
+        "layer_types": ["linear_attention", "full_attention"],
+        "q_lora_rank": None,
+        "linear_num_heads": 2,
+        "linear_head_dim": 16,
+        "model_max_length": 64,
+    },
+    "OPTForCausalLM": {"ffn_dim": 96, "word_embed_proj_dim": 32},
     "Llama4ForCausalLM": {"interleave_moe_layer_step": 2, "layer_types": None, "moe_layers": None},
 }
 
@@ -81,6 +97,8 @@ WITHOUT_BIASES = {
     "ModernBertModel", "ModernBertForMaskedLM", "JambaForCausalLM", "Lfm2ForCausalLM", "Lfm2MoeForCausalLM",
     "NemotronHForCausalLM", "FalconH1ForCausalLM",
 }  # fmt: skip
+#: Classes that refuse a head that is the embedding.
+NEVER_TIED = {"DbrxForCausalLM"}
 
 
 def config_of(architecture: str) -> Any:
@@ -109,8 +127,16 @@ def _turned(architecture: str) -> dict[str, bool]:
     """Flags of biases and norms that are off by default, on; and embeddings tied where they are not, and untied."""
     made = dict(text_config(config_of(architecture)().to_dict()))
     biases = {name for name in made if "bias" in name and architecture not in WITHOUT_BIASES}
-    named = {name for name in made if name in biases or name in ("use_qk_norm", "tie_word_embeddings")}
+    ties = set() if architecture in NEVER_TIED else {"tie_word_embeddings"}
+    named = {name for name in made if name in biases or name in ("use_qk_norm", *ties)}
     return {name: not made[name] for name in named if made[name] is False or (made[name] is True and "tie" in name)}
+
+
+def small(family_id: str, architecture: str) -> dict[str, Any]:
+    """The members of a tiny configuration of a class, as a family has them."""
+    known = known_keys(architecture)
+    sizes = {**SIZES, **OWN.get(architecture, {}), **OWN.get(family_id, {})}
+    return {name: size for name, size in sizes.items() if name in known and size is not None}
 
 
 @cache
@@ -120,13 +146,7 @@ def saved(family_id: str, architecture: str, turned: bool = False) -> Side:
     import transformers
 
     family = next(family for family in load_families() if family.id == family_id)
-    known = known_keys(architecture)
-    sizes = {
-        name: size
-        for name, size in {**SIZES, **OWN.get(architecture, {}), **OWN.get(family_id, {})}.items()
-        if name in known
-    }
-    sizes = {name: size for name, size in sizes.items() if size is not None}
+    sizes = small(family_id, architecture)
     sizes |= _turned(architecture) if turned else {}
     if hasattr(config_of(architecture)(), "text_config"):
         tied = {name: sizes[name] for name in ("tie_word_embeddings",) if name in sizes}

@@ -13,10 +13,13 @@ import numpy as np
 
 from model_contracts import layout
 from model_contracts.anatomy.families.architecture import _said
-from model_contracts.anatomy.families.conventions import Convention, Conventions, StoredEntry, named
+from model_contracts.anatomy.families.conventions import Conventions
 from model_contracts.anatomy.families.hyperparameters import at, by_kinds, completed, enabled
+from model_contracts.anatomy.families.stored_names import StoredEntry, named
+from model_contracts.containers import Convention
 from model_contracts.definitions import load_families
-from model_contracts.family import Family, FamilyTensor, HyperParameter
+from model_contracts.family import Family, FamilyTensor
+from model_contracts.hyperparameter import HyperParameter
 from support.shared_models import SHARED
 
 FOLDER = SHARED / "families"

@@ -193,7 +193,11 @@ LAYOUTS: dict[str, Layout] = {
     "torchao": Layout(
         CT,
         q("torchao", quant_type={"default": {}}),
-        lambda o, i: {"._weight_qdata": ("U8", (o, i // 2)), "._weight_scale": ("BF16", (i // 32, o))},
+        lambda o, i: {
+            "._weight_qdata": ("U8", (o, i // 2)),
+            "._weight_scale": ("BF16", (i // 32, o)),
+            "._weight_zero_point": ("BF16", (i // 32, o)),
+        },
     ),
     "hqq": Layout(
         CT,

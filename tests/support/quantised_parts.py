@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from model_contracts.sweep.kernels.decode_tables import float8
-from model_contracts.sweep.schemes.awq import _NIBBLES
+from model_contracts.sweep.schemes.codes import REORDERED
 from model_contracts.sweep.schemes.float4 import E2M1
 from support.mutations import Stored, read_safetensors_model, stored
 from support.packed_models import QWEN2, packed_folder
-from support.packed_parts import CT, Layout, Parts, ct, numbers, q
+from support.packed_parts import CT, Layout, Parts, ct, modelopt, numbers, q
 
 #: Values of a weight [rows, columns] to its parts.
 Writer = Callable[[Any], dict[str, Stored]]
@@ -128,7 +128,7 @@ def gptq(values: Any, less: int = 1) -> dict[str, Stored]:
 
 def awq(values: Any, order: list[int] | None = None) -> dict[str, Stored]:
     codes, zero, scale = affine(values, 4, 128)
-    there = np.argsort(_NIBBLES if order is None else order)
+    there = np.argsort(REORDERED if order is None else order)
 
     def words(array: Any) -> Stored:
         eights = array.T.reshape(array.shape[1], -1, 8)[:, :, there].reshape(array.shape[1], -1)
@@ -172,6 +172,10 @@ QUANTISED: dict[str, tuple[Layout, Writer]] = {
     "ct-int4": (_layout(CT, ct("pack-quantized", **_INT4)), int4),
     "ct-int4-zeros": (_layout(CT, ct("pack-quantized", **_INT4, symmetric=False)), int4_zeros),
     "ct-nvfp4": (_layout(CT, ct("nvfp4-pack-quantized", **_FP4, group_size=16)), nvfp4),
+    "modelopt-nvfp4": (
+        _layout(CT, q("modelopt", **modelopt("NVFP4", group_size=16, input_activations=None))),
+        lambda values: nvfp4(values, divides=False) | {".input_scale": stored(np.ones(1, np.float32), "F32")},
+    ),
     "ct-mxfp4": (_layout(CT, ct("mxfp4-pack-quantized", **_FP4, group_size=32)), mxfp4),
     "gptq": (_layout(CT, q("gptq", bits=4, group_size=128, sym=False, checkpoint_format="gptq")), gptq),
     "gptq-v2": (

@@ -19,18 +19,21 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from support import warm_children
+
 #: What the command imports when it is asked for something; none of it runs anything when it is imported.
 _IMPORTED = (
-    "hypothesis", "hypothesis.strategies", "jsonschema", "model_contracts.checks.static", "model_contracts.cli.check",
-    "model_contracts.cli.convert", "model_contracts.cli.evidence", "model_contracts.cli.inspect",
+    "hypothesis", "hypothesis.strategies", "jsonschema", "model_contracts.checks.running",
+    "model_contracts.checks.static", "model_contracts.cli.check", "model_contracts.cli.convert",
+    "model_contracts.cli.evidence", "model_contracts.cli.inspect", "model_contracts.cli.qualify",
     "model_contracts.cli.report", "model_contracts.converters.builtin", "model_contracts.engine.run",
-    "model_contracts.reporters", "numpy", "structlog",
+    "model_contracts.qualification.run", "model_contracts.reporters", "numpy", "structlog",
 )  # fmt: skip
 
 
 def environment() -> dict[str, str]:
-    """What a process would be started with."""
-    return {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    """What a process would be started with, but for where it looks for programs: that is told to each run."""
+    return {name: value for name, value in os.environ.items() if name not in ("PYTEST_CURRENT_TEST", "PATH")}
 
 
 class Warm:
@@ -57,7 +60,7 @@ class Warm:
         """Exit code, output and errors of one run. Raises TimeoutExpired; then the process is gone."""
         with self._lock, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             self._socket.settimeout(seconds)
-            asked = {"words": words, "folder": str(folder or Path.cwd())}
+            asked = {"words": words, "folder": str(folder or Path.cwd()), "path": os.environ["PATH"]}
             socket.send_fds(self._socket, [json.dumps(asked).encode() + b"\n"], [out.fileno(), err.fileno()])
             try:
                 code = int(self._lines.readline())
@@ -82,10 +85,11 @@ def serve() -> None:
     os.environ.pop("PYTEST_CURRENT_TEST", None)
     for name in _IMPORTED:
         import_module(name)
+    warm_children.install()
     gc.freeze()
     with socket.socket(fileno=int(sys.argv[1])) as asked:
         while (request := _request(asked)) is not None:
-            words, folder, streams = request
+            (words, folder, path), streams = request
             if (child := os.fork()) == 0:
                 break
             for stream in streams:
@@ -98,17 +102,18 @@ def serve() -> None:
         os.dup2(stream, own)
         os.close(stream)
     os.chdir(folder)
+    os.environ["PATH"] = path
     sys.argv = ["contracts", *words]
     from model_contracts.cli.main import main
 
     sys.exit(main())
 
 
-def _request(asked: socket.socket) -> tuple[list[str], str, list[int]] | None:
+def _request(asked: socket.socket) -> tuple[tuple[list[str], str, str], list[int]] | None:
     data, streams, *_ = socket.recv_fds(asked, 1 << 20, 2)
     if not data:
         return None
     while not data.endswith(b"\n"):
         data += asked.recv(1 << 20)
     request = json.loads(data)
-    return request["words"], request["folder"], streams
+    return (request["words"], request["folder"], request["path"]), streams

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model_contracts.decision import decide
+from model_contracts.outcome import Excuse, Terms
 from support.outcomes import outcome
 
 KEPT = outcome("Corroborated", "G-A-1")
@@ -79,3 +80,36 @@ def test_a_should_that_is_no_error_never_changes_the_exit_code(outcomes, added, 
 @given(st.lists(st.sampled_from(MUST + SHOULD)))
 def test_the_order_of_outcomes_never_changes_the_exit_code(outcomes):
     assert decide(outcomes[::-1]).exit_code == decide(outcomes).exit_code
+
+
+WAIVED = outcome("Falsified", "G-A-12", excused=Excuse(by="waiver", source="w:1", reason="r", owner="o", expires="d"))
+STRICT, PROVEN, LOOSE, NEVER = (
+    Terms(fail_on="should"),
+    Terms(fail_on="not-proven"),
+    Terms(not_proven="pass"),
+    Terms(fail_on="never"),
+)
+
+
+@pytest.mark.parametrize(
+    ("terms", "outcomes", "code", "word", "decided_by"),
+    [
+        (Terms(), (KEPT, WAIVED), 0, "kept", ("G-A-1", "G-A-12")),
+        (Terms(), (WAIVED,), 0, "kept", ("G-A-12",)),
+        (Terms(), (WAIVED, FALSIFIED), 1, "falsified", ("G-A-2",)),
+        (STRICT, (KEPT, WARNED), 1, "falsified", ("G-A-8",)),
+        (STRICT, (KEPT, SHOULD_UNPROVEN), 0, "kept", ("G-A-1",)),
+        (PROVEN, (KEPT, SHOULD_UNPROVEN), 3, "not proven", ("G-A-10",)),
+        (LOOSE, (KEPT, UNPROVEN), 0, "not proven", ("G-A-6",)),
+        (LOOSE, (UNPROVEN,), 3, "not proven", ("G-A-6",)),
+        (LOOSE, (KEPT, UNPROVEN, FALSIFIED), 1, "falsified", ("G-A-2",)),
+        (NEVER, (FALSIFIED, KEPT), 0, "falsified", ("G-A-2",)),
+        (NEVER, (UNPROVEN,), 0, "not proven", ("G-A-6",)),
+        (NEVER, (KEPT, ERROR), 4, "checker broken", ("G-A-5",)),
+    ],
+)
+def test_terms_move_the_exit_and_never_the_word(terms, outcomes, code, word, decided_by):
+    decision = decide(outcomes, terms)
+    assert (decision.exit_code, decision.word, decision.decided_by) == (code, word, decided_by)
+    assert decision.terms == terms
+    assert decision.excused == tuple(one.gate_id for one in outcomes if one is WAIVED)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import lru_cache
 from typing import Literal
 
 from model_contracts.anatomy.families.names import role, template
 from model_contracts.artifact import Artifact, Tensor
 from model_contracts.dtypes import DTYPES
-from model_contracts.family import Mix, Recipe, Recipes
 from model_contracts.formats.beside import listing
 from model_contracts.outcome import Place
+from model_contracts.recipes import Mix, Recipe, Recipes
 
 #: How diffusers calls files of one component in another type.
 _VARIANT = re.compile(r"\.(?:fp16|fp32|bf16|non_ema)(?:-\d{5}-of-\d{5})?\.safetensors$")
@@ -97,14 +98,20 @@ def expected_types(recipe: Recipe, recipes: Recipes, canonical: str | None, tens
 def kept(recipes: Recipes, canonical: str | None, tensor: Tensor) -> tuple[str, ...]:
     """The types that llama.cpp keeps a tensor in whatever the label: F32 for most (routers, positions, biases …)."""
     names = {tensor.name, canonical or tensor.name}
-    own = (line.types for line in recipes.kept if any(fnmatchcase(name, one) for one in line.names for name in names))
+    own = (line.types for line in recipes.kept if any(map(_one_of(line.names).match, names)))
     return tuple(dict.fromkeys(name for types in own for name in types))
 
 
 def widened(recipes: Recipes, canonical: str) -> bool:
     """Whether a conversion to GGUF writes a tensor in F32, by its name, whatever type was asked for."""
-    lines = (line for line in recipes.kept if line.converted)
-    return any(fnmatchcase(canonical, pattern) for line in lines for pattern in line.names)
+    patterns = tuple(pattern for line in recipes.kept if line.converted for pattern in line.names)
+    return _one_of(patterns).match(canonical) is not None
+
+
+@lru_cache(maxsize=64)
+def _one_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """Many patterns as one: of 131,072 names, tried one by one, they were a third of a check."""
+    return re.compile("|".join(map(translate, patterns)) or r"(?!)")
 
 
 def fell_back(recipe: Recipe, canonical: str | None, tensor: Tensor) -> bool:

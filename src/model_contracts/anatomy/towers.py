@@ -70,7 +70,11 @@ class TowerView(View):
         if self.family is None:
             return {}
         family = self.family if self.stored.form.beside else _without_keys(self.family)
-        return resolved(family, self.declared, None, self.layered)
+        found = resolved(family, self.declared, None, self.layered)
+        # The outputs of every layer that is listed stand side by side before the projector; of one alone, that one.
+        if "projector_input" in family.hyperparameters and isinstance(width := found.get("hidden_size"), int):
+            found.setdefault("projector_input", width * len(self.layered.get("vision_feature_layer", (None,))))
+        return found
 
     @cached_property
     def layered(self) -> dict[str, tuple[Number, ...]]:
@@ -97,6 +101,10 @@ class TowerView(View):
     def several_parts(self) -> bool:
         """None of what is here is the language model."""
         return False
+
+    @property
+    def _of_other_names(self) -> bool:
+        return True
 
     def _alone(self, name: str) -> str:
         for pattern, word in _SAME if self.convention == "huggingface" else ():

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
 from model_contracts.anatomy.families import names
 from model_contracts.anatomy.families.architecture import Architecture, architecture
-from model_contracts.anatomy.families.conventions import Conventions, StoredEntry, multipliers, named
+from model_contracts.anatomy.families.conventions import Conventions, multipliers
 from model_contracts.anatomy.families.hyperparameters import Declared, Number, declared, layered, resolved
 from model_contracts.anatomy.families.multimodal import of_several_parts, other_part, text_config, without_part
+from model_contracts.anatomy.families.stored_names import StoredEntry, named
 from model_contracts.anatomy.parts.prefixes import prefix, unwrapped
 from model_contracts.anatomy.parts.recognised import Part, part
 from model_contracts.anatomy.storage.recognised import Storage, storage
@@ -32,16 +33,18 @@ class View:
     families: Families
     #: The other side of a pair: where this side is of no shipped family, its architecture's map of names is tried too.
     beside: Artifact | None = None
+    #: Tensors that stand in the place of its own of the same name: what an adapter makes of them.
+    instead: Mapping[str, Tensor] = field(default_factory=dict)
 
     @cached_property
     def storage(self) -> Storage:
         """Its weights: which stored tensors are one, and what declares how they are packed."""
         return storage(self.stored)
 
-    @property
+    @cached_property
     def artifact(self) -> Artifact:
         """The artifact with each packed weight as one tensor of its own name and shape."""
-        return self.storage.artifact
+        return self.storage.artifact if not self.instead else _with(self.storage.artifact, self.instead)
 
     @cached_property
     def part(self) -> Part:
@@ -102,7 +105,7 @@ class View:
             if family is None or said is None or said.of != self.convention:
                 continue
             plain, other = Conventions(family, said.of, {}), Conventions(family, said.of, {}, dialect=name)
-            if any(plain.entry(one) is None and other.entry(one) is not None for one in self._of_part.values()):
+            if any(plain.entry(one) is None and other.entry(one) is not None for one in self._of_part):
                 return name
         return None
 
@@ -123,6 +126,8 @@ class View:
     @cached_property
     def entries(self) -> dict[str, StoredEntry | None]:
         """What each tensor stands for in its family, in the order of the artifact."""
+        if self.conventions is None:
+            return dict.fromkeys(self.artifact.tensors)
         find = self._entry
         return {name: find(bare) for name, bare in self.bare.items()}
 
@@ -149,12 +154,18 @@ class View:
         """What a wrapper or a training run left before every name, and which ("": nothing); adapters bear one."""
         if self.part.name == "adapter" or self.convention == "gguf":
             return "", ""
-        return prefix(self._of_part.values(), self._find if self.family is not None else None)
+        return prefix(self._of_part, self._find if self.family is not None else None)
 
     @cached_property
-    def _of_part(self) -> dict[str, str]:
-        """Tensor name to what the language model alone would call it."""
-        return {name: self._alone(name) for name in self.artifact.tensors}
+    def _of_part(self) -> Collection[str]:
+        """What the language model alone would call its tensors, in their order."""
+        known = self.artifact.tensors.keys()
+        return [self._alone(name) for name in known] if self._of_other_names else known
+
+    @property
+    def _of_other_names(self) -> bool:
+        """Whether what is looked at would call its tensors otherwise if it were alone."""
+        return self.several_parts
 
     def _alone(self, name: str) -> str:
         return without_part(name) if self.several_parts else name
@@ -302,6 +313,18 @@ class View:
     def base(self) -> Family:
         """What the artifact is read by: its family; where it is of none, what decoders share."""
         return self.family or self.families.called(_DECODER)
+
+
+def _with(held: Artifact, instead: Mapping[str, Tensor]) -> Artifact:
+    """The same artifact with other tensors of those names; names that it does not have come last."""
+    more = [tensor for name, tensor in instead.items() if name not in held.tensors]
+    containers = [
+        replace(container, tensors=tuple(instead.get(tensor.name, tensor) for tensor in container.tensors))
+        for container in held.containers
+    ]
+    if containers and more:
+        containers[-1] = replace(containers[-1], tensors=(*containers[-1].tensors, *more))
+    return replace(held, containers=tuple(containers), read_tokenizer=lambda: held.tokenizer)
 
 
 def _canonical(family: Family, find: Callable[[str], StoredEntry | None], name: str) -> str | None:

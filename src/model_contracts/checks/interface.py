@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from model_contracts.anatomy.adapters.adaptation import Adaptation, adaptation
+from model_contracts.anatomy.adapters.beside_pairs import with_added
 from model_contracts.anatomy.claims import Claim, claims
 from model_contracts.anatomy.hypotheses.budgets import Budgets
 from model_contracts.anatomy.hypotheses.folded import Folded, Folds
 from model_contracts.anatomy.pairing.match import Match, match
-from model_contracts.anatomy.parts.prefixes import WRAPPERS
-from model_contracts.anatomy.parts.recognised import WEIGHTLESS
+from model_contracts.anatomy.parts.recognised import OF_A_PAIR, WEIGHTLESS
 from model_contracts.anatomy.parts.recognised import not_owed as not_owed_by
+from model_contracts.anatomy.storage.recognised import Storage
 from model_contracts.anatomy.towers import TowerView, towers_of, view_of
 from model_contracts.anatomy.view import View
-from model_contracts.artifact import Artifact, Tensor, Tokenizer
-from model_contracts.checks.drafts import Draft, Gap, gap
+from model_contracts.artifact import Artifact, Tensor
+from model_contracts.checks.drafts import Draft, Gap
 from model_contracts.checks.trial import Trial
-from model_contracts.family import Families, Family, Recipes
+from model_contracts.family import Families, Family
 from model_contracts.formats.repository import PIPELINE
-from model_contracts.outcome import Comparison, Counterexample, Place, Record, SkipCause, Uncompared
-from model_contracts.sweep.interface import Pairing, Sweep, SweepRequest
+from model_contracts.outcome import Comparison, Counterexample, Record, SkipCause, Uncompared
+from model_contracts.recipes import Recipes
+from model_contracts.sweep.interface import Sweep, SweepRequest
+from model_contracts.vocabulary import Tokenizer
 
 if TYPE_CHECKING:
     from model_contracts.golden import Golden
@@ -64,10 +68,20 @@ def owed_to(examination: Examination, check: str) -> None:
     if (reason := not_owed_by(examination.view.part, check, target.tokenizer)) is not None:
         raise not_owed(reason)
     part = examination.view.part
+    held = part.name == "adapter" and check in OF_A_PAIR and examination.source is not None
+    if held and examination.base_view.part.whole:
+        raise not_owed(f"this is {part}, and its source the base that it is for: G0-ADAPTER-003 holds it to that")
     towers = isinstance(examination.view, TowerView) and examination.view.family is not None
     known = towers or part.name == "draft"
     if check == "pair_hyperparameters" and not part.whole and part.name not in WEIGHTLESS and not known:
         raise missing_input(f"this is {part}: which values it declares, and what they mean, is not known")
+
+
+def owed_to_schemes(view: View) -> Storage:
+    """The packed weights of an artifact and what declares them; raises Skip where there is neither."""
+    if not view.storage.declared and not view.storage.weights:
+        raise not_owed("no configuration declares packed weights, and no tensor is part of one")
+    return view.storage
 
 
 def tokenizer_of(artifact: Artifact) -> Tokenizer:
@@ -121,6 +135,8 @@ class Examination:
     runtime: str | None = None
     #: Runtimes that other examinations use too; they are ended by whoever opened them.
     shared: Sessions | None = None
+    #: The adapter that the target is to have, merged into the source.
+    adapter: Artifact | None = None
     #: Why a contract that lies beside the target could not be used.
     refused: str | None = None
     _pass: Callable[[], Sweep] | None = field(default=None, repr=False)
@@ -157,6 +173,12 @@ class Examination:
     @cached_property
     def source_view(self) -> View:
         """The source, understood. Only for checks of a pair."""
+        base = self.base_view
+        return base if self.adapter is None else replace(base, instead=self.adapted.instead)
+
+    @cached_property
+    def base_view(self) -> View:
+        """The source as it stands, without the adapter."""
         if self.source is None:
             raise missing_input("no source was given (--against SOURCE)")
         view = view_of(self.source, self.families, self.target)
@@ -164,9 +186,16 @@ class Examination:
         return (towers_of(view) or view) if isinstance(self.view, TowerView) else view
 
     @cached_property
+    def adapted(self) -> Adaptation:
+        """What the source becomes with the adapter: that of `--adapter`, or the target where that is one."""
+        adapter = self.adapter if self.adapter is not None else self.target
+        return adaptation(adapter, self.base_view)
+
+    @cached_property
     def match(self) -> Match:
         """The bijection between the two."""
-        return match(self.view, self.source_view)
+        found = match(self.view, self.source_view)
+        return found if self.adapter is None else with_added(found, self.adapted)
 
     @cached_property
     def claims(self) -> tuple[Claim, ...]:
@@ -212,7 +241,8 @@ class Examination:
 
     def _request(self) -> SweepRequest:
         target, logical = self.target, self.view.artifact
-        files = list(target.files) + (list(self.source.files) if self.source is not None else [])
+        sides = (target, self.source, self.adapter)
+        files = [file for side in sides if side is not None for file in side.files]
         pairings = self.match.pairings if self.source is not None else {}
         # Equal names in two shards hold different bytes: every tensor of every container is looked at.
         tensors = [one for held in logical.containers for tensor in held.tensors for one in _read(tensor)]
@@ -228,66 +258,6 @@ def _read(tensor: Tensor) -> tuple[Tensor, ...]:
     """What the pass looks at of a tensor: a packed weight that nothing decodes is its parts."""
     packed = tensor.packed
     return (tensor,) if packed is None or packed.unread is None else packed.parts
-
-
-def unread(examination: Examination) -> Iterator[Gap]:
-    """Weights of the target without moments: nothing decodes them or their layout, or their bytes are not there."""
-    moments = examination.sweep.moments
-    for name, tensor in examination.view.artifact.tensors.items():
-        if tensor.packed is not None and tensor.packed.unread is not None:
-            yield packed(tensor)
-            continue
-        if name in moments or tensor.placeholder or not tensor.elements:
-            continue
-        known = tensor.dtype not in examination.sweep.undecoded
-        reason = "its bytes are not there" if known else f"nothing decodes type {tensor.dtype}"
-        reason = examination.sweep.undecodable.get(name, reason)
-        yield gap(tensor, reason, tensor.elements)
-
-
-def packed(tensor: Tensor) -> Gap:
-    """The values of a packed weight, which nothing decodes."""
-    assert tensor.packed is not None
-    return gap(tensor, tensor.packed.unread or "its values were not read", max(tensor.elements, 1))
-
-
-def uncompared(pairing: Pairing, sweep: Sweep) -> Gap:
-    """The values of a pair that stay uncompared: why the pass left it out, or that no budget is given."""
-    reason = sweep.uncompared.get(pairing.target.name)
-    if reason is None:
-        packed, source = pairing.target.packed, pairing.source
-        kept = packed.layout if packed is not None else pairing.target.dtype
-        reason = f"no budget is given for {kept} made from {source.packed.layout if source.packed else source.dtype}"
-    return gap(pairing.target, reason, max(pairing.target.elements, 1))
-
-
-def undeclared(examination: Examination, pairing: Pairing, fits: str | None = None) -> Gap:
-    """A pair that differs where nothing declares its layout: what would be needed, and the reading that does fit."""
-    reason = examination.match.unknown or "nothing declares the layout of it"
-    if fits is not None:
-        reason += f"; {fits} would explain the difference"
-    return gap(pairing.target, reason, max(pairing.target.elements, 1))
-
-
-def wrapped(view: View) -> Comparison:
-    """The one comparison that stands for every name with a wrapper or a prefix before it."""
-    names = view.wrapped
-    first, mark = next(iter(names.items()))
-    cut, by = view.prefix
-    by = by or WRAPPERS.get(mark, "")
-    known = sum(view.canonical[name] is not None for name in names)
-    start = f"every name begins with the prefix {cut!r}" if cut else f"{len(names):,} names hold the prefix {mark!r}"
-    whose = view.family.id if view.family is not None else "the architecture"
-    found = f": without it {known:,} of {len(names):,} are names of {whose}" if known else ""
-    return Comparison(
-        measure="tensor_prefix",
-        place=Place(file=view.artifact.tensors[first].file.name, tensor=first),
-        expected=view.bare[first],
-        observed=first,
-        holds=False,
-        count=len(names),
-        note=start + found + f" ({by} left it; readers find none of these tensors)",
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
+from model_contracts.cli import engine_facts
 from model_contracts.cli.output import colour, width
 from model_contracts.cli.signs import explained
 from model_contracts.cli.words import WORDS, find
@@ -32,7 +33,7 @@ _SUBJECTS = {
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    named = "a gate, the start of one, an invariant, a contract, a sign, or a word of a report (words: all of them)"
+    named = "a gate, the start of one, an invariant, a contract, a sign, an engine, or a word of a report (words: all)"
     parser.add_argument("name", metavar="GATE|ID|WORD", help=named)
     parser.add_argument("--no-color", action="store_true", help="no colours")
 
@@ -51,7 +52,7 @@ def _explained(name: str, pen: Pen, columns: int) -> Iterator[str]:
     if name in known_ids("contract"):
         yield from _contract(name, pen, columns)
         return
-    if lines := list(explained(name, pen, columns)):
+    if lines := [*explained(name, pen, columns), *engine_facts.explained(name, pen, columns)]:
         yield from lines
         return
     if lines := list(_words(name, pen, columns)):
@@ -191,6 +192,8 @@ def _contract(name: str, pen: Pen, columns: int) -> Iterator[str]:
 def _unknown(name: str) -> DefinitionError:
     known = [gate["id"] for invariant in outlines("invariant") for gate in invariant.get("gates")]
     known += [word.word for word in WORDS]
-    known += [*known_ids("invariant"), *known_ids("contract"), *known_ids("audit")]
-    expected = "a gate, an invariant, a contract, a sign (contracts list) or a word (contracts explain words)"
+    known += [*known_ids("invariant"), *known_ids("contract"), *known_ids("audit"), *known_ids("engine")]
+    expected = (
+        "a gate, an invariant, a contract, a sign, an engine (contracts list) or a word (contracts explain words)"
+    )
     return DefinitionError("explain", None, None, expected, f"{name!r}{nearest(name, known)}")

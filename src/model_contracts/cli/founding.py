@@ -31,7 +31,7 @@ def reported(arguments: argparse.Namespace) -> int | None:
 
     if arguments.format == "json":
         print(json.dumps([record.model_dump(mode="json", exclude_unset=True) for record in records], indent=2))
-    elif arguments.format == "text" and not getattr(arguments, "against", None):
+    elif arguments.format in (None, "text") and not (arguments.report or getattr(arguments, "against", None)):
         from model_contracts.compat.apr_qa.report import report
 
         sys.stdout.write(report(records, color=colour(arguments.no_color)))

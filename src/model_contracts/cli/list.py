@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 
-from model_contracts.definitions.outline import outlines
+from model_contracts.definitions.catalogue import Rows, listed, names
 from model_contracts.terminal import columns, safe_json
 
-Rows = list[tuple[str, ...]]
+_KINDS = "kinds"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("what", nargs="?", choices=tuple(_LISTS), metavar="WHAT", help=f"{', '.join(_LISTS)}")
+    choices = (*names(), _KINDS)
+    parser.add_argument("what", nargs="?", choices=choices, metavar="WHAT", help=f"{', '.join(choices)}")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how the list is written")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """0; without WHAT all but the kinds of checks."""
-    chosen = [arguments.what] if arguments.what else [name for name in _LISTS if name != "kinds"]
-    lists = {name: _LISTS[name]() for name in chosen}
+    chosen = [arguments.what] if arguments.what else names()
+    lists = {name: _kinds() if name == _KINDS else listed(name) for name in chosen}
     if arguments.format == "json":
         import json
 
@@ -34,47 +34,6 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _invariants() -> Rows:
-    return [("id", "subject", "title"), *((i.id, i.get("subject"), i.get("title")) for i in outlines("invariant"))]
-
-
-def _contracts() -> Rows:
-    return [("id", "title"), *((contract.id, contract.get("title")) for contract in outlines("contract"))]
-
-
-def _families() -> Rows:
-    base = {True: " (base of others)"}
-    found = [(family.id, family.get("title") + base.get(family.get("abstract"), "")) for family in outlines("family")]
-    return [("id", "title"), *found]
-
-
-def _converters() -> Rows:
-    ours = ("builtin", "ours: safetensors, GGUF and .apr, in all directions")
-    return [("id", "title"), ours, *((one.id, one.get("title")) for one in outlines("converter"))]
-
-
-def _audit() -> Rows:
-    return [
-        ("id", "verdict", "title"),
-        *((sign.id, sign.get("verdict"), sign.get("title")) for sign in outlines("audit")),
-    ]
-
-
-def _playbooks() -> Rows:
-    rows = [(playbook.id, playbook.get("tier", "mvp"), playbook.get("title")) for playbook in outlines("playbook")]
-    return [("id", "tier", "title"), *rows]
-
-
-def _systems() -> Rows:
-    return [("id", "title"), *((system.id, system.get("title")) for system in outlines("system"))]
-
-
-def _gates() -> Rows:
-    found = [(gate, i.get("subject")) for i in outlines("invariant") for gate in i.get("gates")]
-    rows = sorted((gate["id"], subject, gate["check"], gate["title"]) for gate, subject in found)
-    return [("id", "subject", "check", "title"), *rows]
-
-
 def _kinds() -> Rows:
     from model_contracts.checks import KINDS
     from model_contracts.qualification.gates import GATES
@@ -82,16 +41,3 @@ def _kinds() -> Rows:
     types = {name: kind.parameters for name, kind in KINDS.items()}
     types |= {name: kind.parameters for name, kind in GATES.items()}
     return [("kind", "parameters"), *((name, ", ".join(found.model_fields)) for name, found in sorted(types.items()))]
-
-
-_LISTS: dict[str, Callable[[], Rows]] = {
-    "invariants": _invariants,
-    "contracts": _contracts,
-    "families": _families,
-    "converters": _converters,
-    "playbooks": _playbooks,
-    "systems": _systems,
-    "gates": _gates,
-    "audit": _audit,
-    "kinds": _kinds,
-}

@@ -9,8 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-
-from model_contracts.cli import world
+from typing import Any
 
 #: Sub-command to the module that carries it (`configure(parser)`, `run(arguments) -> exit code`) and its help.
 #: Only the module that was asked for is imported.
@@ -18,10 +17,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("model_contracts.cli.check", "hold model files to a contract"),
     "qualify": ("model_contracts.cli.qualify", "run a playbook: formats, modalities, conversions, gate by gate"),
     "convert": ("model_contracts.cli.convert", "convert a model to another format and check the result"),
+    "init": ("model_contracts.cli.init", "write the contract that the next version of a model is held to"),
     "golden": ("model_contracts.cli.golden", "record what a model answers, to hold others to it"),
     "inspect": ("model_contracts.cli.inspect", "say what a model file is"),
     "stats": ("model_contracts.cli.stats", "print the statistics of every tensor"),
     "report": ("model_contracts.cli.report", "render the evidence of an earlier check again"),
+    "baseline": ("model_contracts.cli.baseline", "record what does not hold, so that only what is new closes the gate"),
     "replay": ("model_contracts.cli.replay", "run the counterexamples of an earlier check again"),
     "evidence": ("model_contracts.cli.evidence", "validate evidence and run files"),
     "list": ("model_contracts.cli.list", "list invariants, contracts, families, gates and kinds of checks"),
@@ -29,6 +30,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "lint": ("model_contracts.cli.lint", "say what is wrong with contracts and other definitions"),
     "explain": ("model_contracts.cli.explain", "explain a gate, an invariant or a contract"),
     "runtimes": ("model_contracts.cli.runtimes", "say which runtimes are here, and how to get the others"),
+    "diff": (
+        "model_contracts.cli.diff",
+        "say in what two artifacts differ: header, config, tokenizer, tensors, values",
+    ),
+    "doctor": ("model_contracts.cli.doctor", "say what is installed, what is missing, and what would be slow"),
+    "completion": ("model_contracts.cli.completion", "print what makes a shell complete commands, gates and names"),
     "schema": ("model_contracts.cli.schema", "print or write the JSON Schemas"),
 }
 
@@ -105,14 +112,21 @@ def _quiet() -> None:
 
 
 def _run(words: list[str]) -> int:
-    parser, subparsers = _parser()
-    command = next((word for word in words if word in COMMANDS), None)
+    typed = os.environ["COMP_LINE"].split() if "_ARGCOMPLETE" in os.environ and "COMP_LINE" in os.environ else words
+    command = next((word for word in typed if word in COMMANDS), None)
+    parser, subparsers = _parser(command)
     module = None
     if command is not None:
         module = import_module(COMMANDS[command][0])
         module.configure(subparsers[command])
         if command in WORLD:
+            from model_contracts.cli import world
+
             world.configure(subparsers[command])
+    if "_ARGCOMPLETE" in os.environ:
+        from model_contracts.cli.completion import complete
+
+        complete(parser, subparsers[command] if command is not None else None)
     arguments = parser.parse_args(words)
     if module is None or arguments.command != command:
         parser.print_help()
@@ -123,11 +137,13 @@ def _run(words: list[str]) -> int:
         log.configure("debug" if arguments.verbose else "warning", arguments.log_format)
     arguments.words = tuple(words)
     if arguments.command in WORLD:
+        from model_contracts.cli import world
+
         world.enter(arguments)
     return int(module.run(arguments))
 
 
-def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+def _parser(chosen: str | None) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     shared = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     _global(shared)
     parser = argparse.ArgumentParser(
@@ -140,10 +156,20 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     _global(parser)
     parser.set_defaults(verbose=False, log_format="console", traceback=False)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    return parser, {
-        name: commands.add_parser(name, help=text, description=text, parents=[shared], allow_abbrev=False)
-        for name, (_, text) in COMMANDS.items()
-    }
+    made = {}
+    for name, (_, text) in COMMANDS.items():
+        # What is not asked for is a name with its help: options cost more than all that --help prints.
+        made[name] = commands.add_parser(name, help=text, allow_abbrev=False, **_told(name, text, shared, chosen))
+    return parser, made
+
+
+def _told(name: str, text: str, shared: argparse.ArgumentParser, chosen: str | None) -> dict[str, Any]:
+    if name != chosen:
+        return {"add_help": False}
+    from model_contracts.cli.examples import shown
+
+    laid_out = argparse.RawDescriptionHelpFormatter
+    return {"description": text, "parents": [shared], "epilog": shown(name), "formatter_class": laid_out}
 
 
 def _global(parser: argparse.ArgumentParser) -> None:
@@ -155,9 +181,9 @@ def _global(parser: argparse.ArgumentParser) -> None:
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from model_contracts import __version__
+        from model_contracts.version import version
 
-        print(f"contracts {__version__}")
+        print(f"contracts {version()}")
         parser.exit()
 
 

@@ -16,8 +16,10 @@ def width() -> int:
 
 
 def colour(no_color: bool = False) -> bool:
-    """Whether stdout wants ANSI colours (a terminal, and neither `--no-color` nor NO_COLOR)."""
-    return sys.stdout.isatty() and not no_color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    """Whether stdout wants ANSI colours: a terminal, or FORCE_COLOR; never with `--no-color` or NO_COLOR."""
+    if no_color or os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or (sys.stdout.isatty() and os.environ.get("TERM") != "dumb")
 
 
 def table(rows: Sequence[Sequence[str]], right: Sequence[bool] = (), *, no_color: bool = False) -> None:

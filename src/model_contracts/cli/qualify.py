@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from model_contracts.cli import judged
 from model_contracts.cli.check import keep, split
 from model_contracts.cli.numbers import Between
 from model_contracts.cli.reports import formats, refuse_format, tell
@@ -51,7 +52,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lock", action="store_true", help="record the playbook's digest beside it, and stop")
     formats(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict lines only")
+    parser.add_argument("--force", action="store_true", help="replace files of --report")
     parser.add_argument("--no-color", action="store_true", help="no colours")
+    judged.configure(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -108,9 +111,12 @@ def _request(arguments: argparse.Namespace) -> QualifyRequest:
 def _qualify(request: QualifyRequest, arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
+    from model_contracts.engine.judging import judge
     from model_contracts.qualification.run import qualify
 
+    asked = judged.judging(arguments, (request.model_path, request.output))
     outcomes, record = qualify(replace(request, tell=_teller()))
+    outcomes, record = judge(outcomes, record, asked)
     code = keep(request.output, outcomes, record, int(record.decision.exit_code))
     return tell(arguments, outcomes, record, code)
 

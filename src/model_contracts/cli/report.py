@@ -8,8 +8,8 @@ from pathlib import Path
 
 from model_contracts.cli.founding import reported
 from model_contracts.cli.output import colour, width
-from model_contracts.cli.reports import formats, refuse_format, tell
-from model_contracts.engine.evidence import read
+from model_contracts.cli.reports import formats, refuse_format, tell, wants_tables
+from model_contracts.engine.evidence import read, read_tables
 from model_contracts.outcome import Evidence, Run
 
 
@@ -21,6 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     formats(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="print the verdict lines only")
     parser.add_argument("--against", metavar="OLD_DIR", type=Path, help="say what changed since the run kept there")
+    parser.add_argument("--force", action="store_true", help="replace files of --report")
     parser.add_argument("--no-color", action="store_true", help="no colours")
 
 
@@ -33,16 +34,19 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.against is not None:
         _compare(arguments, outcomes, record)
         return int(record.decision.exit_code)
-    return tell(arguments, outcomes, record, int(record.decision.exit_code))
+    tables = read_tables(arguments.directory) if wants_tables(arguments) else ()
+    return tell(arguments, outcomes, record, int(record.decision.exit_code), tables)
 
 
 def _compare(arguments: argparse.Namespace, outcomes: Evidence, record: Run) -> None:
     from model_contracts.reporters.difference import difference
     from model_contracts.reporters.difference_report import DIFFERENCES
 
-    if arguments.format not in DIFFERENCES:
+    form = arguments.format or "text"
+    if form not in DIFFERENCES or arguments.report:
         from model_contracts.engine.plan import UsageError
 
-        raise UsageError(f"--against is written as {' or '.join(DIFFERENCES)}, not as {arguments.format}")
+        named = arguments.report[0] if arguments.report else form
+        raise UsageError(f"--against is written as {' or '.join(DIFFERENCES)}, not as {named}")
     told = difference(read(arguments.against), (outcomes, record))
-    sys.stdout.write(DIFFERENCES[arguments.format](told, width=width(), color=colour(arguments.no_color)))
+    sys.stdout.write(DIFFERENCES[form](told, width=width(), color=colour(arguments.no_color)))

@@ -19,6 +19,7 @@ from model_contracts.cli.output import table
 from model_contracts.cli.progress import progress
 from model_contracts.definitions import load_families
 from model_contracts.formats.opening import open_artifact
+from model_contracts.formats.several import models_at
 from model_contracts.sweep.interface import Moments, PairMeasures, Sweep, SweepRequest
 from model_contracts.terminal import safe
 
@@ -45,7 +46,13 @@ _LOW_FIRST = ("sqnr", "cosine", "min_row_cosine")
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("path", metavar="PATH", type=Path, help="a model file, a shard index or a folder")
+    parser.add_argument(
+        "paths",
+        metavar="PATH",
+        nargs="+",
+        type=Path,
+        help="a model: a file, a shard index or a folder; several: a folder or pattern",
+    )
     parser.add_argument("--against", metavar="SOURCE", type=Path, help="the model that PATH was made from")
     parser.add_argument("--sort", metavar="MEASURE", choices=(*_MOMENTS, *_PAIR), help="the worst tensors first")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how the table is written")
@@ -63,31 +70,68 @@ class Row:
     measures: dict[str, float | None]
 
 
+@dataclass(frozen=True, slots=True)
+class FileStats:
+    """One file: its rows, what answers to its tensors, and the pass that read them."""
+
+    target: Artifact
+    rows: list[Row]
+    found: Match | None
+    swept: Sweep
+
+
 def run(arguments: argparse.Namespace) -> int:
     """0; 2 where a pair measure is asked for without a source."""
     if arguments.sort in _PAIR and arguments.against is None:
         print(f"contracts: --sort {arguments.sort} needs a source (--against SOURCE)", file=sys.stderr)
         return 2
-    view = View(open_artifact(arguments.path), load_families())
-    target = view.artifact
-    found = _matched(view, open_artifact(arguments.against)) if arguments.against is not None else None
-    swept = _sweep(target, found)
-    rows = list(_rows(target, found, swept))
-    if arguments.sort:
-        rows.sort(key=lambda row: _rank(row.measures.get(arguments.sort), arguments.sort in _LOW_FIRST))
+    source = open_artifact(arguments.against) if arguments.against is not None else None
+    paths = models_at(arguments.paths)
+    told = [_stats(path, source, arguments.sort) for path in paths]
     if arguments.format == "json":
-        print(json.dumps(_as_json(target, rows, swept), indent=2))
-    else:
-        _print(rows, found is not None, arguments.no_color)
-        _say(found, swept)
+        objects = [_as_json(one.target, one.rows, one.swept) for one in told]
+        print(json.dumps(objects if len(objects) > 1 else objects[0], indent=2))
+        return 0
+    if len(told) > 1:
+        _print_files(told, arguments.no_color)
+    for one in told:
+        if len(told) > 1:
+            print(f"\n{safe(one.target.path.name)}")
+        _print(one.rows, one.found is not None, arguments.no_color)
+        _say(one.found, one.swept)
     return 0
 
 
-def _matched(target: View, source: Artifact) -> Match:
+def _stats(path: Path, source: Artifact | None, sort: str | None) -> FileStats:
+    view = View(open_artifact(path), load_families())
+    found = matched(view, source) if source is not None else None
+    swept = swept_of(view.artifact, found)
+    rows = list(_rows(view.artifact, found, swept))
+    if sort:
+        rows.sort(key=lambda row: _rank(row.measures.get(sort), sort in _LOW_FIRST))
+    return FileStats(view.artifact, rows, found, swept)
+
+
+def _print_files(told: list[FileStats], no_color: bool) -> None:
+    """A line a file: how many tensors were read, what is not finite, and how far each is from its source."""
+    shown = [["file", "tensors", "nan", "inf", "mean relative rmse", "worst", "tensor"]]
+    for one in told:
+        errors = {row.name: error for row in one.rows if (error := row.measures.get("relative_rmse")) is not None}
+        worst = max(errors, key=lambda name: errors[name], default=None)
+        counts = [str(int(sum(row.measures[key] or 0 for row in one.rows))) for key in ("nan", "inf")]
+        mean = _figure(sum(errors.values()) / len(errors)) if errors else "-"
+        last = ["-", "-"] if worst is None else [_figure(errors[worst]), safe(worst)]
+        shown.append([safe(one.target.path.name), str(len(one.rows)), *counts, mean, *last])
+    table(shown, (False, True, True, True, True, True), no_color=no_color)
+
+
+def matched(target: View, source: Artifact) -> Match:
+    """The bijection between two artifacts."""
     return match(target, View(source, target.families))
 
 
-def _sweep(target: Artifact, found: Match | None) -> Sweep:
+def swept_of(target: Artifact, found: Match | None) -> Sweep:
+    """One pass over the bytes of the target, and of what answers to it."""
     from model_contracts.sweep.sweep import sweep
 
     pairings = found.pairings if found else {}

@@ -101,6 +101,21 @@ WORDS: tuple[Word, ...] = (
         also=("error", "in error", "checker broken"),
     ),
     Word(
+        "excused",
+        "excused: by, source, reason, owner, expires; of a run: decision.excused and judged",
+        "It does not hold, or is not proven, and leaves the decision alone: a waiver has an owner and a last day, a "
+        "baseline has seen it before. One that is expired or fits nothing counts as absent, and is told.",
+        "Mend it before the day it expires; docs/gate.md has the file of waivers.",
+        also=("waived", "waiver", "waivers", "baseline", "exception"),
+    ),
+    Word(
+        "class",
+        "class; null where it holds or nothing is owed",
+        "What kind of fault it is, for scripts: corrupt, incomplete, mislabelled, wrong transform, configuration, "
+        "tokenizer, environment or unknown. It comes from the invariant's definition and from what was compared.",
+        also=("kind of fault", "fault"),
+    ),
+    Word(
         "not evaluated",
         "run.json: not_evaluated",
         "The gate was left out of the plan: by --only or --skip, or because there is no source. It decides nothing.",
@@ -125,6 +140,26 @@ WORDS: tuple[Word, ...] = (
         "would pass at",
         "smallest_passing_tolerance",
         "The smallest tolerance under which the comparison would have held.",
+    ),
+    Word(
+        "merged",
+        "measure merged, of F-ADAPTER-001: observed",
+        "How the adapter stands in the target, over all modules: not merged, partly, twice, with another scale, "
+        "turned, of another module, in another base (docs/adapters.md).",
+        "Merge again with the library that trained it, into the base that it was trained on.",
+        also=("not merged", "partly", "merged twice", "of another base"),
+    ),
+    Word(
+        "coefficient",
+        "measure coefficient, of F-ADAPTER-001: expected 1, observed, tolerance with its error",
+        "How often what an adapter adds to a module is in the target: the least-squares share of the difference to "
+        "its base. 1 is merged, 0 is not. Its error is four standard errors of the rest, and grows with coarser types.",
+    ),
+    Word(
+        "rest",
+        "measure rest, of F-ADAPTER-001",
+        "What base and adapter leave of a target, as a share of it. Rounding alone is within the budget of its type.",
+        "More is another base, a base that was packed when it was merged into, or a change beside the adapter.",
     ),
     Word(
         "likely cause",

@@ -6,9 +6,8 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from model_contracts import door
 from model_contracts.terminal import safe
@@ -31,8 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class WorldAsked:
+class WorldAsked(NamedTuple):
     """Folders of definitions and names of plugins."""
 
     definitions: tuple[Path, ...] = ()
@@ -84,7 +82,7 @@ def _project(arguments: argparse.Namespace) -> WorldAsked:
     if b"model-contracts" not in data or not any(key.encode() in data for key in _KEYS):
         return WorldAsked()
     asked = _read(here, data)
-    if (asked.definitions or asked.plugins) and any(_holds(place, here) for place in _artifacts(arguments)):
+    if (asked.definitions or asked.plugins) and any(holds(place, here) for place in _artifacts(arguments)):
         said = f"{PROJECT} lies beside the artifact: what it names is not opened (--definitions and --plugins open it)"
         print(f"contracts: {safe(said)}", file=sys.stderr)
         return WorldAsked()
@@ -123,8 +121,8 @@ def _artifacts(arguments: argparse.Namespace) -> Iterator[Path]:
                 yield one
 
 
-def _holds(artifact: Path, here: Path) -> bool:
-    """Whether the working folder is the artifact's own, or lies in it; links followed and not."""
+def holds(artifact: Path, here: Path) -> bool:
+    """Whether a folder is the artifact's own, or lies in it; links followed and not."""
     own = artifact if os.path.isdir(artifact) else artifact.parent  # noqa: PTH112 -- raises for nothing
     for place in (Path(os.path.abspath(own)), Path(os.path.realpath(own))):  # noqa: PTH100 -- both
         for at in (here, Path(os.path.realpath(here))):

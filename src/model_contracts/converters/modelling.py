@@ -11,6 +11,7 @@ from typing import Any
 from model_contracts.anatomy.claims import claims
 from model_contracts.anatomy.families.carried import PREFIX
 from model_contracts.anatomy.families.names import huggingface_name, layer_count
+from model_contracts.anatomy.pairing.keyed import as_keys
 from model_contracts.anatomy.pairing.made import parts_of
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor
@@ -22,7 +23,7 @@ from model_contracts.converters.stated_keys import stated, stated_apr
 from model_contracts.converters.types import HOLDS, Types, label_of
 from model_contracts.definitions import load_keys
 from model_contracts.dtypes import DTYPES
-from model_contracts.family import Recipes
+from model_contracts.recipes import Recipes
 from model_contracts.sweep.reads import same_bytes
 
 _WORDS = {"F32": "float32", "F16": "float16", "BF16": "bfloat16", "F64": "float64"}
@@ -77,7 +78,8 @@ def _stated(view: View, config: Mapping[str, Any], format: Format) -> dict[str, 
     """The hyper-parameters in the keys of a target that has keys of its own."""
     form = FORMS[format]
     if form.prefixed_keys:
-        return stated(view, config, _architecture(view), load_keys())
+        keys = stated(view, config, _architecture(view), load_keys())
+        return keys | as_keys(view, _architecture(view))
     return {} if form.beside else stated_apr(view, config, load_keys())
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from model_contracts.anatomy.families.conventions import Conventions, NotKnown, StoredEntry, named
+from model_contracts.anatomy.families.conventions import Conventions
 from model_contracts.anatomy.families.names import template
+from model_contracts.anatomy.families.stored_names import NotKnown, StoredEntry, named
 from model_contracts.anatomy.pairing.counterparts import Counterparts, Lacking
 from model_contracts.anatomy.pairing.made import plain
 from model_contracts.anatomy.view import View

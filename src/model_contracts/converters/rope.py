@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import log, sqrt
 from typing import Any
 
 import numpy as np
 
-from model_contracts.anatomy.declared.built_rope import llama3_factors
+from model_contracts.anatomy.declared.built_rope import llama3_factors, longrope_attention
 from model_contracts.converters.interface import ConversionRefused
 
 #: The widest head that is computed with.
@@ -77,7 +76,7 @@ def factors(scaling: Mapping[str, Any] | None, theta: Any, head_dim: Any) -> byt
 def longrope(config: Mapping[str, Any], architecture: str) -> tuple[dict[str, bytes], float] | None:
     """The tensors of factors that longrope keeps, by name, and by how much attention grows with the context.
 
-    Source: transformers `_compute_longrope_parameters`. None for any other scaling. Raises ConversionRefused for an
+    None for any other scaling. Raises ConversionRefused for an
     architecture whose reader has no such tensors.
     """
     scaling = scaling_of(config)
@@ -87,8 +86,8 @@ def longrope(config: Mapping[str, Any], architecture: str) -> tuple[dict[str, by
         raise ConversionRefused(f"rope scaling {kind_of(scaling)!r} has no place in GGUF that {architecture} knows")
     try:
         old = scaling.get("original_max_position_embeddings", config.get("original_max_position_embeddings"))
-        share = float(config["max_position_embeddings"]) / float(str(old))
-        grows = scaling.get("attention_factor") or (sqrt(1 + log(share) / log(float(str(old)))) if share > 1 else 1.0)
+        context = float(config["max_position_embeddings"])
+        grows = scaling.get("attention_factor") or longrope_attention(context, float(str(old)))
         factors = {name: np.asarray(scaling[f"{name}_factor"], "<f4") for name in ("long", "short")}
         if any(values.ndim != 1 or not 0 < values.size <= _WIDEST for values in factors.values()):
             raise ValueError("its factors are no lists")

@@ -112,6 +112,8 @@ class _Statement:
             return said.value, said.place
         if (made := self.side.made(name)) is not None:
             return made.value, made.place
+        if (each := self.side.view.layered.get(name)) is not None and name not in self.side.silenced:
+            return each, name
         if (written := line.gguf_written) is not None:
             return evaluated(written, self.side.numbers), name
         assumed = (

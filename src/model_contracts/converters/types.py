@@ -13,7 +13,7 @@ from model_contracts.containers import FORMS, Format
 from model_contracts.converters.interface import ConversionRefused
 from model_contracts.converters.quantise import writable
 from model_contracts.dtypes import DTYPES, GGML_CODES
-from model_contracts.family import Recipe, Recipes
+from model_contracts.recipes import Recipe, Recipes
 
 #: What a target holds. ggml's Q8_1 and Q8_K are for computing, no file has them; .apr: what its core reader reads.
 HOLDS: dict[Format, frozenset[str]] = {

@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from model_contracts.definitions.errors import DefinitionError as DefinitionError
     from model_contracts.definitions.known import known_ids as known_ids
     from model_contracts.definitions.loading import KINDS as KINDS
+    from model_contracts.definitions.loading import flattened as flattened
     from model_contracts.definitions.loading import invariant_of as invariant_of
     from model_contracts.definitions.loading import load as load
     from model_contracts.definitions.loading import load_contract as load_contract
     from model_contracts.definitions.loading import load_converter as load_converter
     from model_contracts.definitions.loading import load_corpus as load_corpus
+    from model_contracts.definitions.loading import load_engines as load_engines
     from model_contracts.definitions.loading import load_families as load_families
     from model_contracts.definitions.loading import load_family as load_family
     from model_contracts.definitions.loading import load_invariant as load_invariant
@@ -38,11 +40,13 @@ _MODULES = {
     "known": ("known_ids",),
     "loading": (
         "KINDS",
+        "flattened",
         "invariant_of",
         "load",
         "load_contract",
         "load_converter",
         "load_corpus",
+        "load_engines",
         "load_families",
         "load_family",
         "load_invariant",

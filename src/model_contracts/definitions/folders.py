@@ -33,6 +33,7 @@ _REFUSED: dict[Kind, str] = {
     "tokenizers": "there is one table of tokenizers, and it is shipped",
     "pretokenizers": "there is one table of pre-tokenizers, and it is shipped",
     "audit": "signs are shipped",
+    "engine": "facts of engines are shipped, each with the file it was read in",
     "tier": "a playbook says itself what it asks otherwise than its tier",
 }
 #: Letters of other alphabets look like these; a path has none of them, and no step up.

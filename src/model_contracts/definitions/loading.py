@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -17,13 +17,15 @@ from model_contracts.definitions.merge import Layer, flatten, merge_family
 from model_contracts.definitions.shadows import merge_recipes, refuse_methods, refuse_words
 from model_contracts.definitions.tree import MAX_BYTES, Tree, parse
 from model_contracts.definitions.typed import Text, build
-from model_contracts.family import Family, Recipes
+from model_contracts.family import Family
 from model_contracts.invariant import Corpus, Definition, Invariant
+from model_contracts.recipes import Recipes
 
 if TYPE_CHECKING:
     from model_contracts.converter import CommandConverter
     from model_contracts.keys import Keys
     from model_contracts.scheme import Scheme
+    from model_contracts.serving import ServingEngine
     from model_contracts.tokenization import PreTokenizers, Tokenizers
 
 D = TypeVar("D", bound=Definition)
@@ -33,7 +35,7 @@ _TYPES: dict[shipped.Kind, tuple[str, str]] = {
     "invariant": ("model_contracts.invariant", "Invariant"),
     "contract": ("model_contracts.contract", "Contract"),
     "family": ("model_contracts.family", "Family"),
-    "recipes": ("model_contracts.family", "Recipes"),
+    "recipes": ("model_contracts.recipes", "Recipes"),
     "keys": ("model_contracts.keys", "Keys"),
     "tokenizers": ("model_contracts.tokenization", "Tokenizers"),
     "pretokenizers": ("model_contracts.tokenization", "PreTokenizers"),
@@ -45,6 +47,7 @@ _TYPES: dict[shipped.Kind, tuple[str, str]] = {
     "system": ("model_contracts.playbook", "System"),
     "audit": ("model_contracts.sign", "Sign"),
     "scheme": ("model_contracts.scheme", "Scheme"),
+    "engine": ("model_contracts.serving", "ServingEngine"),
 }
 
 
@@ -137,6 +140,11 @@ def load_contract(name: str | Path) -> Contract:
     return flatten(load(Contract, name), _contract_above)
 
 
+def flattened(contract: Contract) -> Contract:
+    """A contract that a program made, with the clauses of all it extends."""
+    return flatten(contract, _contract_above)
+
+
 def load_family(name: str | Path) -> Family:
     """A family by id or path, with the entries of all it extends (its own replace theirs; null takes a tensor away)."""
     return merge_family(load(Family, name), _family_above)
@@ -188,6 +196,14 @@ def _schemes(folders: tuple[known.OwnFolder, ...]) -> tuple[Scheme, ...]:
         refuse_methods(own, schemes)
         schemes += own
     return tuple(schemes)
+
+
+@cache
+def load_engines() -> tuple[ServingEngine, ...]:
+    """Every serving engine of which facts are known; all are shipped."""
+    from model_contracts.serving import ServingEngine
+
+    return tuple(load(ServingEngine, name) for name in shipped.shipped_ids("engine"))
 
 
 def hold_own() -> None:
@@ -252,13 +268,14 @@ def _load(cls: type[D], name: str | Path, asked: Asked | None) -> D:
     file, line, column = asked or (kind, None, None)
     whose = "a known" if known.open_folders() else "a shipped"
     expected = f"the id of {whose} {kind} ({', '.join(ids) if len(ids) <= 8 else 'contracts list'})"
-    raise DefinitionError(file, line, column, expected, f"{str(name)!r}{nearest(str(name), ids) or _elsewhere(name)}")
+    said = str(name)
+    raise DefinitionError(file, line, column, expected, f"{said!r}{_elsewhere(said, ids) or nearest(said, ids)}")
 
 
-def _elsewhere(name: str | Path) -> str:
+def _elsewhere(name: str, ids: Iterable[str]) -> str:
     """Where an id may be that no open folder has: its prefix is that of a folder which nobody opened."""
-    prefix, slash, _ = str(name).partition("/")
-    opened = any(folder.prefix == prefix for folder in known.open_folders())
+    prefix, slash, _ = name.partition("/")
+    opened = any(one.startswith(f"{prefix}/") for one in ids) or prefix in {f.prefix for f in known.open_folders()}
     return " (--definitions DIR opens a folder of yours)" if slash and prefix.isalnum() and not opened else ""
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from model_contracts.definitions.errors import Shadows
-from model_contracts.family import Families, Family, Recipes
+from model_contracts.family import Families, Family
 from model_contracts.invariant import Definition
+from model_contracts.recipes import Recipes
 from model_contracts.scheme import Scheme
 
 D = TypeVar("D", bound=Definition)

@@ -25,6 +25,7 @@ Kind = Literal[
     "system",
     "audit",
     "scheme",
+    "engine",
 ]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -45,12 +46,14 @@ _FOLDERS: dict[Kind, resources.Folder] = {
     "system": "contracts",
     "audit": "contracts",
     "scheme": "contracts",
+    "engine": "contracts",
 }
 #: Folders of `contracts/`, the deeper ones first.
 _BELOW: dict[str, Kind] = {
     "audit/": "audit",
     "families/": "family",
     "schemes/": "scheme",
+    "engines/": "engine",
     "converters/": "converter",
     "runtimes/": "runtime",
     "qualification/tiers/": "tier",

@@ -23,8 +23,9 @@ if TYPE_CHECKING:  # validating a file needs the schemas and neither pydantic no
     from jsonschema.exceptions import ValidationError as SchemaError
 
     from model_contracts.outcome import Evidence, Outcome, Run
+    from model_contracts.tables import TensorTable
 
-EVIDENCE, RUN = "evidence.json", "run.json"
+EVIDENCE, RUN, TENSORS = "evidence.json", "run.json", "tensors.json"
 MAX_VIOLATIONS = 1000
 Unusable = bounded_json.Unusable
 
@@ -40,9 +41,17 @@ class Violation:
         return f"{self.pointer or '/'}: {self.message}"
 
 
-def write(directory: Path, outcomes: Sequence[Outcome], run: Run, *, force: bool = False) -> tuple[Path, Path]:
+def write(
+    directory: Path,
+    outcomes: Sequence[Outcome],
+    run: Run,
+    *,
+    force: bool = False,
+    tables: Sequence[TensorTable] = (),
+) -> tuple[Path, Path]:
     """Write evidence.json, then run.json; both are validated first, and each replaces an earlier one in one step.
 
+    tensors.json lies beside them where a run has tables of tensors, and that of an earlier run goes.
     Raises Unusable where the directory holds what `refuse_existing` refuses, where it cannot be made or written (a file
     of that name, no permission, a full disk),
     and where what is to be written is not what the schema says (the message names the first violation).
@@ -50,19 +59,26 @@ def write(directory: Path, outcomes: Sequence[Outcome], run: Run, *, force: bool
     from model_contracts.outcome import written
 
     evidence, record = written(tuple(outcomes), run)
-    for value, pointer in ((evidence, EVIDENCE), (record, RUN)):
+    files: list[tuple[Any, str]] = [(evidence, EVIDENCE), (record, RUN)]
+    for value, pointer in files:
         if found := next(iter(violations(value)), None):
             raise Unusable(f"{pointer} is not written: {found}")
     playbook = run.playbook.id if run.playbook is not None else None
     refuse_existing(directory, playbook, force=force)
-    again = bool(standing([directory / EVIDENCE, directory / RUN]))
+    again = bool(standing([directory / EVIDENCE, directory / RUN, directory / TENSORS]))
+    if tables:
+        from model_contracts.tables import written_tables
+
+        files.append((written_tables(tuple(tables)), TENSORS))
     new: list[tuple[Path, Path]] = []
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        for value, name in ((evidence, EVIDENCE), (record, RUN)):
+        for value, name in files:
             new.append((_beside(directory, name), directory / name))
             _fill(new[-1][0], value)
         _place(new, again)
+        if not tables:
+            (directory / TENSORS).unlink(missing_ok=True)
     except OSError as error:
         _unlink(new)
         kind = "is a file, not a directory" if directory.is_file() else (error.strerror or str(error)).lower()
@@ -125,6 +141,22 @@ def read(directory: Path) -> tuple[Evidence, Run]:
         raise Unusable(f"{directory}: {error.errors(include_url=False)[0]['msg']}") from None
 
 
+def read_tables(directory: Path) -> tuple[TensorTable, ...]:
+    """The tables of tensors of a directory (none: no such file). Raises Unusable for a file that is not valid."""
+    from pydantic import ValidationError
+
+    from model_contracts.tables import Tables
+
+    path = directory / TENSORS
+    if not standing([path]):
+        return ()
+    try:
+        return Tables.model_validate(load(path)).tables
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise Unusable(f"{path}: /{'/'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
 def validate_file(path: Path) -> list[Violation]:
     """Every violation in a file of outcomes, a run, or the two as `check --format json` prints them (at most 1,000).
 
@@ -152,10 +184,14 @@ def violations(value: object) -> Iterator[Violation]:
     elif isinstance(value, list):
         yield from _against("evidence", value, "")
         yield from _coherence(value, "")
-    elif isinstance(value, dict) and value.keys() == {"run", "evidence"}:
+    elif isinstance(value, dict) and {"run", "evidence"} <= value.keys() <= {"verdict", "run", "evidence"}:
+        if "verdict" in value:
+            yield from _against("verdict", value["verdict"], "/verdict")
         yield from _against("run", value["run"], "/run")
         yield from _against("evidence", value["evidence"], "/evidence")
         yield from _coherence(value["evidence"], "/evidence")
+    elif isinstance(value, dict) and value.keys() == {"tables"}:
+        yield from _against("tensors", value, "")
     elif isinstance(value, dict) and value.keys() & {"decision", "artifacts", "tool"}:
         yield from _against("run", value, "")
     else:

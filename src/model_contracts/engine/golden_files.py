@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from model_contracts import door, placing
-from model_contracts.artifact import Artifact, Tokenizer
+from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Skip, tokenizer_of
 from model_contracts.checks.running.declared_parting import DeclaredParting, parting_of
 from model_contracts.checks.running.prompt_tokens import prompt_ids
@@ -19,6 +19,7 @@ from model_contracts.inference.sessions import Sessions, own_runtime
 from model_contracts.runtimes import runtime
 from model_contracts.runtimes.interface import RuntimeFailure, WholeRows
 from model_contracts.strategies.prompts import FRAMINGS, Framing, Prompt, prompts
+from model_contracts.vocabulary import Tokenizer
 
 MAX_BYTES = 256 << 20
 #: Commas, colons and brackets that are parsed at the most: the numbers of a file are text, its structure is small.
@@ -110,7 +111,7 @@ def _golden(
     seed: int,
     kept: list[GoldenPrompt],
 ) -> Golden:
-    from model_contracts import __version__
+    from model_contracts.version import version
 
     if not kept:
         raise GoldenRefused(f"{artifact.path}: no prompt of two tokens or more fits it")
@@ -120,7 +121,7 @@ def _golden(
         model=artifact.name,
         format=artifact.format,
         runtime=name,
-        versions={"model-contracts": __version__, name: runtime(name).installed().version or "", **environment()},
+        versions={"model-contracts": version(), name: runtime(name).installed().version or "", **environment()},
         seed=seed,
         vocabulary=vocabulary,
         top=top,
@@ -136,7 +137,7 @@ def _weights_digest(artifact: Artifact) -> str:
     """As evidence names the artifact: the file's digest, or for a set the digest over its files' digests."""
     from blake3 import blake3
 
-    from model_contracts.engine.record import file_digest
+    from model_contracts.engine.fingerprints import file_digest
 
     digests = [file_digest(path) for path in artifact.files]
     return digests[0] if len(digests) == 1 else f"blake3:{blake3(chr(10).join(digests).encode()).hexdigest()}"

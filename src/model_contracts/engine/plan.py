@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from model_contracts.artifact import Artifact
 from model_contracts.checks import KINDS
@@ -15,6 +16,7 @@ from model_contracts.contract import Clause, Contract
 from model_contracts.definitions import (
     DefinitionError,
     find_contract,
+    flattened,
     invariant_of,
     known_ids,
     load_contract,
@@ -23,6 +25,9 @@ from model_contracts.definitions import (
 from model_contracts.definitions.errors import short
 from model_contracts.invariant import Gate, Invariant
 from model_contracts.outcome import Force, Record
+
+if TYPE_CHECKING:
+    from model_contracts.tables import TensorTable
 
 #: Kinds that run both artifacts with the runtime that is named.
 _CONTINUED = ("same_continuations", "same_framing")
@@ -44,7 +49,9 @@ class CheckRequest:
     sweeper: Sweeper | None = None
     #: What a model answered, as `contracts golden record` wrote it.
     golden: Path | None = None
-    contract: str | None = None
+    #: The adapter that each path is to have, merged into `against`.
+    adapter: Path | None = None
+    contract: str | Contract | None = None
     dtype: str | None = None
     #: The tokenizer.json that stands for the source's own.
     tokenizer: Path | None = None
@@ -58,9 +65,18 @@ class CheckRequest:
     bisect: bool = False
     #: What both are run with, by name or by the path of its definition, where continuations are compared.
     runtime: str | None = None
+    #: How the table of several files is grouped.
+    group_by: Literal["release"] | None = None
     command: tuple[str, ...] = ()
+    #: Whether `only` and `skip` may name gates that other models of the run have, and this one has not.
+    among_others: bool = False
+    #: Why the bytes of the target, and of the source, are not here: nothing of what needs them is compared.
+    missing: str | None = None
+    missing_source: str | None = None
     #: Called with bytes done and bytes in all.
     progress: Callable[[int, int], None] | None = None
+    #: Called with the table of tensors of each artifact whose bytes were read.
+    tables: Callable[[TensorTable], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +105,15 @@ class Plan:
 
 def plan(request: CheckRequest, target: Path) -> Plan:
     """The plan for one of the paths. Raises UsageError for a gate nobody defines, DefinitionError for a bad file."""
+    if request.adapter is not None and request.against is None:
+        raise UsageError("--adapter asks whether PATH is a base with the adapter merged: give --against BASE")
     contracts, found, notes, refused = _contracts(request, target)
     held, said = _held(contracts, found)
     notes = (*notes, *said)
     steps = {step.gate.id: step for step in held}
     named = ", ".join(c.id for c in (*contracts, *found))
-    for pattern in (*request.only, *request.skip):
-        if not any(fnmatchcase(gate, pattern) for gate in steps):
-            raise UsageError(f"{pattern}: no gate of {named} has that id (contracts list)")
+    if not request.among_others:
+        refuse_unknown_gates(request, named, steps)
     left_out = dict(_left_out(request, steps))
     chosen = tuple(step for step in held if step.gate.id not in left_out)
     if not chosen:
@@ -111,6 +128,13 @@ def plan(request: CheckRequest, target: Path) -> Plan:
     definitions = {c.id: _digest(c) for c in (*contracts, *found)}
     definitions |= {step.invariant.id: _digest(step.invariant) for step in chosen}
     return Plan(chosen, left_out, definitions, notes, refused)
+
+
+def refuse_unknown_gates(request: CheckRequest, whose: str, gates: Collection[str]) -> None:
+    """Raises UsageError for a pattern of `only` or `skip` that no gate answers to."""
+    for pattern in (*request.only, *request.skip):
+        if not any(fnmatchcase(gate, pattern) for gate in gates):
+            raise UsageError(f"{pattern}: no gate of {whose} has that id (contracts list)")
 
 
 def step_of(contract: str, invariant: str, gate: str) -> Step:
@@ -167,8 +191,9 @@ def _contracts(
     """The contracts that were asked for, those found beside the artifact, what is said of it, and why it is refused."""
     asked = [load_contract("golden")] if request.golden is not None else []
     if request.contract is not None:
-        return [load_contract(request.contract), *asked], (), (), None
-    contracts = [load_contract("conversion" if request.against is not None else "default"), *asked]
+        given = request.contract
+        return [flattened(given) if isinstance(given, Contract) else load_contract(given), *asked], (), (), None
+    contracts = [load_contract(_asked_for(request)), *asked]
     # A downloaded folder may hold a contracts.yaml of its own: what is found beside a model adds, it never takes away,
     # and it ends no check.
     found = find_contract(target if os.path.isdir(target) else target.parent)  # noqa: PTH112 -- raises for nothing
@@ -183,6 +208,12 @@ def _contracts(
         return contracts, (), (said,), str(error)
     said = f"{found} was found upward from the artifact; its clauses come on top of {contracts[0].id}"
     return contracts, (contract,), (said,), None
+
+
+def _asked_for(request: CheckRequest) -> str:
+    if request.adapter is not None:
+        return "adapter"
+    return "conversion" if request.against is not None else "default"
 
 
 def _steps(contract: Contract) -> Iterator[Step]:
@@ -253,5 +284,8 @@ def _left_out(request: CheckRequest, steps: dict[str, Step]) -> Iterator[tuple[s
 
 
 def _digest(definition: Contract | Invariant) -> str:
-    origin = definition._origin
-    return origin.digest if origin is not None else ""
+    if definition._origin is not None:
+        return definition._origin.digest
+    from blake3 import blake3  # of one that was made in a program
+
+    return f"blake3:{blake3(definition.model_dump_json().encode()).hexdigest()}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 
 from model_contracts import door, plugins
 from model_contracts.artifact import Artifact
@@ -10,7 +10,9 @@ from model_contracts.checks.interface import Examination
 from model_contracts.decision import decide
 from model_contracts.definitions.known import open_folders
 from model_contracts.engine.environment import environment, host
+from model_contracts.engine.fingerprints import file_digest, fingerprint
 from model_contracts.engine.plan import CheckRequest, Plan, Step
+from model_contracts.engine.release import facts_of, figures_of, label_of
 from model_contracts.outcome import (
     ArtifactRecord,
     FileRecord,
@@ -42,9 +44,12 @@ def named(artifact: Artifact, examination: Examination | None, against: Subject 
 
 
 def _digest(artifact: Artifact, examination: Examination) -> str | None:
-    """The file's digest, or for a set the digest over its files' digests in order."""
     swept = examination.swept
-    digests = [swept.digests.get(path) for path in artifact.files] if swept is not None else []
+    return set_digest([swept.digests.get(path) for path in artifact.files] if swept is not None else [])
+
+
+def set_digest(digests: Sequence[str | None]) -> str | None:
+    """The file's digest, or for a set the digest over its files' digests in order; None where one is not known."""
     if not digests or None in digests:
         return None
     if len(digests) == 1:
@@ -54,8 +59,20 @@ def _digest(artifact: Artifact, examination: Examination) -> str | None:
     return "blake3:" + blake3("\n".join(str(digest) for digest in digests).encode()).hexdigest()
 
 
-def artifact_record(artifact: Artifact, examination: Examination, notes: tuple[str, ...]) -> ArtifactRecord:
-    """An artifact as run.json names it; digests are there if the bytes were read."""
+def digested(outcome: Outcome, records: Sequence[ArtifactRecord]) -> Outcome:
+    """An outcome whose subjects have the digests that the records of their artifacts have."""
+    known = {record.path: set_digest([file.digest for file in record.files]) for record in reversed(records)}
+    subject, against = outcome.subject, outcome.subject.against
+    if against is not None:
+        against = against.model_copy(update={"digest": known.get(against.path, against.digest)})
+    told = {"digest": known.get(subject.path, subject.digest), "against": against}
+    return outcome.model_copy(update={"subject": subject.model_copy(update=told)})
+
+
+def artifact_record(
+    artifact: Artifact, examination: Examination, notes: tuple[str, ...], *, several: bool = False
+) -> ArtifactRecord:
+    """An artifact as run.json names it; digests are there if the bytes were read, facts if it is one of several."""
     swept = examination.swept
     files = tuple(
         FileRecord(
@@ -65,6 +82,7 @@ def artifact_record(artifact: Artifact, examination: Examination, notes: tuple[s
         )
         for container in artifact.containers
     )
+    label, release = label_of(artifact, examination)
     held = [tensor for container in artifact.containers for tensor in container.tensors if not tensor.placeholder]
     return ArtifactRecord(
         name=artifact.name,
@@ -74,6 +92,11 @@ def artifact_record(artifact: Artifact, examination: Examination, notes: tuple[s
         files=files,
         elements=sum(tensor.elements for tensor in held),
         tensor_bytes=sum(tensor.nbytes for tensor in held),
+        fingerprint=fingerprint(artifact, [file.digest for file in files]),
+        label=label,
+        release=release,
+        figures=figures_of(examination) if artifact is examination.target else None,
+        facts=facts_of(artifact) if several else {},
         sidecars={role: sidecar.path.name for role, sidecar in artifact.sidecars.items()},
         notes=(*artifact.notes, *notes),
     )
@@ -81,18 +104,9 @@ def artifact_record(artifact: Artifact, examination: Examination, notes: tuple[s
 
 def beside(examination: Examination) -> dict[str, str]:
     """Digests of the small files beside the weights of both sides, by their paths: what a replay stands on too."""
-    sides = (examination.target, examination.source)
+    sides = (examination.target, examination.source, examination.adapter)
     files = {sidecar.path for side in sides if side is not None for sidecar in side.sidecars.values()}
     return {str(path): file_digest(path) for path in sorted(files) if door.is_regular(path)}
-
-
-def file_digest(path: Path) -> str:
-    """`blake3:<hex>` of a file, read in pieces."""
-    from blake3 import blake3
-
-    digest = blake3(max_threads=blake3.AUTO)
-    door.fed(path, digest)
-    return f"blake3:{digest.hexdigest()}"
 
 
 def digest_of(definitions: dict[str, str]) -> str:
@@ -100,7 +114,7 @@ def digest_of(definitions: dict[str, str]) -> str:
     from blake3 import blake3
 
     joined = "\n".join(f"{name} {digest}" for name, digest in sorted(definitions.items()))
-    return "blake3:" + blake3(joined.encode()).hexdigest()
+    return "blake3:" + blake3(joined.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def own_definitions() -> dict[str, str]:
@@ -135,18 +149,18 @@ def run_record(
     request: CheckRequest,
     plans: list[Plan],
     records: list[ArtifactRecord],
-    outcomes: list[Outcome],
+    outcomes: Sequence[Outcome],
     started: str,
     duration: float,
 ) -> Run:
     """run.json: what was run, on what, with which definitions, and what was decided."""
-    from model_contracts import __version__
+    from model_contracts.version import version
 
     definitions = {name: digest for plan in plans for name, digest in plan.definitions.items()} | own_definitions()
     left_out = {gate: why for plan in plans for gate, why in plan.not_evaluated.items()}
     return Run(
         tool="model-contracts",
-        version=__version__,
+        version=version(),
         command=request.command,
         seed=request.seed,
         started=started,
@@ -159,5 +173,6 @@ def run_record(
         environment=environment(),
         host=host(),
         not_evaluated=left_out,
+        group_by=request.group_by,
         decision=decide(tuple(outcomes)),
     )

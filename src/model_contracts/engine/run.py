@@ -1,35 +1,27 @@
-"""Owns a run: opens the artifacts, makes the one pass over their bytes, evaluates every step, and concludes."""
+"""Owns a run: opens the artifacts, makes the one pass over their bytes, and yields each outcome when it is known."""
 
 from __future__ import annotations
 
 import time
-import uuid
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 from model_contracts.anatomy.claims import UnknownRecipe, requested
 from model_contracts.artifact import Artifact
 from model_contracts.checks import KINDS
-from model_contracts.checks.interface import Examination, Skip, Told, owed_to
-from model_contracts.checks.trial import Trial
-from model_contracts.definitions import load_corpus, load_families, load_recipes
-from model_contracts.engine.conclude import conclude
-from model_contracts.engine.environment import host
-from model_contracts.engine.plan import CheckRequest, Plan, Step, UsageError, plan
-from model_contracts.engine.record import artifact_record, beside, run_record, subject_of
-from model_contracts.engine.seen import Seen, Tally
+from model_contracts.checks.interface import Examination
+from model_contracts.definitions import load_families, load_recipes
+from model_contracts.engine.evaluate import evaluate, now, outcome_of
+from model_contracts.engine.examined import Examined
+from model_contracts.engine.identity import stands_on
+from model_contracts.engine.plan import CheckRequest, Plan, UsageError, plan, refuse_unknown_gates
+from model_contracts.engine.record import artifact_record, run_record
+from model_contracts.engine.unfinished import Earlier, Unfinished
 from model_contracts.formats.opening import open_artifact
 from model_contracts.formats.repository import open_repository
 from model_contracts.log import logger
-from model_contracts.outcome import (
-    ArtifactRecord,
-    Evidence,
-    Outcome,
-    Place,
-    Run,
-)
+from model_contracts.outcome import ArtifactRecord, Evidence, Outcome, Place, Run
 from model_contracts.sweep.apart import start
 from model_contracts.sweep.interface import Sweep
 
@@ -37,26 +29,114 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from model_contracts.golden import Golden
+    from model_contracts.tables import TensorTable
 
 
 def check(request: CheckRequest) -> tuple[Evidence, Run]:
     """Examine every path of the request; the evidence of all, and the record of the run."""
-    started, clock = _now(), time.perf_counter()
-    planned_for = {path: plan(request, path) for path in request.paths}
-    targets = [artifact for path in request.paths for artifact in _targets(request, path)]
-    plans = [planned_for.get(artifact.path) or plan(request, artifact.path) for artifact in targets]
-    golden = _golden(request.golden) if request.golden is not None else None
-    source = _source(request)
-    examinations = [examination_of(request, artifact, source, golden) for artifact in targets]
-    outcomes: list[Outcome] = []
-    records: list[ArtifactRecord] = []
-    held = (f"held to {request.golden}, {golden.digests.content}",) if golden is not None else ()
-    for planned, examination in zip(plans, examinations, strict=True):
-        outcomes += examine(planned, examination, request)
-        records.append(artifact_record(examination.target, examination, (*planned.notes, *held)))
-    if source is not None:
-        records.append(artifact_record(source, examinations[0], ()))
-    return tuple(outcomes), run_record(request, plans, records, outcomes, started, time.perf_counter() - clock)
+    return Checking((request,)).finish()
+
+
+class Checking(Iterator[Outcome]):
+    """A run as it goes: outcomes as they come, then evidence and run.
+
+    What does not wait for the bytes comes first. Such an outcome names no digest yet; the evidence has it.
+    Raises UsageError, DefinitionError and Unreadable when it is made.
+    """
+
+    def __init__(self, requests: Sequence[CheckRequest]) -> None:
+        self._started, self._clock = now(), time.perf_counter()
+        self.held = tuple(_opened(requests))
+        self._journal: Unfinished | None = None
+        self._outcomes = self._go()
+        self._finished: tuple[Evidence, Run] | None = None
+
+    def keep(self, folder: Path, *, resume: bool = False) -> str | None:
+        """Keep outcomes in a folder as they come, before the first; what a person is told of what lay there.
+
+        To be resumed, the run takes those that an earlier one kept there: they do not come again.
+        """
+        self._journal = Unfinished(folder, self.held, stands_on(self.held), resume=resume)
+        return self._journal.said
+
+    def kept(self) -> None:
+        """Take the kept outcomes away: the evidence is written."""
+        if self._journal is not None:
+            self._journal.end()
+
+    def __next__(self) -> Outcome:
+        return next(self._outcomes)
+
+    def close(self) -> None:
+        """End the run where it is: runtimes are ended, nothing more is evaluated."""
+        self._outcomes.close()
+
+    def finish(self) -> tuple[Evidence, Run]:
+        """Evaluate what is left; the evidence in the order of the plan, and the record of the run."""
+        for _ in self:
+            continue
+        if self._finished is None:
+            raise RuntimeError("the run was ended before it was finished")
+        return self._finished
+
+    def _go(self) -> Generator[Outcome]:
+        for at, held in enumerate(self.held):
+            earlier = self._journal.earlier(at) if self._journal is not None else None
+            for step, outcome in examined(held, earlier):
+                held.outcomes[step] = outcome
+                if self._journal is not None:
+                    self._journal.keep(at, step, outcome, held.examination)
+                yield outcome
+            if held.records is None:
+                held.records, held.table = _records(held), _table(held)
+                if self._journal is not None:
+                    self._journal.know(at, held.records, held.table)
+            if held.table is not None and held.request.tables is not None:
+                held.request.tables(held.table)
+        self._finished = self._concluded()
+
+    def _concluded(self) -> tuple[Evidence, Run]:
+        evidence = tuple(outcome for held in self.held for outcome in held.evidence)
+        told = [held.records or () for held in self.held]
+        sources = {record.path: record for records in reversed(told) for record in records[1:]}
+        records = [*(records[0] for records in told), *reversed(sources.values())]
+        plans, seconds = [held.plan for held in self.held], time.perf_counter() - self._clock
+        return evidence, run_record(self.held[0].request, plans, records, evidence, self._started, seconds)
+
+
+def _opened(requests: Sequence[CheckRequest]) -> Iterator[Examined]:
+    """Every artifact of the requests; a source that several are held against is opened once."""
+    plans = [(request, path, plan(request, path)) for request in requests for path in request.paths]
+    if requests[0].among_others:
+        known = {gate for _, _, one in plans for gate in (*one.not_evaluated, *(step.gate.id for step in one.steps))}
+        refuse_unknown_gates(requests[0], "the models that were touched", known)
+    sources: dict[object, Artifact | None] = {}
+    golden = {request.golden: _golden(request.golden) for request in requests if request.golden is not None}
+    for request, path, planned in plans:
+        key = (request.against, request.tokenizer, request.missing_source)
+        if key not in sources:
+            sources[key] = _source(request)
+        held = golden[request.golden] if request.golden is not None else None
+        for target in _targets(request, path):
+            own = planned if target.path == path else plan(request, target.path)
+            yield Examined(request, own, examination_of(request, target, sources[key], held), {})
+
+
+def _records(held: Examined) -> tuple[ArtifactRecord, ...]:
+    golden = held.examination.golden
+    said = (f"held to {held.request.golden}, {golden.digests.content}",) if golden is not None else ()
+    examination, several = held.examination, len(held.request.paths) > 1
+    target = artifact_record(examination.target, examination, (*held.plan.notes, *said), several=several)
+    others = [(examination.source, ()), (examination.adapter, ("the adapter of --adapter",))]
+    return (target, *(artifact_record(one, examination, told) for one, told in others if one is not None))
+
+
+def _table(held: Examined) -> TensorTable | None:
+    if held.request.tables is None:
+        return None
+    from model_contracts.engine.tensor_tables import table_of
+
+    return table_of(held.examination, held.plan)
 
 
 def _targets(request: CheckRequest, path: Path) -> tuple[Artifact, ...]:
@@ -72,7 +152,7 @@ def _golden(path: Path) -> Golden:
 
 
 def _source(request: CheckRequest) -> Artifact | None:
-    if request.against is None or request.source is not None:
+    if request.against is None or request.source is not None or request.missing_source is not None:
         return request.source
     source = open_artifact(request.against)
     if request.tokenizer is None:
@@ -92,32 +172,85 @@ def examination_of(
     except UnknownRecipe as error:
         raise UsageError(str(error)) from None
     sweeper = request.sweeper or partial(start, progress=request.progress)
-    return Examination(target, source, load_families(), recipes, sweeper, asked, golden=golden, runtime=request.runtime)
+    adapter = _adapter(request.adapter) if request.adapter is not None else None
+    return Examination(
+        target,
+        source,
+        load_families(),
+        recipes,
+        sweeper,
+        asked,
+        golden=golden,
+        runtime=request.runtime,
+        adapter=adapter,
+    )
+
+
+def _adapter(path: Path) -> Artifact:
+    """The adapter at a path. Raises UsageError for what is none."""
+    from model_contracts.anatomy.parts.recognised import part
+
+    found = open_artifact(path)
+    if found.readable and (held := part(found)).name != "adapter":
+        raise UsageError(f"{path}: --adapter wants an adapter, and this is {held.words}")
+    return found
 
 
 def examine(plan: Plan, examination: Examination, request: CheckRequest) -> list[Outcome]:
-    """The outcomes in the order of the plan. Gates that read no value are evaluated while the bytes are read."""
-    reads = any(KINDS[step.gate.check].reads_values for step in plan.steps) and bool(examination.target.containers)
-    seen: dict[int, Seen] = {}
+    """The outcomes in the order of the plan."""
+    held = Examined(request, plan, examination, {})
+    held.outcomes = dict(examined(held, None))
+    held.records = _records(held)
+    return list(held.evidence)
+
+
+def examined(held: Examined, earlier: Earlier | None) -> Iterator[tuple[int, Outcome]]:
+    """Each step with its outcome, as they come: those that read no value are evaluated while the bytes are read.
+
+    What an earlier run saw stands in `held` at once, and is not evaluated again.
+    """
+    plan, examination = held.plan, held.examination
     examination.refused = plan.refused
-    if reads:
-        examination.begin()
+    if earlier is not None:
+        held.outcomes |= earlier.outcomes
+        held.records, held.table = earlier.records, earlier.table
+    left = [(at, step) for at, step in enumerate(plan.steps) if at not in held.outcomes]
+    waits = {at for at, step in left if KINDS[step.gate.check].after_the_pass}
+    valued = any(KINDS[step.gate.check].reads_values for step in plan.steps)
+    reads = (
+        valued
+        and held.request.missing is None
+        and bool(examination.target.containers)
+        and bool(waits or held.records is None)
+    )
     log = logger(artifact=str(examination.target.path))
-    for at, step in enumerate(plan.steps):
-        if not KINDS[step.gate.check].after_the_pass:
-            seen[at] = evaluate(step, examination, request)
+    try:
+        if reads:
+            examination.begin()
+        if earlier is not None:
+            earlier.read_again(examination)
+        for late in (False, True):
+            if late:
+                _end_pass(examination, reads)
+            for at, step in left:
+                if (at in waits) is late:
+                    outcome = outcome_of(step, examination, evaluate(step, examination, held.request))
+                    told = {"gate": outcome.gate_id, "outcome": outcome.outcome.value, "compared": outcome.compared}
+                    log.info("gate_evaluated", **told)
+                    yield at, outcome
+    finally:
+        examination.end()
+
+
+def _end_pass(examination: Examination, reads: bool) -> None:
+    """Wait for the pass, where there is one, and take what it met; runtimes are not needed any more."""
     if reads and (done := _finished(examination)) is not None:
         _take_problems(examination, done)
+        log = logger(artifact=str(examination.target.path))
         log.info("bytes_read", values=done.values, seconds=round(done.seconds, 3), engine=done.engine)
     examination.end()
     # What a tokenizer file holds is a matter of its container too, whether a gate asked for it or not.
     _ = examination.target.tokenizer
-    outcomes = []
-    for at, step in enumerate(plan.steps):
-        found = seen.get(at) or evaluate(step, examination, request)
-        outcomes.append(outcome_of(step, examination, found))
-        log.info("gate_evaluated", gate=step.gate.id, outcome=found.verdict.value, compared=found.tally.compared)
-    return outcomes
 
 
 def _finished(examination: Examination) -> Sweep | None:
@@ -145,74 +278,3 @@ def _take_problems(examination: Examination, done: Sweep) -> None:
         )
     for dtype, count in done.undecoded.items():
         ledger.note(f"{count} tensors of type {dtype} were not decoded: nothing was said of their values")
-
-
-def evaluate(step: Step, examination: Examination, request: CheckRequest) -> Seen:
-    """Evaluate one step."""
-    clock, tally, trial = time.perf_counter(), Tally(), _trial(step, request)
-
-    def comparisons() -> Iterable[Told]:
-        _refuse_unreadable(step, examination)
-        owed_to(examination, step.gate.check)
-        return KINDS[step.gate.check].run(examination, step.parameters, step.where, trial)
-
-    verdict, cause, reason = conclude(comparisons, tally, step.gate)
-    counterexample = trial.counterexample
-    if counterexample is not None:
-        counterexample = counterexample.model_copy(update={"files": beside(examination)})
-    return Seen(tally, verdict, cause, reason, counterexample, time.perf_counter() - clock)
-
-
-def _refuse_unreadable(step: Step, examination: Examination) -> None:
-    """Only the gates of the container itself have something to say of a file that cannot be parsed."""
-    if KINDS[step.gate.check].of_container:
-        return
-    if not examination.target.readable:
-        raise Skip("unreadable", "the container could not be read; its own gates say why")
-    source = examination.source
-    if step.invariant.subject == "pair" and source is not None and not source.readable:
-        raise Skip("unreadable", f"the source could not be read: contracts check {source.path} says why")
-
-
-def outcome_of(step: Step, examination: Examination, seen: Seen) -> Outcome:
-    """What a step saw, as evidence holds it."""
-    return Outcome(
-        id=uuid.uuid4().hex,
-        gate_id=step.gate.id,
-        title=step.gate.title,
-        outcome=seen.verdict,
-        reason=seen.reason,
-        invariant=step.invariant.id,
-        contract=step.contract,
-        force=step.force,
-        skip_cause=seen.cause,
-        subject=subject_of(step, examination),
-        owed=seen.tally.owed,
-        compared=seen.tally.compared,
-        violated=seen.tally.violated,
-        comparisons=seen.tally.kept,
-        uncompared=tuple(seen.tally.gaps),
-        counterexample=seen.counterexample,
-        duration=seen.duration,
-        timestamp=_now(),
-        host=host(),
-    )
-
-
-def _trial(step: Step, request: CheckRequest) -> Trial:
-    corpus = load_corpus(step.invariant.id) if KINDS[step.gate.check].tries else None
-    pinned = corpus.of(step.gate.check) if corpus is not None else ()
-    return Trial(_seed(step, request), request.max_examples, request.time_budget, pinned, request.bisect)
-
-
-def _seed(step: Step, request: CheckRequest) -> int:
-    """The seed that was asked for, else one that belongs to the invariant and its version."""
-    if request.seed is not None:
-        return request.seed
-    from zlib import crc32
-
-    return crc32(f"{step.invariant.id}:{step.invariant.version}".encode())
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat().replace("+00:00", "Z")

@@ -13,6 +13,8 @@ from model_contracts.outcome import Comparison, Counterexample, SkipCause, Uncom
 _VIOLATIONS, _CLOSEST = 50, 5
 #: Places that were not compared, kept in an outcome; reasons told with their counts.
 _GAPS, _REASONS = 20, 50
+#: The place of a comparison that speaks of all positions: of several files these stand in one table.
+WHOLE = "positions all"
 
 
 @dataclass
@@ -27,6 +29,8 @@ class Tally:
     #: Values owed and not compared, the first places, and by reason: (places, values).
     missed: int = 0
     gaps: list[Uncompared] = field(default_factory=list)
+    #: What was measured over all positions of all prompts, by measure.
+    metrics: dict[str, float] = field(default_factory=dict)
     reasons: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def take(self, seen: Told) -> None:
@@ -34,6 +38,8 @@ class Tally:
         if isinstance(seen, Draft):
             self._compare(seen)
         elif isinstance(seen, Comparison):
+            if seen.place.key == WHOLE and isinstance(seen.observed, float):
+                self.metrics[seen.measure] = seen.observed
             used = share(seen.smallest_passing_tolerance or 0.0, seen.tolerance or 0.0)
             self._compare(Draft(seen.holds, lambda: seen, seen.count, used))
         elif isinstance(seen, Gap):

@@ -134,7 +134,10 @@ def _axes(text: str, kept: dict[str, tuple[int, ...]]) -> tuple[int, ...]:
 
 
 def members(text: str) -> Iterator[tuple[str, Any]]:
-    """The members of the header's object, one at a time, so that no second copy of the header is ever held."""
+    """The members of the header's object, one at a time, so that no second copy of the header is ever held.
+
+    A name that two files have is held once.
+    """
     scan = json.JSONDecoder(object_pairs_hook=Pairs, parse_constant=_constant).raw_decode
     shapes: dict[str, tuple[int, ...]] = {}
     at = _next(text, 0)
@@ -145,7 +148,7 @@ def members(text: str) -> Iterator[tuple[str, Any]]:
         while True:
             while (usual := _USUAL.match(text, at)) is not None:
                 name, dtype, shape, begin, end, more = usual.groups()
-                yield name, Usual(intern(dtype), _axes(shape, shapes), int(begin), int(end))
+                yield intern(name), Usual(intern(dtype), _axes(shape, shapes), int(begin), int(end))
                 at = usual.end() - 1
                 if more == "}":
                     break

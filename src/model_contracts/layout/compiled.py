@@ -31,6 +31,8 @@ from model_contracts.layout.steps import ValueStep, joined
 
 #: Runs up to which pieces are merged anew from them, so that one layout has one form; a few milliseconds.
 _MOST_RUNS = 1024
+#: Pieces of one step that are kept with it: rivals of a layout share most of its steps.
+_FEW = 64
 
 
 @dataclass(frozen=True)
@@ -157,11 +159,22 @@ def same(one: Expr, other: Expr) -> bool:
 
 
 def _pieces(expr: Expr) -> list[LayoutPiece]:
+    """Pieces of an expression; those of a step are kept with it where they are few."""
     match expr:
         case Stored():
             return [LayoutPiece(expr.name, 0, 0, (Digit(prod(expr.shape), 1, 1),))]
         case Reshape():
             return _pieces(expr.of)
+    if expr.known is None:
+        found = _of_step(expr)
+        if len(found) > _FEW:
+            return found
+        object.__setattr__(expr, "known", tuple(found))
+    return list(expr.known)
+
+
+def _of_step(expr: Permute | Take | Concat | Apply) -> list[LayoutPiece]:
+    match expr:
         case Permute():
             return _permuted(_pieces(expr.of), expr.of.shape, expr.axes)
         case Take():
@@ -200,7 +213,7 @@ def _permuted(pieces: list[LayoutPiece], shape: Shape, axes: tuple[int, ...]) ->
         return sum(place // stride % size * to for stride, size, to in moves)
 
     return [
-        replace(piece, at=moved(piece.at), digits=tuple(d._replace(logical=moved(d.logical)) for d in piece.digits))
+        piece.moved(moved(piece.at), tuple(Digit(size, moved(to), of) for size, to, of in piece.digits))
         for piece in pieces
     ]
 

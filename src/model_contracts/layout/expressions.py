@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
+from typing import Any, ClassVar
 
 from model_contracts.layout.steps import ValueStep
 
@@ -55,6 +56,12 @@ def _axis(step: str, axis: object, shape: Shape) -> int:
 @dataclass(frozen=True)
 class _Node:
     """What every expression knows: its shape, how deep it is and how many expressions it is made of."""
+
+    #: What compiled.py worked out of it and kept; no part of what it says.
+    known: ClassVar[Any] = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "known"}
 
     def _know(self, step: str, shape: object, parts: tuple[Expr, ...] = ()) -> None:
         depth = 1 + max((part.depth for part in parts), default=0)

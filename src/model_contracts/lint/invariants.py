@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from model_contracts.checks import KINDS
-from model_contracts.checks.static.selected import matched
+from model_contracts.checks.static.custom.selected import matched
 from model_contracts.definitions import DefinitionError, known_ids, load_invariant, parameters
 from model_contracts.definitions.errors import nearest
 from model_contracts.invariant import Corpus, Invariant

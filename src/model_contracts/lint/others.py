@@ -8,10 +8,11 @@ from fnmatch import fnmatchcase
 from model_contracts.definitions import DefinitionError, known_ids, load_family, load_invariant
 from model_contracts.definitions.errors import nearest
 from model_contracts.dtypes import DTYPES
-from model_contracts.family import Family, Recipes
+from model_contracts.family import Family
 from model_contracts.lint.flaws import Flaw, flaw, of_error
 from model_contracts.playbook import Playbook, System
 from model_contracts.qualification.programs import refuse_programs
+from model_contracts.recipes import Recipes
 
 
 def flaws_of_family(family: Family) -> Iterator[Flaw]:

@@ -80,6 +80,11 @@ class Program:
         self.wait()
 
     @property
+    def printed(self) -> bytes:
+        """What it printed, as it printed it."""
+        return bytes(self._kept[0])
+
+    @property
     def output(self) -> str:
         """What it printed."""
         return self._kept[0].decode("utf-8", "replace")

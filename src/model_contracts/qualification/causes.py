@@ -30,7 +30,7 @@ _CLASSES = (
     ),
     _Class(
         "types",
-        ("F-CONTRACT-I3-004", "F-CONTRACT-I3-003", "G0-LABEL-*", "G0-STORAGE-*"),
+        ("F-CONTRACT-I3-004", "F-CONTRACT-I3-003", "G0-LABEL-*", "G0-SCHEME-*"),
         "changes element types unasked",
     ),
     _Class(

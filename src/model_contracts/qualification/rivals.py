@@ -8,7 +8,7 @@ from model_contracts.outcome import Comparison, Outcome
 from model_contracts.qualification import statements
 from model_contracts.terminal import plural
 
-#: Tensors of an artifact that rival explanations are tried for (`checks/static/elementwise`).
+#: Tensors of an artifact that rival explanations are tried for (`checks/static/values/elementwise`).
 _TRIED = 8
 #: How the kind of a cause begins that is a rival explanation: rows in another order, a layer in place of another.
 _RIVAL = "as-"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from model_contracts.artifact import Artifact
 from model_contracts.decision import decide
+from model_contracts.engine.classes import class_of
 from model_contracts.engine.conclude import conclude
 from model_contracts.engine.environment import environment, host
 from model_contracts.engine.record import (
@@ -139,6 +140,7 @@ def _evaluate(step: QualificationStep, workshop: Workshop, request: QualifyReque
         comparisons=tally.kept,
         uncompared=tuple(tally.gaps),
         scenario=step.scenario,
+        fault=class_of(step.gate, step.invariant, verdict, skipped, tally.kept),
         metrics=seeing.metrics,
         duration=time.perf_counter() - clock,
         timestamp=_now(),
@@ -178,12 +180,12 @@ def _records(workshop: Workshop, step: QualificationStep) -> Iterator[ArtifactRe
 
 def _stands_on(request: QualifyRequest, settled: Settled, source: Artifact) -> dict[str, str]:
     """What must be the same for outcomes of an earlier run to be used again."""
-    from model_contracts import __version__
+    from model_contracts.version import version
 
     beside = (sidecar.path for sidecar in source.sidecars.values())
     files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in (*source.files, *beside)]
     return {
-        "tool": __version__,
+        "tool": version(),
         "playbook": f"{_digest(settled.playbook)} {_digest(settled.tier)}",
         "system": " ".join(
             _digest(definition) for definition in (settled.system, *programs.definitions(settled.system))
@@ -208,13 +210,13 @@ def _record(
     left_out: dict[str, str],
     artifacts: tuple[ArtifactRecord, ...],
 ) -> Run:
-    from model_contracts import __version__
+    from model_contracts.version import version
 
     stood_on = (settled.playbook, settled.tier, settled.system, *programs.definitions(settled.system))
     definitions = planned.definitions | {each.id: _digest(each) for each in stood_on} | own_definitions()
     return Run(
         tool="model-contracts",
-        version=__version__,
+        version=version(),
         command=request.command,
         seed=settled.seed,
         started=_now(),

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Self, cast
 
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination, missing_input
+from model_contracts.engine.fingerprints import file_digest
 from model_contracts.engine.plan import CheckRequest, plan
-from model_contracts.engine.record import file_digest
 from model_contracts.engine.run import examination_of, examine
 from model_contracts.formats.opening import open_artifact
 from model_contracts.inference.sessions import Sessions

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
 from model_contracts import plugins
 from model_contracts.outcome import Evidence, Run
 from model_contracts.reporters import issue, json, qualification, text
 from model_contracts.reporters.interface import Reporter
+
+if TYPE_CHECKING:
+    from model_contracts.tables import TensorTable
 
 
 def _people(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
@@ -21,10 +28,35 @@ def verdicts(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
     return qualification.report(outcomes, run, width=width, color=color).splitlines()[-1] + "\n"
 
 
+def page(outcomes: Evidence, run: Run, tables: Sequence[TensorTable]) -> str:
+    """The page of a run, with the tables of its tensors."""
+    from model_contracts.reporters import html
+
+    return html.report(outcomes, run, tables)
+
+
+def _later(module: str) -> Reporter:
+    """The reporter of a module that is imported when it writes: formats of others bring libraries of others."""
+
+    def report(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
+        write = cast(Reporter, import_module(f"model_contracts.reporters.{module}").report)
+        return write(outcomes, run, width=width, color=color)
+
+    return report
+
+
 REPORTERS: dict[str, Reporter] = {
     "text": _people,
     "json": json.report,
     "issue": issue.report,
+    "summary": _later("summary"),
+    "markdown": _later("full"),
+    "card": _later("card"),
+    "sarif": _later("sarif"),
+    "junit": _later("junit"),
+    "github": _later("annotations"),
+    "gitlab": _later("gitlab"),
+    "html": _later("html"),
 }
 
 

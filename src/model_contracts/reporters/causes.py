@@ -75,7 +75,7 @@ class CauseGroup:
 
 def fails(outcome: Outcome) -> bool:
     """Whether it was evaluated and does not hold, or could not be for a failure of the checker's own."""
-    return outcome.outcome in BAD or outcome.outcome is Verdict.ERROR
+    return outcome.excused is None and (outcome.outcome in BAD or outcome.outcome is Verdict.ERROR)
 
 
 def violations(outcome: Outcome) -> tuple[Comparison, ...]:

@@ -29,7 +29,7 @@ class Difference:
 
     old: tuple[Evidence, Run]
     new: tuple[Evidence, Run]
-    #: Another verdict, another reason to skip, another force.
+    #: Another verdict, another reason to skip, another force; excused now, or no more.
     changed: tuple[Pair, ...]
     #: The same verdict from other counts or other causes.
     counted: tuple[Pair, ...]
@@ -78,7 +78,7 @@ def _numbered(items: Iterable[tuple[tuple[object, ...], Thing]]) -> dict[tuple[o
 
 
 def _verdict(outcome: Outcome) -> tuple[object, ...]:
-    return outcome.outcome, outcome.skip_cause, outcome.force
+    return outcome.outcome, outcome.skip_cause, outcome.force, outcome.excused is not None
 
 
 def _counts(outcome: Outcome) -> tuple[object, ...]:

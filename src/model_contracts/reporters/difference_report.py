@@ -72,6 +72,8 @@ def _state(outcome: Outcome, other: Outcome) -> str:
     more: list[str] = [outcome.force] if outcome.force != other.force else []
     if outcome.skip_cause is not None and other.skip_cause is not None:
         more.append(outcome.skip_cause.replace("_", " "))
+    if (outcome.excused is None) != (other.excused is None):
+        more.append("excused" if outcome.excused is not None else "not excused")
     return outcome.outcome.value + (f" ({', '.join(more)})" if more else "")
 
 

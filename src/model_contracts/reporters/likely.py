@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from model_contracts.outcome import Comparison, Outcome, Verdict
 from model_contracts.reporters.lines import BAD, severity, told
@@ -16,7 +17,7 @@ from model_contracts.terminal import plural, safe
 _GRAVITY = (
     ("G0-CONTAINER-*", "F-CONTRACT-I3-001", "F-CONTRACT-I3-002"),
     ("G0-SOURCE-*",),
-    ("G0-STORAGE-*",),
+    ("G0-SCHEME-*",),
     ("F-CONTRACT-I2-*", "G0-TENSOR-*", "G0-LAYOUT-*", "G0-EMBEDDING-*"),
     ("F-CONTRACT-I4-*", "G0-VALIDATE-*", "G0-LAYERS-*"),
     ("F-CONTRACT-I5-*", "G0-TOKENIZER-*"),
@@ -91,8 +92,8 @@ def likely(outcomes: Iterable[Outcome]) -> tuple[Likely, ...]:
 
 
 def fails(outcome: Outcome) -> bool:
-    """Whether it must hold and does not."""
-    return outcome.outcome in BAD and outcome.force == "must"
+    """Whether it must hold and does not, and nobody answers for that."""
+    return outcome.outcome in BAD and outcome.force == "must" and outcome.excused is None
 
 
 def gravity(sign: _Sign) -> int:
@@ -100,6 +101,7 @@ def gravity(sign: _Sign) -> int:
     return -1 if sign.comparison.measure == "architecture" else gravity_of(sign.gate)
 
 
+@lru_cache(4096)
 def gravity_of(gate: str) -> int:
     """The place of a gate among those by which a fault makes a model useless; those that nobody ranked come last."""
     return next(

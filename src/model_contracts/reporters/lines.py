@@ -29,6 +29,8 @@ def mark(outcome: Outcome) -> tuple[str, Colour]:
     """The sign that stands before a gate."""
     if outcome.outcome is Verdict.CORROBORATED:
         return "✓", "green"
+    if outcome.excused is not None:
+        return "~", "yellow"
     if outcome.outcome is Verdict.SKIPPED:
         return "–", "dim" if outcome.skip_cause == "not_owed" else "yellow"
     return ("!", "yellow") if outcome.force == "should" or outcome.outcome is Verdict.ERROR else ("✗", "red")
@@ -135,9 +137,44 @@ def last(outcomes: Evidence, run: Run, pen: Pen, width: int) -> Iterator[str]:
     compared = sum(outcome.compared for outcome in outcomes)
     seed = "" if run.seed is None else f" · seed {run.seed}"
     figures = f"exit {decision.exit_code} · {compared:,} compared · {run.duration:.2f} s{seed}"
-    if decision.exit_code and decision.decided_by:
+    yield from (line for said in judged(outcomes, run) for line in wrap(safe(said), width, rest="  "))
+    if (decision.exit_code or decision.word != "kept") and decision.decided_by:
         yield from wrap(f"decided by {', '.join(safe(gate) for gate in decision.decided_by)}", width)
-    yield f"{word(run, pen)}  {figures}"
+    yield f"{word(run, pen)}  {figures}{terms(run)}"
+
+
+def terms(run: Run) -> str:
+    """What the decision owes to terms and excuses: ` · --not-proven=pass · 2 gates excused`."""
+    decision = run.decision
+    asked = [decision.terms.said] if decision.terms.said else []
+    many = [f"{plural(len(decision.excused), 'gate')} excused"] if decision.excused else []
+    return "".join(f" · {one}" for one in (*asked, *many))
+
+
+def excuse(outcome: Outcome) -> str:
+    """Why an outcome that does not hold leaves the decision alone, with who answers for it and until when."""
+    found = outcome.excused
+    if found is None:
+        return ""
+    if found.by == "baseline":
+        return f"in the baseline {found.source}, {found.reason}"
+    return f"waived until {found.expires} by {found.owner}: {found.reason} [{found.source}]"
+
+
+def judged(outcomes: Iterable[Outcome], run: Run) -> Iterator[str]:
+    """What was excused, what was found and not believed, and exceptions that count as absent."""
+    for outcome in outcomes:
+        if outcome.excused is not None:
+            yield f"~ {outcome.gate_id} on {outcome.subject.name}: {excuse(outcome)}"
+    if run.judged is None:
+        return
+    yield from run.judged.notes
+    for waiver in run.judged.waivers:
+        if waiver.state != "used":
+            yield f"waiver of {waiver.gate} counts as absent: {waiver.why} ({waiver.owner}) [{waiver.source}]"
+    if run.judged.baseline is not None and run.judged.baseline.gone:
+        gates = ", ".join(run.judged.baseline.gone)
+        yield f"no longer met, and still in the baseline {run.judged.baseline.path}: {gates}"
 
 
 def left_out(outcomes: Evidence, run: Run) -> list[tuple[str, list[str]]]:

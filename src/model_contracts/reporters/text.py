@@ -37,7 +37,11 @@ def report(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
         lines += ["", *table(groups, run, pen, width)]
     lines.append("")
     for group in groups:
-        lines += [*_artifacts(group, run, pen, width), *(_verdict_of(group, pen, width) if len(groups) > 1 else ()), ""]
+        lines += [
+            *_artifacts(group, run, pen, width),
+            *(_verdict_of(group, run, pen, width) if len(groups) > 1 else ()),
+            "",
+        ]
         column = max(len(outcome.gate_id) for outcome in group)
         for outcome in group:
             lines += _gate(outcome, column, pen, width)
@@ -55,22 +59,25 @@ def verdicts(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
     lines = [
         f"{coloured(decision, decision.word.upper(), pen)}  {file_name(group[0].subject.path, group[0].subject.name)}"
         for group in (groups if len(groups) > 1 else ())
-        for decision in (decide(group),)
+        for decision in (decide(group, run.decision.terms),)
     ]
     return "\n".join([*lines, _verdict(outcomes, run, pen)]) + "\n"
 
 
 def _verdict(outcomes: Evidence, run: Run, pen: Pen) -> str:
+    counted = [outcome for outcome in outcomes if outcome.excused is None]
     words = {
         "kept": sum(o.outcome is Verdict.CORROBORATED for o in outcomes),
-        "falsified": sum(o.outcome in BAD and o.force == "must" for o in outcomes),
-        "warned": sum(o.outcome in BAD and o.force == "should" for o in outcomes),
-        "not proven": sum(o.outcome is Verdict.SKIPPED and o.skip_cause != "not_owed" for o in outcomes),
+        "falsified": sum(o.outcome in BAD and o.force == "must" for o in counted),
+        "warned": sum(o.outcome in BAD and o.force == "should" for o in counted),
+        "not proven": sum(o.outcome is Verdict.SKIPPED and o.skip_cause != "not_owed" for o in counted),
+        "excused": len(outcomes) - len(counted),
         "not owed": sum(o.skip_cause == "not_owed" for o in outcomes),
         "in error": sum(o.outcome is Verdict.ERROR for o in outcomes),
     }
-    counted = ", ".join(f"{count} {word}" for word, count in words.items() if count)
-    return f"{word(run, pen)}  {plural(len(outcomes), 'gate')}{': ' if counted else ''}{counted}"
+    said = ", ".join(f"{count} {word}" for word, count in words.items() if count)
+    asked = f" · {run.decision.terms.said}" if run.decision.terms.said else ""
+    return f"{word(run, pen)}  {plural(len(outcomes), 'gate')}{': ' if said else ''}{said}{asked}"
 
 
 def by_subject(outcomes: Evidence) -> Iterable[list[Outcome]]:
@@ -81,9 +88,9 @@ def by_subject(outcomes: Evidence) -> Iterable[list[Outcome]]:
     return groups.values()
 
 
-def _verdict_of(group: Sequence[Outcome], pen: Pen, width: int) -> Iterator[str]:
+def _verdict_of(group: Sequence[Outcome], run: Run, pen: Pen, width: int) -> Iterator[str]:
     """The verdict of one of several files, with its causes."""
-    decision = decide(group)
+    decision = decide(group, run.decision.terms)
     by = f"  by {', '.join(decision.decided_by)}" if decision.exit_code and decision.decided_by else ""
     first, *rest = wrap(f"{decision.word.upper()}{safe(by)}", width, "  ")
     yield first.replace(decision.word.upper(), coloured(decision, decision.word.upper(), pen), 1)
@@ -153,6 +160,7 @@ def _said(outcome: Outcome) -> str:
         return f"the checker failed: {reason}"
     listed = [comparison for comparison in outcome.comparisons if not comparison.holds]
     word = "warning" if outcome.force == "should" else outcome.outcome.value.lower()
+    word = "excused" if outcome.excused is not None else word
     missed = "; incomplete" if outcome.owed > outcome.compared else ""
     if not listed:
         return f"{word}: {reason}{missed}"

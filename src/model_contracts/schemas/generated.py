@@ -17,20 +17,27 @@ from model_contracts.contract import Contract
 from model_contracts.converter import CommandConverter
 from model_contracts.definitions.folders import DefinitionsFolder
 from model_contracts.definitions.shipped import Kind
-from model_contracts.family import Family, Recipes
+from model_contracts.family import Family
 from model_contracts.golden import Golden
 from model_contracts.invariant import Corpus, Invariant
 from model_contracts.keys import Keys
 from model_contracts.outcome import Evidence, Run
 from model_contracts.playbook import Playbook, System, Tier
+from model_contracts.recipes import Recipes
+from model_contracts.reporters.brief import Brief
 from model_contracts.runtime import CommandRuntime
 from model_contracts.schemas.plain import plain
 from model_contracts.scheme import Scheme
+from model_contracts.serving import ServingEngine
 from model_contracts.sign import Sign
+from model_contracts.tables import Tables
 from model_contracts.tokenization import PreTokenizers, Tokenizers
+from model_contracts.waiver import Baseline, Waivers
 
 Schema = dict[str, Any]
-Name = Literal[Kind, "definitions", "golden", "evidence", "founding-evidence", "run"]
+Name = Literal[
+    Kind, "definitions", "golden", "waivers", "baseline", "evidence", "founding-evidence", "run", "tensors", "verdict"
+]
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -51,11 +58,16 @@ _TYPES: dict[Name, tuple[Any, JsonSchemaMode, str]] = {
     "system": (System, "validation", "A converter and runtimes that are qualified together"),
     "audit": (Sign, "validation", "How a verdict looks that is worth nothing, and what a person is told of it"),
     "scheme": (Scheme, "validation", "How a weight is stored as several tensors"),
+    "engine": (ServingEngine, "validation", "What a serving engine takes of packed weights"),
     "definitions": (DefinitionsFolder, "validation", "What makes a folder one of definitions: its prefix"),
+    "waivers": (Waivers, "validation", "Exceptions: what is let through, why, who answers for it, until when"),
+    "baseline": (Baseline, "validation", "baseline.json: what did not hold in an earlier run"),
     "golden": (Golden, "validation", "A golden file: what a model answered to stored prompts"),
     "evidence": (Evidence, "serialization", "evidence.json: the outcomes of a run"),
     "founding-evidence": (FoundingEvidence, "validation", "evidence.json of the founding system"),
     "run": (Run, "serialization", "run.json: what was run, on what, and what was decided"),
+    "verdict": (Brief, "serialization", "The verdict of the JSON report: what a script or an agent acts on"),
+    "tensors": (Tables, "serialization", "tensors.json: the tensors of a run, with their statistics and errors"),
 }
 NAMES: tuple[Name, ...] = tuple(_TYPES)
 
@@ -69,7 +81,15 @@ _BOUND: Schema = {"type": ["number", "string", "null"], "pattern": "^(-?Infinity
 _COHERENT: list[Schema] = [
     {
         "if": {"properties": {"outcome": {"const": "Corroborated"}}},
-        "then": {"properties": {"compared": {"minimum": 1}, "violated": {"const": 0}, "uncompared": {"maxItems": 0}}},
+        "then": {
+            "properties": {
+                "compared": {"minimum": 1},
+                "violated": {"const": 0},
+                "uncompared": {"maxItems": 0},
+                "class": {"const": None},
+                "excused": {"const": None},
+            }
+        },
     },
     {
         "if": {"properties": {"outcome": {"const": "Falsified"}, "counterexample": {"const": None}}},
@@ -85,6 +105,18 @@ _COHERENT: list[Schema] = [
         "then": {"properties": {"uncompared": {"minItems": 1}}},
     },
 ]
+#: Another word at exit 0 is owed to terms that were asked for.
+_KEPT: Schema = {
+    "if": {
+        "properties": {
+            "exit_code": {"const": 0},
+            "terms": {
+                "properties": {"fail_on": {"enum": ["must", "should", "not-proven"]}, "not_proven": {"const": "fail"}}
+            },
+        }
+    },
+    "then": {"properties": {"word": {"const": "kept"}}},
+}
 _WORDS = ("kept", "falsified", "usage", "not proven", "checker broken")
 
 
@@ -143,6 +175,7 @@ def _schema(name: Name) -> Schema:
         definitions["Decision"]["allOf"] = [
             {"if": {"properties": {"exit_code": {"const": code}}}, "then": {"properties": {"word": {"const": word}}}}
             for code, word in enumerate(_WORDS)
-        ]
+            if code
+        ] + [_KEPT]
     body = {key: schema[key] for key in sorted(schema, key=lambda key: (key == "$defs", 0)) if key != "title"}
     return {"$schema": DIALECT, "$id": f"urn:model-contracts:schema:{name}", "title": title, **body}

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model_contracts.artifact import Tensor
+from model_contracts.sweep.engines import remember
 from model_contracts.sweep.interface import Pairing, Sweep, SweepRequest
 from model_contracts.sweep.reads import File, ReadFailed
 from model_contracts.sweep.sweep import Progress, sweep
@@ -120,6 +121,8 @@ class _Child:
                 self._progress(*values)
             elif kind == "done":
                 self._answer = values[0]
+                if self._answer.refused is not None:
+                    remember(self._answer.refused)
             elif kind == "failed":
                 self._failure = values[0]
         self._process.join()

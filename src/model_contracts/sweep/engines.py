@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from model_contracts.artifact import Tensor
+from model_contracts.log import logger
 from model_contracts.sweep.interface import SweepRequest
 from model_contracts.sweep.kernels.decode_numpy import Decoder
 from model_contracts.sweep.kernels.totals import Floats, SideScratch, Values
@@ -18,6 +19,8 @@ _DECODING = {"F32": 0.0, "BF16": 0.2, "F16": 1.2, "Q8_0": 0.8, "Q4_0": 1.5, "F64
 _MOMENTS, _PAIR, _NUMBA, _NUMBA_PAIR = 0.6, 1.3, 0.6, 1.4
 #: Seconds saved that pay for importing numba and loading kernels, and for compiling them once.
 _WORTH_IMPORTING, _WORTH_COMPILING = 0.4, 1.5
+#: Why numba was refused in this process, once it was.
+_refused: list[str] = []
 
 
 class Engine(Protocol):
@@ -54,7 +57,7 @@ class Engine(Protocol):
 
 
 def choose(request: SweepRequest, engine: Literal["auto", "numba", "numpy"], threads: int) -> Engine:
-    """The engine of a pass, ready to work. Where numba is not there, or fails, it is numpy."""
+    """The engine of a pass, ready to work. Where numba is not there, or fails, it is numpy, and `refused` says why."""
     from model_contracts.sweep.kernels.reduce_numpy import NumpyEngine
 
     if engine == "numpy" or (engine == "auto" and _gain(request, threads) < _WORTH_IMPORTING):
@@ -71,8 +74,25 @@ def choose(request: SweepRequest, engine: Literal["auto", "numba", "numpy"], thr
         numba = NumbaEngine()
         numba.prepare(kernels)
         return numba
-    except Exception:  # a kernel that another version of numba cannot compile must not stop a check
+    except Exception as error:  # a kernel that another version of numba cannot compile must not stop a check
+        _refuse(f"{type(error).__name__}: {error}".splitlines()[0][:200])
         return NumpyEngine()
+
+
+def refused() -> str | None:
+    """Why numba was not used where it would have paid; None where it was not refused."""
+    return _refused[0] if _refused else None
+
+
+def _refuse(reason: str) -> None:
+    if not _refused:
+        logger().warning("numba_not_used", reason=reason, instead="numpy, several times slower")
+    remember(reason)
+
+
+def remember(reason: str) -> None:
+    """Keep what another process said of it."""
+    _refused[:] = [reason]
 
 
 def _gain(request: SweepRequest, threads: int) -> float:
@@ -90,7 +110,7 @@ def _gain(request: SweepRequest, threads: int) -> float:
 
 def _type(tensor: Tensor) -> str:
     """The type in which the engine sees a tensor: what is decoded before it is float32."""
-    return tensor.dtype if tensor.packed is None else "F32"
+    return tensor.dtype if tensor.packed is None and tensor.computed is None else "F32"
 
 
 def _cost(dtype: str, alone: bool) -> float:

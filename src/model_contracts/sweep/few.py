@@ -13,7 +13,7 @@ import numpy as np
 
 from model_contracts.artifact import Tensor
 from model_contracts.sweep.blocks import logical_columns
-from model_contracts.sweep.interface import Moments, Pairing, PairMeasures
+from model_contracts.sweep.interface import Moments, Pairing, PairMeasures, Projection
 from model_contracts.sweep.kernels.decode_numpy import value_type
 from model_contracts.sweep.kernels.totals import Bytes, Floats
 from model_contracts.sweep.reads import File, Files
@@ -37,6 +37,7 @@ class FewSeen:
     moments: Moments
     source: Moments | None = None
     pair: PairMeasures | None = None
+    projections: tuple[Projection, ...] = ()
 
 
 @dataclass(slots=True)
@@ -106,7 +107,7 @@ def _tell(
 def is_few(tensor: Tensor, file: File) -> bool:
     """Whether a tensor may be one of a group: few values in whole blocks that are there, in one row or in none."""
     kind, elements = tensor.type, tensor.elements
-    if tensor.packed is not None:
+    if tensor.packed is not None or tensor.computed is not None:
         return False
     if not 0 < elements <= _FEW or elements % kind.block or tensor.row_bytes is not None or tensor.dtype == "APR_Q8":
         return False

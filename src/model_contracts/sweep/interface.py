@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from model_contracts.artifact import Tensor
+from model_contracts.sweep.figures import PackedFigures
 
 #: Shared by the moments of all tensors that are no experts, of which there may be a hundred thousand.
 _NO_EXPERTS: Mapping[int, tuple[int, int]] = {}
@@ -125,6 +126,40 @@ class PairMeasures:
         return (self.target_total - self.gain * self.source_total) / self.count if self.count else nan
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Added:
+    """What an adapter adds to the source of a pair, in the target's places, and whose each row of it is.
+
+    `of` are the tensors of the base that it is added to. Where there are several, `runs` gives, in order, how many rows
+    are of which of them (-1: of one to which nothing is added).
+    """
+
+    tensor: Tensor
+    of: tuple[str, ...]
+    runs: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(slots=True)
+class Projection:
+    """Sums over finite places of an error e = target - expected and of what was added a, both as the target's type.
+
+    `expected` is the base with it, rounded to the type where that is a float; a is that less the rounded base.
+    """
+
+    count: int = 0
+    aa: float = 0.0
+    ea: float = 0.0
+    ee: float = 0.0
+    xa: float = 0.0
+    ex: float = 0.0
+    xx: float = 0.0
+
+    def plus(self, other: Projection) -> Projection:
+        """The sums of both."""
+        ours, theirs = ((one.aa, one.ea, one.ee, one.xa, one.ex, one.xx) for one in (self, other))
+        return Projection(self.count + other.count, *(a + b for a, b in zip(ours, theirs, strict=True)))
+
+
 @dataclass(frozen=True, slots=True)
 class Pairing:
     """A target tensor and what it is compared with, value by value: a tensor of its source, or one made of several."""
@@ -133,6 +168,8 @@ class Pairing:
     source: Tensor
     #: Whether something declares that the two hold the same values in that order: equal names, or a family.
     declared: bool = True
+    #: What an adapter adds to the source, which has it already.
+    added: Added | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +191,8 @@ class Sweep:
     moments: dict[str, Moments] = field(default_factory=dict)
     source_moments: dict[str, Moments] = field(default_factory=dict)
     pairs: dict[str, PairMeasures] = field(default_factory=dict)
+    #: Of pairs to which an adapter adds something: the target's error projected on it, for each tensor of the base.
+    projections: dict[str, tuple[Projection, ...]] = field(default_factory=dict)
     #: Pairings that were not compared value by value, by target name, and why.
     uncompared: dict[str, str] = field(default_factory=dict)
     #: `blake3:<hex>` of every byte of a file, header and padding included.
@@ -163,9 +202,13 @@ class Sweep:
     undecoded: dict[str, int] = field(default_factory=dict)
     #: Packed weights whose parts make no values, by name, and why.
     undecodable: dict[str, str] = field(default_factory=dict)
+    #: Scales, zero points and units of packed weights, by name of the weight.
+    packed: dict[str, PackedFigures] = field(default_factory=dict)
     values: int = 0
     seconds: float = 0.0
     engine: Literal["numba", "numpy"] = "numpy"
+    #: Why numba was not used where it would have paid.
+    refused: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

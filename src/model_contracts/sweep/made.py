@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from threading import Condition, Lock
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from model_contracts.artifact import Tensor
 from model_contracts.layout import Compiled, LayoutError, LayoutPiece, ValueStep, compiled
 from model_contracts.sweep.blocks import BlockLayout
+from model_contracts.sweep.computed import ComputedSide
 from model_contracts.sweep.gather import Batch, Read, batches
 from model_contracts.sweep.kernels.decode_numpy import value_type
 from model_contracts.sweep.kernels.totals import CHUNK_VALUES, Bytes, Values
@@ -29,9 +31,16 @@ _READ, _DEARER = 10 * 1024, 4
 
 
 def side_of(tensor: Tensor, files: Files, engine: Decoders) -> Readable:
-    """What the values of a tensor are read through: stored, packed in several parts, or made. Raises ReadFailed."""
+    """What the values of a tensor are read through: stored, packed in several parts, made or computed.
+
+    Raises ReadFailed.
+    """
+    if tensor.computed is not None:
+        return ComputedSide(tensor, lambda part: side_of(part, files, engine))
     if tensor.made is not None:
         return MadeSide(tensor, files, engine)
+    if tensor.packed is not None and tensor.packed.unread is not None:
+        raise ReadFailed(tensor.file, tensor.offset, tensor.nbytes, 0, tensor.packed.unread)
     return Side(tensor, files, engine) if tensor.packed is None else PackedSide(tensor, files)
 
 
@@ -64,7 +73,6 @@ class MadeSide(Decoded):
         self._decode = decode
         self._item = _item(self.layout.block_bytes) if self._bytes else np.dtype("<f4")
         self._columns = self._made.columns
-        self._banded = self._short()
         self._bands: OrderedDict[int, _Band] = OrderedDict()
         self._lock = Lock()
 
@@ -116,7 +124,8 @@ class MadeSide(Decoded):
             raise self._refused(f"is made of {types.pop()}, which float32 does not hold")
         return None
 
-    def _short(self) -> bool:
+    @cached_property
+    def _banded(self) -> bool:
         """Whether a chunk of its own would be made of many short reads, so that more is to be gathered at once."""
         most = CHUNK_VALUES
         rows = range(min(max(most // self._columns, 1), self._made.height))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import replace
 from threading import Lock
+from typing import Protocol
 
 import numpy as np
 
@@ -27,21 +28,27 @@ class _DecodedRows:
         self.values: Values | None = None
 
 
-class PackedSide:
-    """A packed weight ready to be read, as float32; as `Side` is. Raises ReadFailed."""
+class Rectangles(Protocol):
+    """Where values come from a rectangle at a time; `turned`: many rows are best asked for at once."""
 
-    def __init__(self, tensor: Tensor, files: Files) -> None:
-        assert tensor.packed is not None
-        self.tensor = replace(tensor, dtype="F32", packed=None)
+    turned: bool
+
+    def rectangle(self, rows: range, columns: range) -> Values:
+        """Values as float32 [rows, columns]; leading axes count as rows. Raises ReadFailed."""
+        ...
+
+
+class RectangleSide:
+    """A tensor whose values are given as rectangles of float32, read as `Side` is. Raises ReadFailed."""
+
+    def __init__(self, tensor: Tensor, decoder: Rectangles) -> None:
+        self.tensor = replace(tensor, dtype="F32", packed=None, made=None, computed=None, row_bytes=None)
         self.layout = BlockLayout.of(self.tensor)
         self.kind: type[np.float32] | type[np.float64] = np.float32
         self.stored: str | None = "F32"
-        try:
-            self._decoder = opened(tensor.packed, tensor.shape, files)
-        except PartsRefused as error:
-            raise ReadFailed(tensor.file, tensor.offset, 0, 0, f"cannot be decoded: {error}") from None
+        self._decoder = decoder
         self._columns = max(tensor.columns, 1)
-        self._rows = max(1, (_TURNED if self._decoder.turned else _BAND) // self._columns)
+        self._rows = max(1, (_TURNED if decoder.turned else _BAND) // self._columns)
         self._bands: OrderedDict[int, _DecodedRows] = OrderedDict()
         self._lock = Lock()
 
@@ -101,3 +108,15 @@ class PackedSide:
                 block = self._decoder.rectangle(range(row, row + max(rows, 1)), places)
                 out[at - start : end - start].reshape(block.shape)[...] = block
                 at = end
+
+
+class PackedSide(RectangleSide):
+    """A packed weight ready to be read, as float32; as `Side` is. Raises ReadFailed."""
+
+    def __init__(self, tensor: Tensor, files: Files) -> None:
+        assert tensor.packed is not None
+        try:
+            decoder = opened(tensor.packed, tensor.shape, files)
+        except PartsRefused as error:
+            raise ReadFailed(tensor.file, tensor.offset, 0, 0, f"cannot be decoded: {error}") from None
+        super().__init__(tensor, decoder)

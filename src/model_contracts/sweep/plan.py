@@ -171,16 +171,19 @@ class SweepPlan:
             self._sweep.problems.append(error.problem(tensor.name))
             return None
         sides: tuple[Readable, ...] = (target,)
+        added: Readable | None = None
         if pairing is not None:
             try:
+                if pairing.added is not None:
+                    added = side_of(pairing.added.tensor, self.files, self._engine)
                 sides = (target, side_of(pairing.source, self.files, self._engine))
             except ReadFailed as error:
                 self._sweep.problems.append(error.problem(tensor.name))
                 self._sweep.uncompared[tensor.name] = f"the source: {error.problem(None).reason}"
-                pairing = None
+                pairing = added = None
         cut = Cut.of([side.layout for side in sides], columns, self._engine.sub_values)
         tally = TensorTally(tensor.elements, columns, tensor.shape, len(sides) > 1)
-        return Work(tensor, sides, columns, cut, tally, pairing)
+        return Work(tensor, sides, columns, cut, tally, pairing, added=added)
 
     def fail(self, work: Work, error: ReadFailed) -> None:
         """Leave a tensor out, and say why once."""
@@ -226,6 +229,8 @@ def _few_source(pairing: Pairing | None, files: Files) -> bool:
     """Whether a source can be read with its neighbours too: in its own order, from a file that is there."""
     if pairing is None:
         return True
+    if pairing.added is not None:
+        return False
     try:
         made = pairing.source.made is not None
         return not made and is_few(pairing.source, files.get(pairing.source.file))

@@ -8,7 +8,8 @@ from model_contracts.sweep.blocks import LARGEST_BLOCK, pieces
 from model_contracts.sweep.engines import Engine
 from model_contracts.sweep.kernels import totals as at
 from model_contracts.sweep.kernels.totals import Bytes, SideScratch, Values
-from model_contracts.sweep.sides import Readable
+from model_contracts.sweep.projected import project, sums
+from model_contracts.sweep.sides import Readable, values_of
 from model_contracts.sweep.tallies import FIRST, ChunkPart, Partial, SidePart
 from model_contracts.sweep.work import Work
 
@@ -84,6 +85,8 @@ class Bench:
         for first, last in cut.subs(start, stop):
             ours = target.decode(raw, start, first, last, self._values[0])
             theirs = source.decode(raw2, start, first, last, self._values[1])
+            if work.added is not None:
+                self._project(work, part, (ours, theirs), first, last)
             for at_value, rows, columns, complete in pieces(first, last, work.columns):
                 scratch = (self._scratch(0, part.target, complete), self._scratch(1, part.source, complete))
                 cosines = self._cosines[:rows]
@@ -94,6 +97,13 @@ class Bench:
                     _keep(side, each, count, work.columns, at_value, rows, columns, complete)
                 self._keep_pair(work, part, into, at_value, rows, columns, complete)
         return part
+
+    def _project(self, work: Work, part: ChunkPart, values: tuple[Values, Values], first: int, last: int) -> None:
+        assert work.added is not None and work.pairing is not None and work.pairing.added is not None
+        whose, tensor = work.pairing.added, work.tensor
+        part.projected = sums(whose) if part.projected is None else part.projected
+        added, dtype = values_of(work.added, first, last), tensor.dtype if tensor.packed is None else ""
+        project(*values, added, dtype, whose, first, tensor.columns, part.projected)
 
     def _read_source(self, source: Readable, start: int, stop: int) -> Bytes:
         first, last = source.span(start, stop)

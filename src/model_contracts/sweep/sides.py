@@ -92,7 +92,10 @@ class Side(Decoded):
         self.file = files.get(tensor.file)
         self._check_size()
         decode = engine.decoder(tensor.dtype, self._scale(self.file))
-        assert decode is not None
+        if decode is None:
+            raise ReadFailed(
+                tensor.file, tensor.offset, tensor.nbytes, 0, f"holds {tensor.dtype}, which nothing decodes"
+            )
         self._decode = decode
 
     def span(self, start: int, stop: int) -> tuple[int, int]:

@@ -12,13 +12,14 @@ from typing import Literal
 import numpy as np
 
 from model_contracts.artifact import Tensor
-from model_contracts.sweep.engines import Engine, choose
+from model_contracts.sweep.engines import Engine, choose, refused
 from model_contracts.sweep.few import FewSeen, Group
 from model_contracts.sweep.interface import Moments, Pairing, Sweep, SweepRequest
 from model_contracts.sweep.kernels.totals import Bytes
 from model_contracts.sweep.plan import SweepPlan
 from model_contracts.sweep.reads import Files, ReadFailed
 from model_contracts.sweep.reduce import Bench
+from model_contracts.sweep.unit_figures import packed_figures
 from model_contracts.sweep.work import Chunk, Work
 from model_contracts.system.cores import cores
 
@@ -45,7 +46,7 @@ def sweep(
     started = time.perf_counter()
     count = threads or min(cores(), _MOST_THREADS)
     chosen = choose(request, engine, count)
-    seen = Sweep(engine=chosen.name)
+    seen = Sweep(engine=chosen.name, refused=refused())
     files = Files()
     plan = SweepPlan(request, chosen, files, seen)
     try:
@@ -132,6 +133,8 @@ class _Crew:
             return error
         tally = work.tally
         if tally is not None and tally.take(chunk.place, part, chunk.stop - chunk.start):
+            if work.tensor.packed is not None:
+                work.figures = packed_figures(work.tensor, self._plan.files)
             with self._lock:
                 work.conclude()
         return None
@@ -182,6 +185,8 @@ def _conclude(plan: SweepPlan, seen: Sweep) -> None:
             _add(seen, found, pairing, tensor.name)
         if isinstance(work, Group):
             work.members, work.found = [], []
+        if isinstance(work, Work) and work.figures is not None and not work.failed:
+            seen.packed.setdefault(work.tensor.name, work.figures)
     for tensor, work in plan.twins:
         if work.found is not None:
             _add(seen, FewSeen(work.found.moments), None, tensor.name)
@@ -216,6 +221,8 @@ def _add(seen: Sweep, found: FewSeen, pairing: Pairing | None, name: str) -> Non
     if found.pair is not None and found.source is not None and pairing is not None:
         seen.pairs[name] = found.pair
         seen.source_moments.setdefault(pairing.source.name, found.source)
+        if found.projections:
+            seen.projections[name] = found.projections
 
 
 def _joined(first: Moments, more: Moments) -> Moments:

@@ -47,6 +47,7 @@ class ChunkPart:
     pair: Floats | None = None
     pair_partials: list[Partial] = field(default_factory=list)
     worst: list[tuple[int, float]] = field(default_factory=list)
+    projected: Floats | None = None
 
 
 class SideTally:
@@ -205,6 +206,8 @@ class TensorTally:
         self.target = SideTally(elements, columns, shape)
         self.source = SideTally(elements, columns, shape) if paired else None
         self.pair = PairTally(elements, columns) if paired else None
+        #: Of a pair to which an adapter adds something: the sums of its projection.
+        self.projected: Floats | None = None
         self._left = elements
         self._next = 0
         self._waiting: dict[int, ChunkPart] = {}
@@ -221,4 +224,6 @@ class TensorTally:
                 if self.source is not None and self.pair is not None and ready.source is not None:
                     self.source.take(ready.source)
                     self.pair.take(ready)
+                if ready.projected is not None:
+                    self.projected = ready.projected + (0.0 if self.projected is None else self.projected)
             return self._left <= 0

@@ -12,7 +12,9 @@ from typing import Any
 from model_contracts.artifact import Tensor
 from model_contracts.sweep.blocks import READ_BYTES, Cut
 from model_contracts.sweep.few import FewSeen, Group
+from model_contracts.sweep.figures import PackedFigures
 from model_contracts.sweep.interface import Pairing
+from model_contracts.sweep.projected import projections
 from model_contracts.sweep.reads import File
 from model_contracts.sweep.sides import Readable
 from model_contracts.sweep.tallies import TensorTally
@@ -43,6 +45,10 @@ class Work:
     pairing: Pairing | None
     failed: bool = False
     found: FewSeen | None = None
+    #: What an adapter adds to the source, read beside it.
+    added: Readable | None = None
+    #: What its parts show, where it is packed.
+    figures: PackedFigures | None = None
 
     @property
     def gathers(self) -> bool:
@@ -63,8 +69,9 @@ class Work:
         source = pair = None
         if tally.pair is not None and tally.source is not None:
             source, pair = tally.source.moments(), tally.pair.measures()
-        self.found = FewSeen(tally.target.moments(), source, pair)
-        self.tally, self.cut, self.sides = None, None, ()
+        seen = projections(tally.projected) if tally.projected is not None else ()
+        self.found = FewSeen(tally.target.moments(), source, pair, seen)
+        self.tally, self.cut, self.sides, self.added = None, None, (), None
 
 
 @dataclass(slots=True)

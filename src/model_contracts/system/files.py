@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -84,7 +83,9 @@ def widen(pipe: int) -> None:
 
 def _free(folder: Path, otherwise: int) -> int:
     """Free bytes of the disk that holds a folder; `otherwise` where the system does not say."""
+    from shutil import disk_usage
+
     try:
-        return shutil.disk_usage(folder).free
+        return disk_usage(folder).free
     except (OSError, AttributeError):
         return otherwise

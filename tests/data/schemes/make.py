@@ -1,7 +1,8 @@
 """Owns how schemes.safetensors was recorded: small weights packed and unpacked by the libraries that write them.
 
-Run with compressed-tensors 0.20.0, bitsandbytes 0.50.2, mlx 0.32.4, auto-round 0.16.1, hqq 0.2.8.post1 and torch 2.13.0
-installed, and with compressed-tensors 0.10.2 in a folder of its own: `python make.py deepseek … padded=FOLDER`.
+Run with compressed-tensors 0.20.0, bitsandbytes 0.50.2, mlx 0.32.4, mlx-lm 0.32.2, auto-round 0.16.1, hqq 0.2.8.post1,
+torchao 0.18.0, modelopt 0.47.0, Quark 0.13, transformers 5.24.0 and torch 2.13.0 installed, and with compressed-tensors
+0.10.2 and AutoAWQ 0.2.9 in folders of their own: `python make.py deepseek … padded=FOLDER awq_rows=FOLDER`.
 Nothing of the tests needs them.
 """
 
@@ -14,27 +15,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import later_writers as later
 import torch
+from recording import CASES, COLUMNS, ROWS, TENSORS, case, weight
 from safetensors import safe_open
 from safetensors.torch import save_file
-
-ROWS, COLUMNS = 32, 128
-CASES: dict[str, dict[str, Any]] = {}
-TENSORS: dict[str, torch.Tensor] = {}
-
-
-def weight(seed: int, rows: int = ROWS, columns: int = COLUMNS) -> torch.Tensor:
-    """Values as a trained matrix has them, some rows larger than others."""
-    made = torch.Generator().manual_seed(seed)
-    return torch.randn(rows, columns, generator=made) * 0.02 * torch.exp(torch.randn(rows, 1, generator=made))
-
-
-def case(name: str, decoder: str, settings: dict[str, Any], parts: dict[str, torch.Tensor], expected: torch.Tensor,
-         writer: str) -> None:  # fmt: skip
-    """Keep one weight: its parts by role, and what the library makes of them."""
-    CASES[name] = {"decoder": decoder, "settings": settings, "writer": writer, "shape": list(expected.shape)}
-    for role, tensor in {**parts, "expected": expected}.items():
-        TENSORS[f"{name}/{role}"] = tensor.detach().contiguous().clone()
 
 
 def compressed() -> None:
@@ -248,15 +233,18 @@ def hqq() -> None:
             case(f"hqq-{bits}-axis{axis}", "hqq", settings, parts, back, "hqq 0.2.8.post1")
 
 
+#: Steps that need a folder: `padded=FOLDER`, of compressed-tensors 0.10.2 or AutoAWQ 0.2.9.
+FOLDERS = {"padded": padded, "sparse": later.sparse, "awq_rows": later.awq_rows}
 STEPS = {"deepseek": deepseek, "compressed": compressed, "bitsandbytes": bits_and_bytes, "mlx": mlx, "gptq": gptq,
-         "awq": awq, "hqq": hqq}  # fmt: skip
+         "awq": awq, "hqq": hqq, "modelopt": later.modelopt, "quark": later.quark, "torchao": later.torch_ao,
+         "gpt_oss": later.gpt_oss, "fbgemm": later.fbgemm, "mlx_experts": later.mlx_experts}  # fmt: skip
 
 
 def main(steps: list[str]) -> None:
     """Run the steps named (`padded=FOLDER` among them), and keep what others have recorded before."""
     for step in steps:
         name, _, folder = step.partition("=")
-        padded(folder) if name == "padded" else STEPS[name]()
+        FOLDERS[name](folder) if name in FOLDERS else STEPS[name]()
     file = Path(__file__).with_name("schemes.safetensors")
     kept: dict[str, torch.Tensor] = {}
     before: dict[str, Any] = {}

@@ -6,7 +6,7 @@ import pytest
 
 from model_contracts.anatomy.families.hyperparameters import default, enabled, resolved
 from model_contracts.definitions import load_family
-from model_contracts.family import Default, HyperParameter
+from model_contracts.hyperparameter import Default, HyperParameter
 
 
 @pytest.mark.parametrize(

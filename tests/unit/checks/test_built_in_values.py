@@ -12,7 +12,10 @@ from model_contracts.anatomy.declared.key_table import key_table
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination
-from model_contracts.checks.static.pair_hyperparameters import PairHyperparametersParameters, pair_hyperparameters
+from model_contracts.checks.static.configuration.pair_hyperparameters import (
+    PairHyperparametersParameters,
+    pair_hyperparameters,
+)
 from model_contracts.definitions import load_families, load_family, load_keys, load_recipes
 from model_contracts.formats.opening import open_artifact
 from model_contracts.outcome import Comparison, Uncompared

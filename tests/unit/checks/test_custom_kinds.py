@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from model_contracts.checks import KINDS
 from model_contracts.checks.drafts import written
 from model_contracts.checks.interface import Skip
-from model_contracts.checks.static.selected import matched
+from model_contracts.checks.static.custom.selected import matched
 from model_contracts.checks.trial import Trial
 from model_contracts.engine.plan import CheckRequest
 from model_contracts.engine.run import examination_of

@@ -10,7 +10,10 @@ import pytest
 from model_contracts.anatomy.claims import expected_types, kept, mixed
 from model_contracts.artifact import Artifact, Tensor
 from model_contracts.checks.interface import Examination
-from model_contracts.checks.static.pair_hyperparameters import PairHyperparametersParameters, pair_hyperparameters
+from model_contracts.checks.static.configuration.pair_hyperparameters import (
+    PairHyperparametersParameters,
+    pair_hyperparameters,
+)
 from model_contracts.definitions import load_families, load_recipes
 from model_contracts.formats.opening import open_artifact
 from model_contracts.outcome import Comparison, Uncompared

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cases.gates import MOMENTS, SIZES, STORAGE, VALUES
+from cases.gates import MOMENTS, SCALES, SIZES, VALUES
 from support.examining import violated, yielded
 from support.mutations import Stored, safetensors_of, stored
 from support.packed_parts import numbers
@@ -59,6 +59,13 @@ def moved(end: str, made: Made) -> Made:
     return {**made, end: held(part.dtype, np.roll(array, 1, axis=1))}
 
 
+def lowered(end: str, made: Made) -> Made:
+    """Scales of the next row."""
+    part = made[end]
+    array = np.frombuffer(part.data, np.uint16).reshape(part.shape)
+    return {**made, end: held(part.dtype, np.roll(array, 1, axis=0))}
+
+
 def stale(end: str, made: Made) -> Made:
     """One scale left from another state of the weight."""
     values = made[end].values.copy()
@@ -73,6 +80,7 @@ DEFECTS: list[tuple[str, Callable[[Made], Made], str]] = [
     ("ct-int4", partial(swapped, ".weight_packed"), "nibbles in the other order"),
     ("ct-int4", partial(inverted, ".weight_scale"), "scales that are inverted"),
     ("ct-int4", partial(moved, ".weight_scale"), "scales of the next group"),
+    ("ct-int4", partial(lowered, ".weight_scale"), "scales of the next row"),
     ("ct-int4-zeros", partial(added, ".weight_zero_point", 1), "zero points that are one too high"),
     ("ct-int4-zeros", partial(added, ".weight_zero_point", -1), "zero points that are one too low"),
     ("ct-nvfp4", partial(swapped, ".weight_packed"), "nibbles in the other order"),
@@ -117,7 +125,7 @@ def test_an_order_that_names_a_group_without_a_scale_is_falsified_as_storage(tmp
         return {**made, ".g_idx": numbers(*range(values.shape[1]), dtype="I32")}
 
     folder = quantised_folder("gptq", tmp_path, wrong)
-    assert violated(yielded(STORAGE, folder)[0]) == {"group_order"}
+    assert violated(yielded(SCALES, folder)[0]) == {"group_order"}
     compared, gaps = yielded(VALUES, folder, QWEN2)
     assert not violated(compared) and len(gaps) == 7
     assert violated(yielded(SIZES, folder)[0]) == set()

@@ -10,7 +10,7 @@ import pytest
 from model_contracts.anatomy import prediction
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Artifact, Tensor
-from model_contracts.checks.static.declared_parts import declared_parts
+from model_contracts.checks.static.configuration.declared_parts import declared_parts
 from model_contracts.definitions import load_families
 from model_contracts.formats.opening import open_artifact
 from model_contracts.outcome import Comparison

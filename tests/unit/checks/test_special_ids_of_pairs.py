@@ -7,7 +7,7 @@ from pathlib import Path
 from cases.interface import QWEN2, QWEN2_Q4_K_M
 from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination
-from model_contracts.checks.static.pair_special_ids import same_special_ids
+from model_contracts.checks.static.tokenizers.pair_special_ids import same_special_ids
 from model_contracts.definitions import load_families, load_recipes
 from model_contracts.formats.opening import open_artifact
 from model_contracts.outcome import Comparison

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from model_contracts.checks.static.template_blocks import unclosed
+from model_contracts.checks.static.tokenizers.template_blocks import unclosed
 from support.shared_models import DATA
 
 TEMPLATE = (DATA / "tiny-qwen2" / "chat_template.jinja").read_text("utf-8")

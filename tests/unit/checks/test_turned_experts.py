@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cases.gates import BIJECTION, LAYOUT, MOMENTS, PAIR_SHAPES, STORAGE, VALUES
+from cases.gates import BIJECTION, LAYOUT, MOMENTS, PAIR_SHAPES, PARTS, VALUES
 from model_contracts.definitions import load_families
 from model_contracts.sweep.schemes.float4 import E2M1
 from support.converting import convert, decided
@@ -114,7 +114,7 @@ def test_honest_pairs_of_packed_experts_are_quiet(pair: MadePair, tmp_path: Path
     experts = packed(pair)
     source, unpacked = with_experts(pair, tmp_path / "packed", experts), plain(pair, tmp_path / "plain", experts)
     gguf = pair.gguf(tmp_path / "m.gguf", of_gguf(experts))
-    for gate in (LAYOUT, STORAGE):
+    for gate in (LAYOUT, PARTS):
         compared, gaps = yielded(gate, source)
         assert (violated(compared), gaps) == (set(), [])
     for target, against in ((gguf, source), (source, gguf), (gguf, unpacked), (source, unpacked), (unpacked, source)):

@@ -85,3 +85,17 @@ def test_what_is_not_finite_is_the_worst_and_what_is_not_known_comes_last():
     values = [1.0, None, float("nan"), -3.0, float("inf")]
     order = sorted(values, key=lambda value: _rank(value, False))
     assert [str(value) for value in order] == ["nan", "inf", "-3.0", "1.0", "None"]
+
+
+def test_several_files_are_told_one_by_one_under_a_table_of_all(tmp_path, capsys):
+    for name in ("a.gguf", "b.gguf"):
+        (tmp_path / name).write_bytes((DATA / "tiny-qwen2-Q4_K_M.gguf").read_bytes())
+    assert main(["stats", str(tmp_path), "--against", str(DATA / "tiny-qwen2")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["file", "tensors", "nan", "inf", "mean", "relative", "rmse", "worst", "tensor"]
+    assert [line.split()[0] for line in lines[1:3]] == ["a.gguf", "b.gguf"]
+    assert [line for line in lines if line in ("a.gguf", "b.gguf")] == ["a.gguf", "b.gguf"]
+    assert main(["stats", str(tmp_path / "*.gguf"), "--format", "json"]) == 0
+    assert [one["path"] for one in json.loads(capsys.readouterr().out)] == [
+        str(tmp_path / n) for n in ("a.gguf", "b.gguf")
+    ]

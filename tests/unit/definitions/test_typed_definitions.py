@@ -49,7 +49,7 @@ def test_a_definition_knows_its_file_its_digest_and_the_line_of_each_value(writt
 @pytest.mark.parametrize(
     ("text", "place", "expected", "found"),
     [
-        ("id: a\ntitle: b\nclause: []", "3:1", "one of the keys clauses,", "'clause' (nearest: clauses)"),
+        ("id: a\ntitle: b\nclause: []", "3:1", "one of the keys artifacts, clauses,", "'clause' (nearest: clauses)"),
         ("title: b", "1:1", "the key 'id'", "no such key"),
         ("id: a\ntitle: 3", "2:8", "text", "3"),
         ("id: a\ntitle: b\nclauses: {}", "3:10", "a list", "a mapping of 0"),

@@ -73,9 +73,9 @@ def test_records_of_packed_parts_do_not_grow_with_their_number(
     nobody = {"architectures": ["NobodyForCausalLM"], "model_type": "nobody"}
     path = model_of(tmp_path / "m", named, quantization_config=awq, **nobody)
     seen, written = outcomes(monkeypatch, path)
-    storage = seen["G0-STORAGE-001"]
+    storage = seen["G0-SCHEME-001"]
     assert written < 2500
-    assert storage.compared > 6 * MANY
+    assert storage.compared >= 6 * MANY
     assert storage.violated == int(broken)
     if broken:
         (first, *_) = storage.comparisons

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from model_contracts.artifact import Tensor
-from model_contracts.checks.static import headers
+from model_contracts.checks.static.containers import headers
 from model_contracts.cli.main import main
 from model_contracts.engine.evidence import write
 from model_contracts.engine.plan import CheckRequest

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from model_contracts.outcome import ArtifactRecord, FileRecord, Scenario, Subject
+from model_contracts.outcome import ArtifactRecord, Excuse, FileRecord, Scenario, Subject
 from model_contracts.reporters.difference import Change, difference
 from model_contracts.reporters.difference_report import DIFFERENCES
 from support.outcomes import HOST, comparison, outcome, record
@@ -220,3 +220,9 @@ def test_names_cannot_steer_a_terminal():
     lines = text(old, new).split("\n")
     assert [line for line in lines if not line.isprintable()] == []
     assert [line for line in lines if line.startswith("KEPT")] == ["KEPT  exit 0"]
+
+
+def test_a_fault_that_has_an_owner_now_is_a_change():
+    excuse = Excuse(by="waiver", source="w:1", reason="agreed", owner="alice", expires="2030-01-01")
+    old, new = side(outcome("Falsified"), outcome()), side(outcome("Falsified", excused=excuse), outcome())
+    assert "Falsified (not excused) → Falsified (excused)" in text(old, new)

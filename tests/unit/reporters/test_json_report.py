@@ -1,4 +1,4 @@
-"""The JSON report: one object whose two parts are what is written to disk."""
+"""The JSON report: a verdict in a few words, and two parts that are what is written to disk."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ RUN = record(OUTCOMES)
 def test_the_report_holds_the_run_and_the_evidence_as_they_are_written(tmp_path):
     evidence, run = write(tmp_path, OUTCOMES, RUN)
     shown = json.loads(REPORTERS["json"](OUTCOMES, RUN, width=80, color=True))
+    assert shown.pop("verdict")["word"] == "falsified"
     assert shown == {"run": json.loads(run.read_bytes()), "evidence": json.loads(evidence.read_bytes())}
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from model_contracts import log
 from model_contracts.artifact import Tensor
+from model_contracts.engine.environment import environment
 from model_contracts.sweep import engines
 from model_contracts.sweep.interface import Pairing, SweepRequest
 from model_contracts.sweep.kernels import engine_numba
@@ -71,14 +73,31 @@ def test_a_cache_folder_that_cannot_be_made_is_replaced_by_a_private_one(
     assert folder.stat().st_mode & 0o077 == 0
 
 
-def test_without_numba_the_pass_runs_in_numpy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def absent() -> None:
-        raise ImportError("No module named 'numba'")
+@pytest.mark.parametrize("error", [ImportError("No module named 'numba'"), TypeError("no such kernel\nat line 1")])
+def test_where_numba_is_absent_or_fails_the_pass_runs_in_numpy_and_says_so_once(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails() -> None:
+        raise error
 
-    monkeypatch.setattr(engine_numba, "_code", absent)
+    monkeypatch.setattr(engine_numba, "_code", fails)
+    monkeypatch.setattr(engines, "_refused", [])
+    monkeypatch.setattr(log, "_configured", None)
+    assert "kernels" not in environment()
     tensor = TensorFile(tmp_path / "t").add("w", "U8", (8, 32), bytes(256))
-    seen = sweep(SweepRequest([tensor]), engine="numba")
-    assert (seen.engine, seen.moments["w"].count) == ("numpy", 256)
+    for _ in range(2):
+        seen = sweep(SweepRequest([tensor]), engine="numba")
+        assert (seen.engine, seen.moments["w"].count) == ("numpy", 256)
+    reason = f"{type(error).__name__}: {error}".splitlines()[0]
+    said = capsys.readouterr().err
+    assert said.count("numba_not_used") == 1 and reason in said
+    assert environment()["kernels"] == f"numpy, for numba was not used: {reason}"
+
+
+def test_nothing_is_said_where_numpy_is_what_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engines, "_refused", [])
+    engines.choose(SweepRequest([large("BF16", 10**6)]), "auto", 2)
+    assert engines.refused() is None and "kernels" not in environment()
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from blake3 import blake3
 
-from model_contracts.sweep import apart
+from model_contracts.sweep import apart, engines
 from model_contracts.sweep.interface import Pairing, SweepRequest
+from model_contracts.sweep.kernels.reduce_numpy import NumpyEngine
 from model_contracts.sweep.sweep import sweep
 from support.tensor_files import TensorFile, bf16
 
@@ -48,6 +49,17 @@ def test_a_pass_that_was_made_ready_sees_what_any_pass_sees(request_of_a_pair, f
         answer = start(request_of_a_pair)()
     assert seen(answer) == seen(sweep(request_of_a_pair)) == seen(apart.start(request_of_a_pair)())
     assert set(answer.digests) == set(request_of_a_pair.digest)
+
+
+def test_why_numba_was_not_used_in_that_process_is_known_to_this_one(request_of_a_pair, forks, monkeypatch):
+    def refuses(request, engine, threads):
+        engines.remember("TypeError: no such kernel")
+        return NumpyEngine()
+
+    monkeypatch.setattr(engines, "_refused", [])
+    monkeypatch.setattr("model_contracts.sweep.sweep.choose", refuses)
+    assert apart.start(request_of_a_pair)().engine == "numpy"
+    assert engines.refused() == "TypeError: no such kernel"
 
 
 def test_a_source_that_changed_after_it_was_digested_is_digested_again(request_of_a_pair):

@@ -84,7 +84,10 @@ def test_parts_of_other_sizes_are_refused_before_anything_is_read(name: str) -> 
     decoder, settings = tensor.packed.decoder, tensor.packed.settings
     assert not isinstance(grain(decoder, tensor.shape, tuple(held), settings), str)
     for place, (role, dtype, shape) in enumerate(held):
-        wrong = [*held[:place], (role, dtype, (*shape[:-1], shape[-1] + 5)), *held[place + 1 :]]
+        if decoder == "sparse" and role == "values" and len(shape) == 1:
+            continue  # how many are there stands in the bits, which are read with the values
+        wider = (*shape[:-1], (shape or (1,))[-1] + 5)
+        wrong = [*held[:place], (role, dtype, wider), *held[place + 1 :]]
         assert isinstance(grain(decoder, tensor.shape, tuple(wrong), settings), str)
     assert isinstance(grain(decoder, (1 << 40, 1 << 20), tuple(held), settings), str)
 

@@ -7,10 +7,12 @@ from typing import Any
 
 from model_contracts.anatomy.declared.built_rope import NotDeclared, rotary, short
 from model_contracts.anatomy.declared.declared_keys import DeclaredSide
+from model_contracts.anatomy.declared.declared_words import MOST_KEYS
 from model_contracts.anatomy.declared.key_table import key_table
 from model_contracts.anatomy.view import View
 from model_contracts.definitions import load_keys
-from model_contracts.family import Family, HyperParameter
+from model_contracts.family import Family
+from model_contracts.hyperparameter import HyperParameter
 
 #: What is not told by a key alone.
 _ELSEWHERE = ("tie_word_embeddings", "vocab_size", "partial_rotary_factor")
@@ -69,6 +71,9 @@ def _value(name: str, parameter: HyperParameter, side: DeclaredSide) -> Any:
         return None
     if value is None and name in view.declared:
         value = view.declared[name].value
+    layers = view.numbers.get("num_hidden_layers")
+    if isinstance(value, bool | str) and parameter.config[0] in side.keys.per_layer and isinstance(layers, int):
+        value = (value,) * min(layers, MOST_KEYS)  # one kind in every layer: a class takes a list
     if value is not None:
         return _in_words(value, parameter)
     value = side.unasked(name) if not side.taken_unasked(name) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import product
-from math import log, pi
+from math import log, pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -142,6 +142,14 @@ def llama3_factors(theta: float, width: int, factor: float, low: float, high: fl
     between = np.float32(1) / ((np.float32(1) - smooth) / np.float32(factor) + smooth)
     values: Factors = np.where(wavelength < original / high, 1, np.where(wavelength > original / low, factor, between))
     return values
+
+
+def longrope_attention(context: float, original: float) -> float:
+    """By how much attention grows from the original context, in tokens, to the one that longrope reaches.
+
+    Source: transformers `_compute_longrope_parameters`. ArithmeticError, ValueError where there is no such number.
+    """
+    return sqrt(1 + log(context / original) / log(original)) if context > original else 1.0
 
 
 def _said(side: DeclaredSide, name: str) -> Any:

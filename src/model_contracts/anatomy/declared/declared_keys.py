@@ -22,7 +22,7 @@ from model_contracts.anatomy.families.layers import by_kinds
 from model_contracts.anatomy.families.multimodal import TEXT_CONFIGS, text_config
 from model_contracts.anatomy.view import View
 from model_contracts.containers import ContainerForm
-from model_contracts.family import Default
+from model_contracts.hyperparameter import Default
 from model_contracts.keys import Keys, Value
 from model_contracts.outcome import Place
 
@@ -213,6 +213,8 @@ class DeclaredSide:
         if own is not None and own.shown_by is not None:
             weight, there, absent = own.shown_by
             value = there if weight in self.view.weights else absent
+        if own is not None and (own.each_layer is not None or own.numbered is not None):
+            value = self.view.layered.get(name, value)
         if own is not None and own.kinds is not None and isinstance(layers, int):
             value = by_kinds(own.kinds, self.view.layered, min(layers, MOST_KEYS))
         if value is None and self.kind == "config" and self.table[name].config:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from model_contracts.family import Family, HyperParameter
+from model_contracts.family import Family
+from model_contracts.hyperparameter import HyperParameter
 from model_contracts.keys import Keys, Value
 
 _PARTS = ("config", "gguf", "apr")

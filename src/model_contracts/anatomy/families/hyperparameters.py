@@ -10,7 +10,8 @@ from typing import Any
 from model_contracts.anatomy.families.carried import carried_config
 from model_contracts.anatomy.families.multimodal import text_config, text_part
 from model_contracts.artifact import Artifact
-from model_contracts.family import Default, Dimension, Family, HyperParameter
+from model_contracts.family import Dimension, Family
+from model_contracts.hyperparameter import Default, HyperParameter
 from model_contracts.outcome import Place
 
 #: Where an .apr keeps the config.json that it carries.
@@ -55,9 +56,30 @@ def layered(artifact: Artifact, family: Family) -> dict[str, tuple[Number, ...]]
                 if any(part != value[0] for part in value):
                     found[name] = tuple(value)
                 break
-    if any(one.default is not None and one.default.each_layer for one in family.hyperparameters.values()):
-        found |= dict(by_kinds(family, found, resolved(family, declared(artifact, family))))
+    made = [one.default for one in family.hyperparameters.values() if one.default is not None]
+    if any(one.each_layer or one.numbered for one in made):
+        numbers = resolved(family, declared(artifact, family))
+        found |= dict(by_numbers(family, found, numbers))
+        found |= dict(by_kinds(family, found, numbers))
     return found
+
+
+def by_numbers(
+    family: Family, lists: Mapping[str, Sequence[Number]], numbers: Mapping[str, Number]
+) -> Iterator[tuple[str, tuple[Number, ...]]]:
+    """What differs between the layers that a hyper-parameter lists by number and the others, where it is declared."""
+    count = numbers.get("num_hidden_layers")
+    for name, parameter in family.hyperparameters.items():
+        said = parameter.default.numbered if parameter.default is not None else None
+        if said is None or name in lists or name in numbers or not isinstance(count, int):
+            continue
+        listed, first, there, elsewhere = said
+        among = lists.get(listed) or ((numbers[listed],) if listed in numbers else None)
+        if among is not None:
+            yield (
+                name,
+                tuple(there if layer + first in among else elsewhere for layer in range(min(count, _MOST_LAYERS))),
+            )
 
 
 def by_kinds(
@@ -95,7 +117,9 @@ def resolved(
 
 
 def _counted(default: Default) -> str | None:
-    """The hyper-parameter whose values a default counts."""
+    """The hyper-parameter with one value a layer that a default looks through."""
+    if default.in_layers is not None:
+        return default.in_layers[0]
     return default.leading[0] if default.leading is not None else default.length
 
 
@@ -119,11 +143,14 @@ def evaluated(fallback: Default, numbers: Mapping[str, Any]) -> Number | None:
     if fallback.same_as is not None:
         return numbers.get(fallback.same_as)
     for kinds, table in (fallback.each_layer or {}).items():
-        return numbers.get(table.get(str(numbers.get(kinds)).lower(), ""))
+        if (known := table.get(str(numbers.get(kinds)).lower())) is not None:
+            return numbers.get(known)
     if fallback.length is not None:
         values: Any = numbers.get(fallback.length)
         return len(values) if isinstance(values, str | list | tuple) else None
-    if fallback.leading is not None and (found := _leading(*fallback.leading, numbers)) is not None:
+    if fallback.leading is not None and (count := _leading(*fallback.leading, numbers)) is not None:
+        return count
+    if fallback.in_layers is not None and (found := _in_layers(*fallback.in_layers, numbers)) is not None:
         return found
     for how in ("quotient", "rounded_up", "product", "total", "difference", "times", "ratio"):
         parts: tuple[str | int | float, ...] | None = getattr(fallback, how)
@@ -139,6 +166,14 @@ def _leading(name: str, word: Number, numbers: Mapping[str, Any]) -> int | None:
     if isinstance(values, list | tuple):
         return next((layer for layer, value in enumerate(values) if value != word), len(values))
     return values if values is None else int(numbers.get("num_hidden_layers", 0)) * (values == word)
+
+
+def _in_layers(name: str, kinds: str, words: Sequence[Number], numbers: Mapping[str, Any]) -> Number | None:
+    """What a value is in the first layer of a kind; None where that is not declared layer by layer."""
+    values, called = numbers.get(name), numbers.get(kinds)
+    if not isinstance(values, list | tuple) or not isinstance(called, list | tuple):
+        return None
+    return next((value for value, word in zip(values, called, strict=False) if word in words), None)
 
 
 def _combined(how: str, parts: list[Number | None]) -> Number | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from pydantic import Field, model_validator
 
@@ -88,10 +89,22 @@ def exact(pairing: Pairing) -> bool:
     A value that a convention changes by a function (-exp of it) is as exact as two libraries compute that, and one that
     was added to and has that taken away again is rounded twice.
     """
+    parts = list(_leaves(pairing.source))
+    if any(part.computed is not None for part in parts):
+        return False
     ours, theirs = pairing.target.packed, pairing.source.packed
     if ours is not None or theirs is not None:
         return ours is not None and theirs is not None and ours.layout == theirs.layout
-    source, target = pairing.source.dtype, pairing.target.dtype
+    target = pairing.target.dtype
     if pairing.source.made is not None and any(map(_rounds, steps_of(pairing.source.made.layout))):
         return False
-    return source == target or (source, target) in _WIDENS
+    return all(part.dtype == target or (part.dtype, target) in _WIDENS for part in parts)
+
+
+def _leaves(tensor: Tensor) -> Iterator[Tensor]:
+    """The stored, packed or computed tensors that one is made of."""
+    if tensor.computed is not None or tensor.made is None:
+        yield tensor
+    else:
+        for part in tensor.made.parts.values():
+            yield from _leaves(part)

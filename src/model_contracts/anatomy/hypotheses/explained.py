@@ -19,6 +19,8 @@ def family_shape(view: View, weight: PackedWeight) -> tuple[int, ...] | None:
         return None
     sizes = [size_of(axis, view.numbers) for axis in role.shape]
     known = tuple(size for size in sizes if size is not None)
+    if (entry := view.entries.get(weight.name)) is not None and entry.expert is not None:
+        known, sizes = known[1:], sizes[1:]  # one expert by itself
     return known if len(known) == len(sizes) and all(size > 0 for size in known) else None
 
 

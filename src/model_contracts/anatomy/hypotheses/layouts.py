@@ -12,19 +12,20 @@ from dataclasses import dataclass, replace
 from itertools import accumulate, islice
 from math import prod
 
-from model_contracts.anatomy.families.conventions import named
 from model_contracts.anatomy.families.names import template
 from model_contracts.anatomy.families.steps import transposed, within_heads
+from model_contracts.anatomy.families.stored_names import named
 from model_contracts.anatomy.pairing.counterparts import Counterparts, DeclaredLayout
 from model_contracts.anatomy.pairing.made import made_of
 from model_contracts.anatomy.view import View
-from model_contracts.artifact import Tensor
+from model_contracts.artifact import Made, Tensor
 from model_contracts.layout import (
     Apply,
     Concat,
     Expr,
     LayoutError,
     Stored,
+    compiled,
     mutations,
     stored,
     substitute,
@@ -50,13 +51,14 @@ class Hypotheses:
     row: int = 0
 
     def __iter__(self) -> Iterator[Hypothesis]:
-        """Each, those in the words of their convention first; of some the values are the same."""
+        """Each, those in the words of their convention first; what was said in other words before is left out."""
+        seen = set[object]()
         for words, tensor in self._all():
-            made = tensor.made
-            yield (
-                words,
-                tensor if made is None else replace(tensor, made=replace(made, grain=self.pairing.target.dtype)),
-            )
+            if (made := tensor.made) is None:
+                yield words, tensor
+            elif (values := _values(made)) not in seen:
+                seen.add(values)
+                yield words, replace(tensor, made=replace(made, grain=self.pairing.target.dtype))
 
     def _all(self) -> Iterator[Hypothesis]:
         layout, parts = self.layout, self.parts
@@ -217,6 +219,14 @@ def _mutations(layout: Expr) -> Iterator[tuple[str, Expr]]:
         yield from islice(mutations(layout), _MOST)
     except LayoutError:  # too scattered to be told apart
         return
+
+
+def _values(made: Made) -> object:
+    """What is equal for made tensors of the same values; of what is too scattered to be worked out, itself."""
+    try:
+        return frozenset((name, part.name) for name, part in made.parts.items()), compiled(made.layout)
+    except LayoutError:
+        return made.layout
 
 
 def _alike(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> bool:

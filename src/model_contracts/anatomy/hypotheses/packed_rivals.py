@@ -11,7 +11,11 @@ from model_contracts.anatomy.hypotheses.fits import Fit, Matrix, Sample, fit
 from model_contracts.artifact import Tensor
 
 _ZEROS = (("zero+1", "zero points that are one too low"), ("zero-1", "zero points that are one too high"))
-_SCALES = (("scale-inverted", "scales that are inverted"), ("scale-next", "scales of the next group"))
+_SCALES = (
+    ("scale-inverted", "scales that are inverted"),
+    ("scale-next", "scales of the next group"),
+    ("scale-row", "scales of the next row"),
+)
 _NIBBLES = (("nibbles", "nibbles in the other order (the high half of each byte first)"),)
 #: What is tried of each decoder: the mistake, in the decoder's word and in ours.
 _MISREADINGS: dict[str, tuple[tuple[str, str], ...]] = {
@@ -19,7 +23,13 @@ _MISREADINGS: dict[str, tuple[tuple[str, str], ...]] = {
     "float4": (*_NIBBLES, *_SCALES, ("global-inverted", "a global scale that is inverted")),
     "pack_quantized": (*_NIBBLES, *_ZEROS, *_SCALES),
     "gptq": (*_NIBBLES, *_ZEROS, _SCALES[0], ("order", "groups in the order of the columns (g_idx not used)")),
-    "awq": (*_NIBBLES, *_ZEROS, _SCALES[0], ("order", "columns of each word in their own order (not AWQ's)")),
+    "awq": (
+        *_NIBBLES,
+        *_ZEROS,
+        _SCALES[0],
+        ("order", "columns of each word in their own order (not AWQ's)"),
+        ("zero-order", "zero points of each word in their own order (not AWQ's)"),
+    ),
     "hqq": (*_NIBBLES, *_ZEROS, _SCALES[0]),
     "bitsandbytes": (*_NIBBLES, _SCALES[0]),
     "mlx": (*_NIBBLES, *_ZEROS, *_SCALES),

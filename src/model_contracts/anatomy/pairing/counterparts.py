@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from model_contracts.anatomy.families.conventions import Conventions, NotKnown, StoredEntry, named
+from model_contracts.anatomy.families.conventions import Conventions
 from model_contracts.anatomy.families.names import template
 from model_contracts.anatomy.families.steps import transposed
+from model_contracts.anatomy.families.stored_names import NotKnown, StoredEntry, named
 from model_contracts.anatomy.pairing.made import facing, is_turned, made_of, plain
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor

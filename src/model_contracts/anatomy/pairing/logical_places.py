@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from model_contracts.anatomy.families.conventions import Conventions, NotKnown, StoredEntry
+from model_contracts.anatomy.families.conventions import Conventions
 from model_contracts.anatomy.families.steps import transposed
+from model_contracts.anatomy.families.stored_names import NotKnown, StoredEntry
 from model_contracts.anatomy.pairing.made import is_turned
 from model_contracts.anatomy.view import View
 from model_contracts.artifact import Tensor

@@ -35,6 +35,7 @@ def made_of(expression: Expr, known: Mapping[str, Tensor], target: str) -> Tenso
         readable=all(part.readable for part in parts.values()),
         packed=next((part.packed for part in parts.values() if part.packed is not None), None),
         made=Made(expression, parts),
+        computed=None,
     )
 
 

@@ -9,6 +9,7 @@ from model_contracts.anatomy.declared.built_rope import LISTED, listed_factors
 from model_contracts.anatomy.families.names import template
 from model_contracts.anatomy.pairing.absent import Absent, absent
 from model_contracts.anatomy.pairing.counterparts import Counterparts, Unmade, answered_in_part
+from model_contracts.anatomy.pairing.keyed import kept_as_key
 from model_contracts.anatomy.pairing.made import facing, parts_of
 from model_contracts.anatomy.prediction import predicts, unknown
 from model_contracts.anatomy.view import View
@@ -67,7 +68,7 @@ def match(target: View, source: View) -> Match:
             used.update(answer.parts)
             continue
         if answer is None:
-            answer, explanation = _explain(key, target, source)
+            answer, explanation = _explain(key, tensor, target, source)
             extra.append(Extra(tensor, explanation))
         else:
             used.update(part.name for part in parts_of(answer))
@@ -202,12 +203,14 @@ def _squeezed(source: Tensor, target: Tensor) -> Tensor:
     return replace(source, shape=target.shape)
 
 
-def _explain(key: str, target: View, source: View) -> tuple[Tensor | None, str | None]:
+def _explain(key: str, tensor: Tensor, target: View, source: View) -> tuple[Tensor | None, str | None]:
     """The tensor an extra one is to be compared with, and why it may be there."""
     if key == "output.weight" and source.tied is not False:
         embedding = source.by_canonical.get("token_embd.weight")
         if embedding is not None:
             return embedding, "output head of a tied model: compared with the source's embedding"
+    if (place := kept_as_key(key, tensor, target, source)) is not None:
+        return None, f"{place} has the same value"
     family = target.family
     if family is not None and template(key)[0] in family.converter_only:
         return None, "written by the converter from the source's config"
@@ -233,6 +236,8 @@ def _may_be_dropped(tensor: Tensor, target: View, source: View) -> str | None:
         return f"{scaling.place} declares the scaling that it was made from"
     if key in LISTED and (place := listed_factors(key, source, target)) is not None:
         return f"{place} lists the same factors"
+    if (place := kept_as_key(key, tensor, source, target)) is not None:
+        return f"{place} has the same value"
     role = source.role(key)
     if role is not None and role.presence == "optional" and not _owed(role.required_by, source):
         return "optional in its family"

@@ -13,6 +13,8 @@ from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
 Seen = Iterator[Comparison | Uncompared]
 _LAYER = re.compile(r"[._](\d+)[._]")
 _MOST = 4096
+#: What is not known of an adapter alone: its base says whether it has such a module.
+MAYBE = "lost, or"
 
 
 def declared_of(artifact: Artifact, modules: list[str]) -> Seen:
@@ -68,7 +70,7 @@ def _targets(config: Mapping[str, Any], file: str, modules: list[str]) -> Seen:
         if any(module == target or module.endswith((f".{target}", f"_{target}")) for module in modules):
             yield Comparison(measure="target_module", place=place, expected=target, observed=target, holds=True)
         else:
-            reason = f"no factor is of {target[:80]!r}: lost, or the model has no such module"
+            reason = f"no factor is of {target[:80]!r}: {MAYBE} the model has no such module"
             yield Uncompared(place=place, reason=reason)
 
 
@@ -83,7 +85,7 @@ def _every_layer(file: str, modules: list[str]) -> Seen:
         blocks.setdefault(name.rpartition(".")[0], set()).update(numbers)
     for name, numbers in layers.items():
         for number in sorted(blocks[name.rpartition(".")[0]] - numbers, key=int)[:_MOST]:
-            reason = "it has no factor, which other layers have, and its neighbours do: lost, or no such module"
+            reason = f"it has no factor, which other layers have, and its neighbours do: {MAYBE} no such module"
             yield Uncompared(place=Place(file=file, tensor=name.replace("{n}", number)), reason=reason)
 
 
@@ -101,4 +103,4 @@ def _saved(artifact: Artifact, config: Mapping[str, Any], file: str) -> Seen:
         return
     for name in names:
         if name not in held and not {"classifier", "score"} >= set(names):
-            yield Uncompared(place=place, reason=f"no tensor is of {name[:80]!r}: lost, or the model has none")
+            yield Uncompared(place=place, reason=f"no tensor is of {name[:80]!r}: {MAYBE} the model has none")

@@ -1,27 +1,20 @@
-"""Owns what the tensors of a part of a model owe: both halves of every factor, ranks, the sizes that it declares."""
+"""Owns what the tensors of a part of a model owe: which there are, their shapes, the sizes that it declares."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from model_contracts.anatomy.parts import adapter_kinds
-from model_contracts.anatomy.parts.adapter_claims import declared_of
+from model_contracts.anatomy.parts import adapter_tensors
 from model_contracts.anatomy.parts.components import component_sizes, declared_components
 from model_contracts.anatomy.parts.drafts import draft_shapes, draft_sizes, draft_tensors
 from model_contracts.anatomy.parts.projectors import layers_of
-from model_contracts.anatomy.parts.recognised import LORA, Part
-from model_contracts.artifact import Artifact, Tensor
+from model_contracts.anatomy.parts.recognised import Part
+from model_contracts.artifact import Artifact
 from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
 
 Seen = Iterator[Comparison | Uncompared]
 #: What a pooling calls the width that it takes: sentence-transformers up to 5, and 6.
 WIDTH_KEYS = ("word_embedding_dimension", "embedding_dimension")
-#: The halves of a factor, each spelling with its other half.
-_OTHER_HALF = {"A": "B", "B": "A", "a": "b", "b": "a", "down": "up", "up": "down"}
-_FIRST = ("A", "a", "down")
-#: What else an adapter of the low-rank kind may hold beside its factors.
-_BESIDE_FACTORS = ("lora_magnitude_vector", "lora_magnitude_vector.weight", ".alpha", ".dora_scale")
 
 
 def tensors_of(artifact: Artifact, part: Part) -> Seen:
@@ -36,8 +29,11 @@ def tensors_of(artifact: Artifact, part: Part) -> Seen:
         observed=f"{len(artifact.tensors):,} tensors" if artifact.tensors else "no tensor at all",
         holds=bool(artifact.tensors),
     )
-    if part.name == "adapter":
-        yield from _adapter(artifact)
+    if part.name == "adapter" and adapter_tensors.known(artifact):
+        yield from adapter_tensors.tensors(artifact)
+    elif part.name == "adapter":
+        kind = jsonable((artifact.config or {}).get("peft_type"))
+        yield from _not_known(artifact, f"what an adapter of the kind {kind} is made of is not known")
     elif part.name == "imatrix":
         yield from _imatrix(artifact)
     elif part.name == "dense":
@@ -50,10 +46,8 @@ def tensors_of(artifact: Artifact, part: Part) -> Seen:
 
 def shapes_of(artifact: Artifact, part: Part) -> Seen:
     """Compare the shapes of a part with each other."""
-    if part.name == "adapter" and _low_rank(artifact):
-        yield from _ranks_agree(artifact)
-    elif part.name == "adapter" and adapter_kinds.known(kind := _kind(artifact)):
-        yield from adapter_kinds.shapes(artifact, kind)
+    if part.name == "adapter" and adapter_tensors.known(artifact):
+        yield from adapter_tensors.shapes(artifact)
     elif part.name == "dense":
         yield from _dense_shapes(artifact)
     elif part.name == "draft":
@@ -64,10 +58,8 @@ def shapes_of(artifact: Artifact, part: Part) -> Seen:
 
 def sizes_of(artifact: Artifact, part: Part) -> Seen:
     """Compare what a part declares of its sizes with its tensors."""
-    if part.name == "adapter" and _low_rank(artifact):
-        yield from _declared_ranks(artifact)
-    elif part.name == "adapter" and adapter_kinds.known(kind := _kind(artifact)):
-        yield from adapter_kinds.sizes(artifact, kind)
+    if part.name == "adapter" and adapter_tensors.known(artifact):
+        yield from adapter_tensors.sizes(artifact)
     elif part.name == "dense":
         yield from _dense_shapes(artifact)
     elif part.name == "pooling":
@@ -96,118 +88,6 @@ def _vocabulary(artifact: Artifact, part: Part) -> Seen:
     else:
         reason = "it holds no tensor: a vocabulary alone, or a model that lost them all, which nothing in it tells"
         yield Uncompared(place=Place(file=artifact.path.name), reason=reason)
-
-
-def _kind(artifact: Artifact) -> object:
-    return (artifact.config or {}).get("peft_type")
-
-
-def _low_rank(artifact: Artifact) -> bool:
-    kind = (artifact.config or {}).get("peft_type", "LORA")
-    return kind in ("LORA", "lora") and artifact.metadata.get("adapter.type", "lora") == "lora"
-
-
-def _factors(artifact: Artifact) -> dict[tuple[str, str], dict[str, Tensor]]:
-    """Module and kind of factor to its halves, the first (rank, in) as `A`, the second (out, rank) as `B`."""
-    factors: dict[tuple[str, str], dict[str, Tensor]] = {}
-    for name, tensor in artifact.tensors.items():
-        if (match := LORA.match(name)) is not None and not name.endswith(_BESIDE_FACTORS):
-            half = "A" if match["half"] in _FIRST else "B"
-            factors.setdefault((match["module"], match["embedding"] or ""), {})[half] = tensor
-    return factors
-
-
-def _adapter(artifact: Artifact) -> Seen:
-    kind = _kind(artifact)
-    if adapter_kinds.known(kind):
-        yield from adapter_kinds.tensors(artifact, kind)
-        yield from _strangers(artifact, lambda name: adapter_kinds.own(name, kind))
-        return
-    if not _low_rank(artifact):
-        yield from _not_known(artifact, f"what an adapter of the kind {jsonable(kind)} is made of is not known")
-        return
-    for (module, _), halves in _factors(artifact).items():
-        whole = len(halves) == 2
-        there = next(iter(halves.values()))
-        yield Comparison(
-            measure="lora_pair",
-            place=Place(file=there.file.name, tensor=there.name),
-            expected="both halves of the factor",
-            observed="both" if whole else f"half {'B' if 'A' in halves else 'A'} is missing",
-            holds=whole,
-            note=None if whole else f"{module} would be left as it is, or the adapter is refused",
-        )
-    yield from declared_of(artifact, [module for module, _ in _factors(artifact)])
-    yield from _strangers(artifact, lambda name: LORA.match(name) is not None or name.endswith(_BESIDE_FACTORS))
-
-
-def _strangers(artifact: Artifact, own: Callable[[str], bool]) -> Seen:
-    saved = (artifact.config or {}).get("modules_to_save")
-    modules = [name for name in saved if isinstance(name, str)] if isinstance(saved, list) else []
-    for name, tensor in artifact.tensors.items():
-        if not own(name):
-            yield _beside(artifact, name, tensor, modules)
-
-
-def _beside(artifact: Artifact, name: str, tensor: Tensor, modules: list[str]) -> Comparison | Uncompared:
-    """A tensor that is no factor: one of a module that the config says was saved whole, or nobody's."""
-    place = Place(file=tensor.file.name, tensor=name)
-    if any(f".{module}." in f".{name}." for module in modules):
-        return Comparison(measure="module_saved", place=place, expected=list(modules[:32]), observed=name, holds=True)
-    if artifact.form.beside:
-        return Uncompared(place=place, reason="the adapter's kind has none such, and its config names no such module")
-    expected = "names that end in .lora_a and .lora_b"
-    return Comparison(measure="tensor_known", place=place, expected=expected, observed=name, holds=False)
-
-
-def _ranks_agree(artifact: Artifact) -> Seen:
-    for (module, embedding), halves in _factors(artifact).items():
-        if len(halves) < 2:
-            continue  # tensors_of tells of a half that is missing
-        a, b = halves["A"].shape, halves["B"].shape
-        turned = embedding == "" and "token_embd" in module and len(a) == len(b) == 2 and a[-1] == b[-1]
-        holds = len(a) > 1 and len(b) > 1 and (a[0] == b[1] or turned)
-        yield Comparison(
-            measure="lora_rank",
-            place=Place(file=halves["A"].file.name, tensor=halves["B"].name),
-            expected=f"[out, {a[0] if a else '?'}], for A is {list(a)}",
-            observed=list(b),
-            holds=holds,
-        )
-
-
-def _declared_ranks(artifact: Artifact) -> Seen:
-    config = artifact.config or {}
-    ranks = _ranks(config)
-    if artifact.format == "gguf":
-        alpha = artifact.metadata.get("adapter.lora.alpha")
-        holds = isinstance(alpha, int | float) and not isinstance(alpha, bool) and 0 < alpha < 1e6
-        place = Place(key="adapter.lora.alpha")
-        yield Comparison(
-            measure="lora_alpha", place=place, expected="a number above 0", observed=jsonable(alpha), holds=holds
-        )
-        return
-    if not ranks:
-        yield from _not_known(artifact, "no adapter_config.json says of which rank it is")
-        return
-    for halves in _factors(artifact).values():
-        if (first := halves.get("A")) is None or len(first.shape) < 2:
-            continue  # tensors_of and shapes_of tell of those
-        rank = first.shape[0]
-        yield Comparison(
-            measure="lora_rank",
-            place=Place(file=first.file.name, tensor=first.name),
-            expected=sorted(ranks) if len(ranks) > 1 else next(iter(ranks)),
-            observed=rank,
-            holds=rank in ranks,
-            note="the scale of the update is alpha / r" if rank not in ranks else None,
-        )
-
-
-def _ranks(config: Mapping[str, Any]) -> set[int]:
-    pattern = config.get("rank_pattern")
-    values = [config.get("r"), *(pattern.values() if isinstance(pattern, dict) else ())]
-    return {value for value in values if isinstance(value, int) and not isinstance(value, bool)}
 
 
 def _imatrix(artifact: Artifact) -> Seen:

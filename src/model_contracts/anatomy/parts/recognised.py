@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from model_contracts.anatomy.parts.drafts import kind_of
-from model_contracts.artifact import Artifact, Tokenizer
+from model_contracts.artifact import Artifact
 from model_contracts.outcome import Place
+from model_contracts.vocabulary import Tokenizer
 
 PartName = Literal[
     "whole", "projector", "adapter", "vocabulary", "imatrix", "tokenizer", "dense", "pooling", "component", "direction",
@@ -53,6 +54,8 @@ _TOKENIZER_GATES = (
 )
 _TOKENIZERS_OF_A_PAIR = ("same_vocabulary", "same_merges", "same_flags", "same_template", "tokenizer_texts")
 _TENSORS_OF_A_PAIR = ("bijection", "pair_shapes", "pair_types", "elementwise", "moments_preserved", "rope_frequencies")
+#: Kinds of check that hold one model to another, which a part does not owe the model that it is a part of.
+OF_A_PAIR = (*_TENSORS_OF_A_PAIR, "pair_hyperparameters")
 _SIZES = ("family_shapes", "hyperparameters", "tied_embeddings", "layers_differ")
 _VALUES = ("values_finite", "values_alive", "layers_differ", "claimed_types", "unknown_dtype_refused")
 

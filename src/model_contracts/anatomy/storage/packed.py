@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from math import ceil, isfinite, prod
-from typing import Any
-
-import numpy as np
+from math import prod
 
 from model_contracts.anatomy.storage.part_shapes import allowed, meets, solved
 from model_contracts.anatomy.storage.quantization import ModuleSettings, Quantisation, settings_of
+from model_contracts.anatomy.storage.state import Stated, document_of, integers_of, shape_of, told
 from model_contracts.artifact import Packed, Tensor
 from model_contracts.scheme import Scheme, StorageLayout, Value, WeightPart
-from model_contracts.sweep.reads import Files, small_bytes
+from model_contracts.sweep.reads import Files
 from model_contracts.sweep.schemes import grain
+from model_contracts.sweep.schemes.nibbles import words_of
 
-#: The longest state that is read, in bytes, and the most axes and values of a weight.
-_STATE, _AXES, _LARGEST = 65_536, 8, 1 << 62
 _WORD = 60
+
+
+#: How weights are stored, without their tensors, and the part in each role by the end of its name.
+_Form = tuple[Packed, tuple[tuple[str, str], ...]]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class PackedWeight:
     shape: tuple[int, ...] | None
     #: Whether the layout is beyond doubt: declared, or no other has such parts. Else the parts owe nothing.
     certain: bool = True
+    #: What `packed` came to for weights that are read alike and have parts alike.
+    forms: dict[tuple[object, ...], _Form] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -53,23 +55,37 @@ class PackedWeight:
     @property
     def packed(self) -> Packed:
         """How it is stored, for the tensor that stands for it."""
-        plain = Packed(self.title, tuple(self.parts.values()), self.shape is not None, turned=self.layout.turned)
+        parts = self.parts
+        key = (id(self.settings), self.shape, *((end, part.dtype, part.shape) for end, part in parts.items()))
+        if (form := self.forms.get(key)) is None:
+            form = self.forms[key] = self._form()
+        said, roles = form
+        own = tuple((role, parts[end]) for role, end in roles) if said.decoder is not None else ()
+        return Packed(
+            said.layout, tuple(parts.values()), said.shape_known, said.decoder, said.refused, own, said.settings,
+            said.grain, said.turned,
+        )  # fmt: skip
+
+    def _form(self) -> _Form:
+        """The same without its tensors, and the end of the part in each role."""
+        plain = Packed(self.title, (), self.shape is not None, turned=self.layout.turned)
         decoder = self.layout.decoder
         if decoder is None or self.shape is None or not self.certain:
-            return plain
+            return plain, ()
         roles, settings = self._roles, tuple(sorted(self.settings.items()))
-        held = tuple((role, tensor.dtype, tensor.shape) for role, tensor in roles)
+        held = tuple((role, self.parts[end].dtype, self.parts[end].shape) for role, end in roles)
         found = grain(decoder, self.shape, held, settings)
         if isinstance(found, str):
-            return replace(plain, refused=found)
-        return replace(plain, decoder=decoder, roles=roles, settings=settings, grain=found)
+            return replace(plain, refused=found), ()
+        return replace(plain, decoder=decoder, settings=settings, grain=found), roles
 
     @property
-    def _roles(self) -> tuple[tuple[str, Tensor], ...]:
-        """The parts that are there and that a decoder needs."""
+    def _roles(self) -> tuple[tuple[str, str], ...]:
+        """The parts that are there and that a decoder needs, by the ends of their names."""
         layout = self.layout.parts
         named = [("values", layout[0]), *((part.role, part) for part in layout[1:] if part.role is not None)]
-        return tuple((str(role), tensor) for role, part in named if (tensor := self.part(part)) is not None)
+        ends = ((role, next((end for end in part.names if end in self.parts), None)) for role, part in named)
+        return tuple((str(role), end) for role, end in ends if end is not None)
 
     def part(self, part: WeightPart) -> Tensor | None:
         """The stored tensor of a part (None: it is not there)."""
@@ -100,7 +116,7 @@ class PackedWeight:
         if isinstance(bits, int) and 0 < bits <= 32:
             derived["fields"], derived["entries"] = 32 // bits, 1 << bits
         if isinstance(group, int) and group != 0:
-            derived["words"] = _words(shape[-1], group)
+            derived["words"] = words_of(shape[-1], group)
         return derived
 
 
@@ -123,6 +139,7 @@ class PackedReading:
     settings: Mapping[str, Value]
     certain: bool
     shapes: dict[tuple[str, tuple[int, ...]], tuple[int, ...] | None] = field(default_factory=dict)
+    forms: dict[tuple[object, ...], _Form] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -139,20 +156,27 @@ class PackedReading:
         return cls(scheme, layout, block, entry, settings, certain)
 
 
-def packed_weight(module: str, parts: Mapping[str, Tensor], reading: PackedReading, files: Files) -> PackedWeight:
+def packed_weight(
+    module: str, parts: Mapping[str, Tensor], reading: PackedReading, files: Files, stated: Stated
+) -> PackedWeight:
     """The weight of a module as it is read; parts that the layout does not know stay outside of it."""
     layout, certain = reading.layout, reading.certain
     ordered = {end: parts[end] for part in layout.parts for end in part.names if end in parts}
-    shape = _known_shape(ordered, reading) if certain and layout.shape is None else None
+    held = layout.shape.form if layout.shape is not None and certain else None
+    shape = _known_shape(ordered, reading) if certain and held in (None, "metadata") else None
     declared = reading.block, reading.entry, reading.settings
-    weight = PackedWeight(module, reading.scheme, layout, *declared, ordered, {}, shape, certain)
-    if not certain or layout.shape is None:
+    weight = PackedWeight(module, reading.scheme, layout, *declared, ordered, {}, shape, certain, reading.forms)
+    if held is None:
         return weight
-    state = _state(weight, files)
-    if layout.shape.form == "json":
-        return _with_state(weight, state)
-    stated = _integers(state)
-    return replace(weight, shape=stated if stated is not None else _known_shape(ordered, reading))
+    if held == "integers":
+        integers = integers_of(layout, ordered, files)
+        return replace(weight, shape=integers if integers is not None else _known_shape(ordered, reading))
+    document = document_of(layout, weight.name, ordered, files, stated)
+    if document is None:
+        return weight
+    state = told(layout, document)
+    shape = shape if held == "metadata" else shape_of(document.get("shape"))
+    return replace(weight, settings={**weight.settings, **state}, state=state, shape=shape, forms={})
 
 
 def _known_shape(parts: dict[str, Tensor], reading: PackedReading) -> tuple[int, ...] | None:
@@ -177,54 +201,3 @@ def _from_values(values: Tensor, reading: PackedReading) -> tuple[int, ...] | No
 def _counted(layout: StorageLayout) -> bool:
     """Whether the values are counted and not laid out: any part of the matrix may lie in any row."""
     return any("N" in axis for one in layout.parts[0].shapes for axis in one.axes)
-
-
-def _state(weight: PackedWeight, files: Files) -> tuple[Tensor, bytes] | None:
-    assert weight.layout.shape is not None
-    holds = weight.layout.shape.part
-    part = next(part for part in weight.layout.parts if holds in part.names)
-    tensor = weight.part(part)
-    data = small_bytes(tensor, _STATE, files) if tensor is not None else None
-    return (tensor, data) if tensor is not None and data is not None else None
-
-
-def _integers(state: tuple[Tensor, bytes] | None) -> tuple[int, ...] | None:
-    if state is None or state[0].dtype not in ("I64", "I32", "U64", "U32", "I16"):
-        return None
-    tensor, data = state
-    kind = f"<{tensor.dtype[0].lower()}{int(tensor.type.bits) // 8}"
-    return _shape(np.frombuffer(data, np.dtype(kind)).tolist())
-
-
-def _shape(value: Any) -> tuple[int, ...] | None:
-    """A list of a few whole numbers as a shape of a weight; None where it is none."""
-    if not isinstance(value, list) or not 2 <= len(value) <= _AXES:
-        return None
-    if not all(type(size) is int and 0 < size < _LARGEST for size in value) or prod(value) >= _LARGEST:
-        return None
-    return tuple(value)
-
-
-def _with_state(weight: PackedWeight, state: tuple[Tensor, bytes] | None) -> PackedWeight:
-    """The weight as its own state tells of it (JSON of bitsandbytes); it counts before the configuration."""
-    try:
-        document = json.loads(state[1]) if state is not None else None
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        return weight
-    known: dict[str, Value] = {"nested": "nested_blocksize" in document}
-    for name, key in (("type", "quant_type"), ("blocksize", "blocksize"), ("nested_blocksize", "nested_blocksize")):
-        if isinstance(value := document.get(key), str | int):
-            known[name] = value
-    settings = {**weight.settings, **known}
-    if isinstance(offset := document.get("nested_offset"), int | float) and isfinite(offset):
-        settings["nested_offset"] = float(offset)
-    return replace(weight, settings=settings, state=known, shape=_shape(document.get("shape")))
-
-
-def _words(columns: int, group: int) -> int:
-    """Words a row of AWQ's gemv zero points: groups by eight, in steps that a kernel reads (AutoAWQ 0.2.9)."""
-    groups = 1 if group < 1 else -(-columns // group)
-    step = 1 if group < 1 or group >= 128 else 2 if group == 64 else 4
-    return ceil(ceil(groups / 8) / step) * step

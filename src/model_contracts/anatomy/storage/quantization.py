@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from model_contracts.anatomy.storage.modules import Modules
+from model_contracts.anatomy.modules import Modules
 from model_contracts.anatomy.storage.part_shapes import meets
 from model_contracts.artifact import Artifact
 from model_contracts.outcome import Place

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
@@ -10,6 +11,7 @@ from math import prod
 from model_contracts.anatomy.storage.packed import PackedReading, PackedWeight, packed_weight
 from model_contracts.anatomy.storage.quantization import Quantisation, declares, quantisations
 from model_contracts.artifact import Artifact, Tensor
+from model_contracts.formats.documents import collector_paused
 from model_contracts.scheme import Scheme, StorageLayout
 from model_contracts.sweep.reads import Files
 
@@ -41,16 +43,21 @@ def storage(artifact: Artifact) -> Storage:
         return Storage(artifact)
     from model_contracts.definitions import load_schemes
 
-    schemes = load_schemes()
+    with collector_paused(), closing(Files()) as files:
+        return _understood(artifact, load_schemes(), files)
+
+
+def _understood(artifact: Artifact, schemes: Sequence[Scheme], files: Files) -> Storage:
     declared = quantisations(artifact, schemes)
     groups = _Parts.of(schemes).groups(artifact.tensors)
-    files = Files()
-    try:
-        known: _Known = {}
-        found = [_weight(module, parts, declared, schemes, files, known) for module, parts in groups.items()]
-    finally:
-        files.close()
-    weights = tuple(weight for weight in found if weight is not None)
+    stated = {container.path: container.metadata for container in artifact.containers}
+    known: _Known = {}
+    readings = ((module, _reading(module, parts, declared, schemes, known)) for module, parts in groups.items())
+    weights = tuple(
+        packed_weight(module, groups[module], reading, files, stated)
+        for module, reading in readings
+        if reading is not None
+    )
     taken = {part.name for weight in weights for part in weight.parts.values()}
     ends = tuple(end for block in declared if block.scheme is not None for end in block.scheme.beside)
     beside = tuple(t for name, t in artifact.tensors.items() if ends and name.endswith(ends) and name not in taken)
@@ -117,23 +124,17 @@ class _Choice:
 _Known = dict[tuple[object, ...], PackedReading | None]
 
 
-def _weight(
-    module: str,
-    parts: dict[str, Tensor],
-    declared: Sequence[Quantisation],
-    schemes: Sequence[Scheme],
-    files: Files,
-    known: _Known,
-) -> PackedWeight | None:
-    """The packed weight of a module, in the layout that explains most of its parts; None where it is a plain one."""
+def _reading(
+    module: str, parts: dict[str, Tensor], declared: Sequence[Quantisation], schemes: Sequence[Scheme], known: _Known
+) -> PackedReading | None:
+    """How a module is read, in the layout that explains most of its parts; None where it is a plain one."""
     if parts.keys() <= {".weight"} and all(tensor.dtype in _FLOATS for tensor in parts.values()):
         return None
     entries = tuple(id(block.of(module)) for block in declared)
     key = (*entries, *sorted((end, tensor.dtype) for end, tensor in parts.items()))
     if key not in known:
         known[key] = _chosen(module, parts, declared, schemes)
-    reading = known[key]
-    return packed_weight(module, parts, reading, files) if reading is not None else None
+    return known[key]
 
 
 def _chosen(
@@ -185,7 +186,7 @@ def _companions(layout: StorageLayout) -> set[str]:
 
 
 def _score(choice: _Choice, parts: Mapping[str, Tensor]) -> tuple[int, int]:
-    """How many parts the layout explains less those it does not and those it misses, and how many have its types."""
+    """How many parts fit less those unknown, missing and of other types, and how many have its types."""
     ends = {end: part for part in choice.layout.parts for end in part.names}
     known = [end for end in parts if end in ends]
     typed = sum(not ends[end].types or parts[end].dtype in ends[end].types for end in known)
@@ -193,7 +194,7 @@ def _score(choice: _Choice, parts: Mapping[str, Tensor]) -> tuple[int, int]:
         not part.optional and not part.unless and not any(end in parts for end in part.names)
         for part in choice.layout.parts
     )
-    return 2 * len(known) - len(parts) - missing, typed
+    return len(known) + typed - len(parts) - missing, typed
 
 
 def _logical(artifact: Artifact, weights: Sequence[PackedWeight], beside: Sequence[Tensor]) -> Artifact:

@@ -9,7 +9,11 @@ from model_contracts.anatomy.storage.quantization import Quantisation, declares,
 from model_contracts.anatomy.storage.recognised import Storage
 from model_contracts.artifact import Artifact
 from model_contracts.outcome import Comparison, Place, Uncompared
+from model_contracts.scheme import Value
 
+#: Keys that two configurations are compared by, and what a group of compressed-tensors calls them.
+_SAID = ("group_size", "bits", "kv_cache_quant_algo")
+_WITHIN = {"bits": "num_bits"}
 Comparisons = Iterator[Comparison | Uncompared]
 
 
@@ -83,19 +87,41 @@ def _declared(block: Quantisation, expected: str, observed: str, holds: bool, no
 
 
 def _agree(blocks: tuple[Quantisation, ...]) -> Iterator[Comparison]:
-    """Two configurations of one artifact say the same."""
+    """Two configurations of one artifact say the same, of all that both speak of."""
     for block in blocks[1:]:
-        first, second = (lookup(b.block, "quant_algo") or b.method.lower() for b in (blocks[0], block))
         if block.scheme is None or blocks[0].scheme is None:
             continue
+        first, second = (lookup(b.block, "quant_algo") or b.method.lower() for b in (blocks[0], block))
         holds = first == second if block.scheme is blocks[0].scheme else False
-        yield Comparison(
-            measure="configurations_agree",
-            place=block.place,
-            expected=f"{first} (as {blocks[0].place} says)",
-            observed=str(second)[:80],
-            holds=holds,
-        )
+        yield _agrees(blocks[0], block, "configurations_agree", None, first, second, holds)
+        if block.scheme is blocks[0].scheme:
+            for key in _SAID:
+                ours, theirs = (_said(b, key) for b in (blocks[0], block))
+                if ours is not None and theirs is not None:
+                    yield _agrees(blocks[0], block, "configurations_agree", key, ours, theirs, ours == theirs)
+
+
+def _said(block: Quantisation, key: str) -> Value:
+    """What a block says under a key, or the first of its groups."""
+    own = lookup(block.block, key)
+    if own is not None or not block.entries:
+        return own
+    settings = block.entries[0].settings
+    return next(
+        (found for at in (key, f"weights.{_WITHIN.get(key, key)}") if (found := lookup(settings, at)) is not None), None
+    )
+
+
+def _agrees(
+    first: Quantisation, block: Quantisation, measure: str, key: str | None, ours: Value, theirs: Value, holds: bool
+) -> Comparison:
+    return Comparison(
+        measure=measure,
+        place=block.place if key is None else replace_key(block.place, key),
+        expected=f"{ours} (as {first.place} says)",
+        observed=str(theirs)[:80],
+        holds=holds,
+    )
 
 
 def _undeclared(artifact: Artifact, storage: Storage) -> Comparisons:

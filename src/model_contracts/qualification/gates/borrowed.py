@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from model_contracts.checks.interface import missing_input
+from model_contracts.engine.evaluate import evaluate, outcome_of
 from model_contracts.engine.plan import CheckRequest, plan
-from model_contracts.engine.run import evaluate, examination_of, outcome_of
+from model_contracts.engine.run import examination_of
 from model_contracts.invariant import Invariant
 from model_contracts.outcome import Comparison, Evidence, Outcome, Scenario
 from model_contracts.playbook import GateChoice

@@ -33,7 +33,7 @@ FAILURES: dict[str, type[RuntimeFailure]] = {
 }
 _MEMORY_EVERY, _GRACE = 0.05, 5.0
 #: Nothing is fetched, counted or reported by what runs in the child.
-_QUIET = {
+QUIET = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "HF_DATASETS_OFFLINE": "1",
@@ -42,6 +42,21 @@ _QUIET = {
     "TOKENIZERS_PARALLELISM": "false",
     "PYTHONDONTWRITEBYTECODE": "1",
 }
+
+
+def start(module: str, memory_mb: int, folder: str) -> subprocess.Popen[bytes]:
+    """A process of its own group that serves a module, works in a folder, and ends with the thread that started it."""
+    # The kernel ends a child with the *thread* that started it: only the main thread is sure to outlive it.
+    bound = "bound" if threading.current_thread() is threading.main_thread() else "free"
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "model_contracts.runtimes.session.served", module, str(memory_mb), bound],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=folder,
+        env={**os.environ, **QUIET},
+        start_new_session=True,
+    )
 
 
 class _Deadline:
@@ -64,25 +79,7 @@ class Child:
         self._failure: RuntimeFailure | None = None
         self._said, self._watched = bytearray(), 0.0
         self._folder = tempfile.TemporaryDirectory(prefix="model-contracts-", ignore_cleanup_errors=True)
-        # The kernel ends a child with the *thread* that started it: only the main thread is sure to outlive it.
-        bound = "bound" if threading.current_thread() is threading.main_thread() else "free"
-        self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-P",
-                "-m",
-                "model_contracts.runtimes.session.served",
-                module,
-                str(limits.memory_mb),
-                bound,
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=self._folder.name,
-            env={**os.environ, **_QUIET},
-            start_new_session=True,
-        )
+        self._process = start(module, limits.memory_mb, self._folder.name)
         assert self._process.stdin and self._process.stdout and self._process.stderr
         self._in, self._out, self._err = (
             pipe.fileno() for pipe in (self._process.stdin, self._process.stdout, self._process.stderr)

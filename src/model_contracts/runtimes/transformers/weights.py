@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from model_contracts.anatomy.families.conventions import Conventions, NotKnown, StoredEntry, named
+from model_contracts.anatomy.families.conventions import Conventions
 from model_contracts.anatomy.families.names import layer_count
+from model_contracts.anatomy.families.stored_names import NotKnown, StoredEntry, named
 from model_contracts.anatomy.pairing.counterparts import Counterparts, Lacking
 from model_contracts.anatomy.pairing.made import parts_of
 from model_contracts.anatomy.view import View

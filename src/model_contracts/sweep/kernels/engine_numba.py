@@ -179,6 +179,12 @@ def are_compiled(kernels: Iterable[str]) -> bool:
     return all(_marker(name).exists() for name in kernels)
 
 
+def compiled() -> tuple[Path, tuple[str, ...]]:
+    """Where kernels are kept, and which were compiled before. Imports numba."""
+    kept = _folder()
+    return kept, tuple(sorted(path.name.removesuffix(".compiled") for path in kept.glob("*.compiled")))
+
+
 def kernels_of(stored: Iterable[str], decoded: Iterable[str], pairs: bool) -> list[str]:
     """Names of the kernels that types need: reduced as stored where that is possible, or decoded."""
     halves = {name for name in stored if name in ("BF16", "F16")}

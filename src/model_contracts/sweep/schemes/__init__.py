@@ -13,8 +13,10 @@ from model_contracts.sweep.schemes.gptq import Gptq
 from model_contracts.sweep.schemes.hqq import Hqq
 from model_contracts.sweep.schemes.interface import Decoder, Grain, Held, Parts, PartsRefused, Value
 from model_contracts.sweep.schemes.mlx import Affine
+from model_contracts.sweep.schemes.nibbles import Nibbles
 from model_contracts.sweep.schemes.pack_quantized import PackQuantized
 from model_contracts.sweep.schemes.scaled import Scaled
+from model_contracts.sweep.schemes.sparse import Sparse
 
 __all__ = ["DECODERS", "Decoder", "PartsRefused", "grain", "opened", "order_refused"]
 
@@ -25,8 +27,10 @@ DECODERS: dict[str, type[Decoder]] = {
     "gptq": Gptq,
     "hqq": Hqq,
     "mlx": Affine,
+    "nibbles": Nibbles,
     "pack_quantized": PackQuantized,
     "scaled": Scaled,
+    "sparse": Sparse,
 }
 
 

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+#: In which nibble of a word, from the lowest, each of its eight columns lies (AutoAWQ, Quark).
+REORDERED = np.array([0, 4, 1, 5, 2, 6, 3, 7])
+
 
 def stream(raw: Any, bits: int, first: int, count: int) -> Any:
     """Fields first..first+count-1 of each row of bytes [rows, bytes], field k being bits k*bits and up.

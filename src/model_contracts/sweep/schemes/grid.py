@@ -22,6 +22,7 @@ class Grid:
         self._height, self._per = height, -(-height // self.tall)
         self._bytes_as = bytes_as
         self._shifted = role == "scale" and parts.misread == "scale-next"
+        self._lowered = role == "scale" and parts.misread == "scale-row" and self._per > 1
         self.stored: PartMatrix = parts.matrix(role, parts.lead * self._per, -(-self._columns // self.wide))
 
     @classmethod
@@ -53,17 +54,21 @@ class Grid:
         down, across = self._down(rows), self._across(columns, order)
         if not len(down) or not len(across):
             return np.ones((1, 1), np.float32)
-        first, left = int(down[0]), int(across.min())
-        block = self.stored.floats(range(first, int(down[-1]) + 1), range(left, int(across.max()) + 1), self._bytes_as)
+        first, left = int(down.min()), int(across.min())
+        block = self.stored.floats(
+            range(first, int(down.max()) + 1), range(left, int(across.max()) + 1), self._bytes_as
+        )
         if block.shape[0] > 1 or len(down) == 1:
-            block = block if self.tall == 1 and len(down) == block.shape[0] else block[down - first]
+            plain = self.tall == 1 and len(down) == block.shape[0] and not self._lowered
+            block = block if plain else block[down - first]
         if block.shape[1] > 1:
             block = block[:, across - left]
         return block
 
     def apply(self, change: np.ufunc, values: Values, rows: range, columns: range, order: Any = None) -> None:
         """Change values [rows, columns] in place by the numbers that go with them (np.multiply, np.add …)."""
-        even = order is None and not self._shifted and columns.start % self.wide == 0 and len(columns) % self.wide == 0
+        moved = self._shifted or self._lowered
+        even = order is None and not moved and columns.start % self.wide == 0 and len(columns) % self.wide == 0
         if not even or self.wide >= self._columns or self.wide == 1:
             change(values, self.over(rows, columns, order), out=values)
             return
@@ -82,7 +87,10 @@ class Grid:
 
     def _down(self, rows: range) -> Any:
         at = np.arange(rows.start, rows.stop)
-        return at // self._height * self._per + at % self._height // self.tall
+        inside = at % self._height // self.tall
+        if self._lowered:
+            inside = (inside + 1) % self._per
+        return at // self._height * self._per + inside
 
     def _across(self, columns: range, order: Any) -> Any:
         if order is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from math import prod
 from typing import Any, Protocol
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from model_contracts.artifact import Tensor
 from model_contracts.dtypes import DTYPES
-from model_contracts.sweep.kernels.decode_tables import float8
+from model_contracts.sweep.kernels.decode_tables import Bytewise, float8
 from model_contracts.sweep.kernels.totals import Values
 from model_contracts.sweep.reads import File, Files, ReadFailed
 
@@ -22,6 +23,15 @@ _KINDS |= {"I16": "<i2", "U16": "<u2", "I8": "i1", "U64": "<u8"}
 _DENSE = 4
 #: Elements of such rows read at once.
 _MOST = 4 * 1024 * 1024
+
+
+#: What stands for a part where only codes are asked for (the hypothesis "codes").
+_BARE = {"scale": "ones", "global": "ones", "inputs": "ones", "offset": "nothing"}
+
+
+def kind_of(dtype: str) -> str:
+    """How numpy calls the stored elements of a type (8-bit floats: bytes, BF16: its 16 bits)."""
+    return _KINDS.get(dtype, "u1")
 
 
 #: A kind of number (INT4, UINT4, E4M3, NF4 …) and how many neighbours share a scale.
@@ -92,6 +102,11 @@ class Parts:
         return {"zero+1": 1.0, "zero-1": -1.0}.get(str(self.misread), 0.0)
 
     @property
+    def signed(self) -> bool:
+        """Whether fields are two's complement: as a constant of the layout, or by the name of their type (`int4`)."""
+        return self.settings.get("signed") is True or str(self.settings.get("element", "")).startswith("int")
+
+    @property
     def columns(self) -> int:
         """Columns of the weight."""
         return self.shape[-1]
@@ -116,6 +131,8 @@ class Parts:
         return PartMatrix(held, rows, columns, self.tensors.get(role), self.files, self._change(role))
 
     def _change(self, role: str) -> str | None:
+        if self.misread == "codes":
+            return _BARE.get(role)
         wanted = {"values": "nibbles", "scale": "scale-inverted"}.get(role)
         return wanted if wanted is not None and wanted == self.misread else None
 
@@ -143,7 +160,7 @@ class PartMatrix:
     columns: int
     tensor: Tensor | None
     files: Files | None
-    #: What a hypothesis does to it: nibbles exchanged in each byte, or each number inverted.
+    #: What a hypothesis does to it: nibbles exchanged in each byte, each number inverted, ones (nothing) in its place.
     change: str | None = None
 
     def raw(self, rows: range, columns: range) -> Any:
@@ -157,7 +174,7 @@ class PartMatrix:
 
     def _stored(self, rows: range, columns: range) -> Any:
         assert self.tensor is not None and self.files is not None
-        kind = np.dtype(_KINDS.get(self.held.dtype, "u1"))
+        kind = np.dtype(kind_of(self.held.dtype))
         file, width = self.files.get(self.tensor.file), kind.itemsize
         self._check(file, width)
         dense = len(columns) * _DENSE >= self.columns and len(rows) > 1 and len(rows) * self.columns <= _MOST
@@ -177,6 +194,8 @@ class PartMatrix:
 
     def floats(self, rows: range, columns: range, bytes_as: str | None = None) -> Values:
         """Elements as float32; plain bytes are those of the 8-bit float `bytes_as`."""
+        if self.change in ("ones", "nothing"):
+            return np.full((len(rows), len(columns)), self.change == "ones", np.float32)
         raw = self.raw(rows, columns)
         numbers = floats(raw, bytes_as if self.held.dtype == "U8" and bytes_as is not None else self.held.dtype)
         return numbers if self.change != "scale-inverted" else 1 / numbers
@@ -194,11 +213,15 @@ class PartMatrix:
             raise ReadFailed(self.tensor.file, self.tensor.offset, size, max(there, 0), reason)
 
 
+@cache
+def _bytewise(dtype: str) -> Bytewise:
+    return Bytewise(float8(dtype))
+
+
 def floats(raw: Any, dtype: str) -> Values:
     """Stored elements as float32."""
     if dtype.startswith("F8"):
-        values: Any = np.take(float8(dtype), raw)
-        taken: Values = values
+        taken: Values = _bytewise(dtype).of(raw)
         return taken
     if dtype == "BF16":
         wide = raw.astype(np.uint32)

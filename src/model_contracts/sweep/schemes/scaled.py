@@ -8,11 +8,14 @@ from model_contracts.sweep.kernels.totals import Values
 from model_contracts.sweep.schemes.grid import Grid
 from model_contracts.sweep.schemes.interface import Grain, Parts, PartsRefused, known
 
-_TYPES = ("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "I8")
+_TYPES = ("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "I8", "U8")
 
 
 class Scaled:
-    """`(element - zero) * scale / divisor * inputs`; a scale of plain bytes is an exponent (E8M0)."""
+    """`(element - zero) * scale / divisor * inputs`; a scale of plain bytes is an exponent (E8M0).
+
+    `element` says the type of smaller elements that have a byte each (`int4`), `upright` that each column has a scale.
+    """
 
     turned = False
 
@@ -22,10 +25,15 @@ class Scaled:
         if "order" in parts.held:
             raise PartsRefused("its columns are in an order of their own")
         self._inputs = parts.matrix("inputs", 1, parts.columns) if "inputs" in parts.held else None
-        self._scale = Grid.found(parts, "scale", "F8_E8M0")
+        if parts.settings.get("upright") is True:
+            self._scale = Grid(parts, "scale", parts.shape[-2], 1)
+        else:
+            self._scale = Grid.found(parts, "scale", "F8_E8M0")
         self._zero = Grid.found(parts, "zero") if "zero" in parts.held else None
-        dtype = self._values.held.dtype
-        kind = dtype.removeprefix("F8_") if dtype != "I8" else "INT8" if self._zero is None else "UINT8"
+        dtype, free = self._values.held.dtype, self._zero is not None and parts.settings.get("symmetric") is False
+        bits = str(parts.settings.get("element") or "int8").rpartition("int")[2]
+        kind = f"{'UINT' if free else 'INT'}{bits}"
+        kind = dtype.removeprefix("F8_") if dtype not in ("I8", "U8") else kind
         exponents = kind == "E4M3" and self._scale.stored.held.dtype in ("U8", "F8_E8M0")
         self.grain: Grain = ("MXFP8" if exponents and self._scale.share > 0 else kind, self._scale.share)
         divisor = parts.whole("divisor", 1)

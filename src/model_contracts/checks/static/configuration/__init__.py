@@ -1,0 +1,1 @@
+"""Owns the checks of declared values, alone and of a pair."""

@@ -1,0 +1,1 @@
+"""Owns the checks that custom invariants stand on: what a person chose of tensors, keys and files."""

@@ -1,0 +1,1 @@
+"""Owns the checks of the values of tensors, alone and of a pair."""
