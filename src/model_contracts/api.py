@@ -161,7 +161,8 @@ def check(
     """Hold model files to a contract: what `contracts check` does, with its options.
 
     `contract` is an id, a file or a `Contract`; none: `default`, `conversion` where a source is given, `adapter` where
-    an adapter is given that is to be merged into it. `time_budget` is in seconds a property. The files are opened before this returns; they are read as outcomes are asked for.
+    an adapter is given that is to be merged into it. `time_budget` is in seconds a property.
+    The files are opened before this returns; they are read as outcomes are asked for.
 
     Raises formats.interface.Unreadable for a path that cannot be opened, engine.plan.UsageError for what is asked and
     does not exist, definitions.DefinitionError for a contract that says something else than a contract does. What a
