@@ -1,4 +1,4 @@
-"""Owns what the site takes from beside docs/: two pages of the root, links to them, and paths that stand over blocks."""
+"""Owns what the site takes from beside docs/: two pages of the root, links to them, and paths over blocks."""
 
 from __future__ import annotations
 

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from model_contracts.anatomy.hypotheses.adapter_rivals import _nf4
+from model_contracts.engine.plan import CheckRequest
+from model_contracts.engine.run import check
 from model_contracts.outcome import Outcome, Verdict
 from support.adapters import (
     FITS,
@@ -27,9 +29,9 @@ from support.adapters import (
 )
 from support.command import check as command
 from support.command import contracts
-from support.conversions import gguf_name
+from support.conversions import gguf_name, tensors_of, to_apr
 from support.gguf_models import gguf_of
-from support.mutations import json_of, safetensors_of, stored
+from support.mutations import copied, json_of, safetensors_of, stored
 from support.peft_models import KINDS, base_of
 from support.shared_models import DATA
 
@@ -104,6 +106,21 @@ def test_an_adapter_needs_a_base_to_be_merged_into_and_has_to_be_one() -> None:
 def test_a_merge_is_kept_in_every_type_and_as_gguf(case: Case, dtype: str) -> None:
     target = gguf(case.room / f"kept-{dtype}.gguf", merged(case.weights, case.adapter), dtype)
     all_kept(case.told(target))
+
+
+def test_a_merge_of_a_real_model_is_kept_by_the_whole_contract_and_in_an_apr_file(tmp_path: Path) -> None:
+    base, target = DATA / "tiny-llama", copied(DATA / "tiny-llama", tmp_path, "merged")
+    weights = {name: tensor.values for name, tensor in tensors_of(base).items()}
+    adapter = lora(weights, 0.03, targets=["q_proj", "down_proj"])
+    values = merged(weights, adapter)
+    for file in target.glob("*.safetensors"):
+        with safetensors_of(file) as tensors:
+            for name, tensor in tensors.items():
+                tensors[name] = stored(values[name], tensor.dtype)
+    peft = adapter.folder(tmp_path / "peft")
+    evidence, run = check(CheckRequest((target,), against=base, adapter=peft))
+    assert run.decision.exit_code == 0, [o.reason for o in evidence if o.gate_id in run.decision.decided_by]
+    all_kept(outcomes(to_apr(target).write(tmp_path / "merged.apr"), base, peft))
 
 
 TIMES: dict[str, tuple[Callable[[str], float], dict[str, Any], str]] = {

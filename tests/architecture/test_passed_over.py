@@ -61,7 +61,7 @@ REMAINING: dict[str, tuple[int, str]] = {
     "parts._state": (2, "the layout keeps no state, or the state says nothing of that member"),
     "scales._scales": (1, "the part is no scale, or is missing, which the gate of parts tells"),
     "scales._global": (1, "it is a largest magnitude, of which neither side of 1 is wrong"),
-    "scales._size": (1, "no value of it is finite, which the gate of values tells"),
+    "sizes.size_of_values": (1, "no value of it is finite, which the gate of values tells"),
     "scales._beside": (1, "it is no scale, or holds nothing"),
     "siblings._group": (2, "the part is no number that fused layers share, or one layer alone has it"),
     "tables.tables_of": (1, "the part is no table, or is missing, which the gate of parts tells"),

@@ -21,6 +21,7 @@ import bench_layouts
 import bench_memory
 import bench_passes
 import bench_qualification
+import bench_schemes
 import bench_tokenizers
 from make_model import write
 from timing import Row
@@ -28,6 +29,7 @@ from timing import Row
 GROUPS: dict[str, Callable[[Path, int], Iterator[Row]]] = {
     "passes": bench_passes.rows,
     "layouts": bench_layouts.rows,
+    "schemes": bench_schemes.rows,
     "commands": bench_commands.rows,
     "conversions": bench_conversions.rows,
     "memory": bench_memory.rows,

@@ -1,4 +1,4 @@
-"""The site has every page, its build finds no dead link, what is built asks nothing of the network, gates are up to date."""
+"""The site has every page, no dead link, nothing that is fetched from elsewhere, and the gates of the definitions."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def test_every_list_has_a_line_before_it():
     for path in [*(ROOT / "docs").rglob("*.md"), ROOT / "CONTRIBUTING.md"]:
         text = re.sub(r"^```.*?^```$", "", path.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
         lines = ["", *text.splitlines()]
-        for before, line in zip(lines, lines[1:], strict=False):
+        for before, line in pairwise(lines):
             if begins.match(line) and before.strip() and not begins.match(before) and not before.startswith(" "):
                 told.append((path.name, line))
     assert told == []

@@ -44,10 +44,11 @@ OLD_OF = {
     "families/nomic_bert": {"n_embd", "n_layer", "n_head", "n_inner", "max_trained_positions", "layer_norm_epsilon",
                             "rotary_emb_base", "n_positions", "prenorm", "rotary_emb_interleaved"},
     "families/mimo_v2_flash": {"hybrid_layer_pattern", "swa_num_key_value_heads", "first_k_dense_replace",
-                               "moe_layer_freq", "layernorm_epsilon"},
+                               "moe_layer_freq", "layernorm_epsilon", "partial_rotary_factor"},
     "families/modernbert": {"local_attention"},
     "families/nemotron_h": {"hybrid_override_pattern", "attention_head_dim", "rms_norm_eps", "num_hidden_layers"},
     "families/nemotron_h_moe": {"hybrid_override_pattern"},
+    "families/solar_open": {"intermediate_size"},
     "families/stablelm": {"norm_eps"},
     "families/t5": {"n_positions", "decoder_start_token_id"},
 }  # fmt: skip

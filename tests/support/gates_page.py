@@ -12,13 +12,14 @@ from model_contracts.invariant import Gate, Invariant
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "gates.md"
 HEAD = """# The gates
 
-Every gate of the shipped definitions: what holds where it is green, in which contract it is owed, and what it is there to
-see. `contracts explain GATE` says the same with each bound and the line it stands on. *must* decides the exit code;
+Every gate of the shipped definitions: what holds where it is green, in which contract it is owed, and what it is there
+to see. `contracts explain GATE` says the same with each bound and the line it stands on. *must* decides the exit code;
 *should* is told and decides nothing. A *kind* is the code that compares (`contracts list kinds`).
 
-`conversion` owes all that `default` owes, `inference` and `adapter` all that `conversion` owes: a gate is listed under the
-first. `conversion` counts where `--against` is given, `adapter` with `--adapter` beside it, `golden` with `--golden`.
-`inference` is asked for (`--contract inference`). A playbook owes by its tier ([qualification](qualification.md)).
+`conversion` owes all that `default` owes, `inference` and `adapter` all that `conversion` owes: a gate is listed under
+the first. `conversion` counts where `--against` is given, `adapter` with `--adapter` beside it, `golden` with
+`--golden`. `inference` is asked for (`--contract inference`). A playbook owes by its tier
+([qualification](qualification.md)).
 
 This page is written from `invariants/` by `python -m support.gates_page`, in `tests/`.
 """

@@ -17,7 +17,7 @@ from zlib import crc32
 import numpy as np
 
 from model_contracts.anatomy.families.conventions import Conventions
-from model_contracts.anatomy.families.hyperparameters import completed
+from model_contracts.anatomy.families.hyperparameters import by_kinds, completed
 from model_contracts.anatomy.families.stored_names import NotKnown, named
 from model_contracts.containers import Convention
 from model_contracts.family import Family
@@ -61,11 +61,25 @@ _TIMES: dict[str, Any] = {
     "ssm_in_multiplier": 1.5, "ssm_out_multiplier": 0.6, "ssm_multipliers": [0.5, 0.7, 0.9, 1.1, 1.3],
     "mlp_multipliers": [0.8, 1.2], "lm_head_multiplier": 0.3, "embedding_multiplier": 2.0,
 }  # fmt: skip
+_KINDS = ["linear_attention", "full_attention", "linear_attention", "linear_attention"]
+_WINDOWS = ["sliding_attention", "full_attention", "sliding_attention", "sliding_attention"]
 #: What one side alone declares, or declares otherwise: which layers are of which kind.
 OTHERS: dict[str, dict[str, dict[str, Any]]] = {
     "families/granite_hybrid": _MAMBA, "families/granite_hybrid_moe": _MAMBA, "families/lfm2": _CONV,
     "families/lfm2_moe": _CONV, "families/nemotron_h": _LETTERS,
     "families/jamba_dense": _JAMBA,
+    "families/gemma4": {
+        "huggingface": {"layer_types": _WINDOWS, "sliding_head_dim": 16, "global_head_dim": 24},
+        "gguf": {"layer_types": [True, False, True, True], "sliding_head_dim": 16, "global_head_dim": 24},
+    },
+    "families/kimi_linear": {
+        "huggingface": {"layer_types": _KINDS, "linear_head_dim": 16, "mlp_layer_types": ["dense"] + ["sparse"] * 3},
+        "gguf": {"latent_key_value_heads": [0, 1, 0, 0], "linear_head_dim": 16, "first_k_dense_replace": 1},
+    },
+    "families/mimo_v2_flash": {
+        "huggingface": {"layer_types": _WINDOWS, "full_key_value_heads": 2, "first_k_dense_replace": 1},
+        "gguf": {"num_key_value_heads": [4, 2, 4, 4], "first_k_dense_replace": 1},
+    },
     "families/falcon_h1": {"huggingface": _TIMES, "gguf": _TIMES},
     "families/nemotron_h_moe": _LETTERS | {
         "huggingface": {"layers_block_type": ["mamba", "attention", "moe", "mamba"]},
@@ -98,7 +112,8 @@ class MadePair:
         """All of them, as one side has them."""
         found: dict[str, Any] = self.said(convention)
         completed(self.family, found)
-        return found
+        lists = {name: value for name, value in found.items() if isinstance(value, list)}
+        return found | {name: list(each) for name, each in by_kinds(self.family, lists, found)}
 
     def side(self, convention: Convention, family: Family | None = None) -> Conventions:
         """How one side stores its tensors, by the family or by another saying of it."""

@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -150,8 +151,13 @@ def serve() -> None:
             if not os.fork():
                 listener.close()
                 os.close(tests)
-                _keep(line, module, environment)
+                try:
+                    _keep(line, module, environment)
+                except BaseException:
+                    traceback.print_exc()
+                os._exit(1)  # whatever happened, it is no second process that serves
             line.close()
+    shutil.rmtree(Path(place).parent, ignore_errors=True)
 
 
 def _keep(line: socket.socket, module: str, environment: dict[str, str]) -> None:

@@ -102,6 +102,10 @@ class TowerView(View):
         """None of what is here is the language model."""
         return False
 
+    @property
+    def _of_other_names(self) -> bool:
+        return True
+
     def _alone(self, name: str) -> str:
         for pattern, word in _SAME if self.convention == "huggingface" else ():
             name = pattern.sub(word, name)

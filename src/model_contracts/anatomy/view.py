@@ -160,7 +160,12 @@ class View:
     def _of_part(self) -> Collection[str]:
         """What the language model alone would call its tensors, in their order."""
         known = self.artifact.tensors.keys()
-        return [self._alone(name) for name in known] if self.several_parts else known
+        return [self._alone(name) for name in known] if self._of_other_names else known
+
+    @property
+    def _of_other_names(self) -> bool:
+        """Whether what is looked at would call its tensors otherwise if it were alone."""
+        return self.several_parts
 
     def _alone(self, name: str) -> str:
         return without_part(name) if self.several_parts else name

@@ -18,7 +18,7 @@ from model_contracts.anatomy.parts.recognised import not_owed as not_owed_by
 from model_contracts.anatomy.storage.recognised import Storage
 from model_contracts.anatomy.towers import TowerView, towers_of, view_of
 from model_contracts.anatomy.view import View
-from model_contracts.artifact import Artifact, Tensor, Tokenizer
+from model_contracts.artifact import Artifact, Tensor
 from model_contracts.checks.drafts import Draft, Gap
 from model_contracts.checks.trial import Trial
 from model_contracts.family import Families, Family
@@ -26,6 +26,7 @@ from model_contracts.formats.repository import PIPELINE
 from model_contracts.outcome import Comparison, Counterexample, Record, SkipCause, Uncompared
 from model_contracts.recipes import Recipes
 from model_contracts.sweep.interface import Sweep, SweepRequest
+from model_contracts.vocabulary import Tokenizer
 
 if TYPE_CHECKING:
     from model_contracts.golden import Golden

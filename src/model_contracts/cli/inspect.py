@@ -11,13 +11,14 @@ from typing import Any
 
 from model_contracts.anatomy.towers import view_of
 from model_contracts.anatomy.view import View
-from model_contracts.artifact import Artifact, Tensor, Tokenizer
+from model_contracts.artifact import Artifact, Tensor
 from model_contracts.cli.components import component_lines, components
 from model_contracts.cli.output import colour, width
 from model_contracts.definitions import load_families
 from model_contracts.formats.beside import listing
 from model_contracts.formats.repository import open_repository
 from model_contracts.terminal import Pen, columns, number, plural, safe, wrap
+from model_contracts.vocabulary import Tokenizer
 
 #: Names that are listed of what lies beside an artifact.
 _BESIDE = 20

@@ -15,7 +15,7 @@ from model_contracts.anatomy.tokenizers.pretokenizers import name_of
 from model_contracts.anatomy.tokenizers.special_ids import by_name
 from model_contracts.anatomy.tokenizers.tokenizer_kinds import adds, kind_of, treatment
 from model_contracts.anatomy.view import View
-from model_contracts.artifact import Artifact, Sidecar, Tokenizer
+from model_contracts.artifact import Artifact, Sidecar
 from model_contracts.converters.carried import carried_tokenizer
 from model_contracts.converters.configuration import config_of
 from model_contracts.converters.interface import ConversionRefused, Documents, Pieces
@@ -29,6 +29,7 @@ from model_contracts.formats.tokenizer_json import DOCUMENT_BOUNDS, FILE_BOUND, 
 from model_contracts.formats.tokenizer_members import distinct
 from model_contracts.ledger import Ledger
 from model_contracts.paths import without_format_suffix
+from model_contracts.vocabulary import Tokenizer
 
 _ROLES = ("bos", "eos", "unk", "pad", "sep", "cls", "mask")
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from model_contracts.anatomy.tokenizers.rebuilt_tokenizers import NotRebuilt, document_of
 from model_contracts.anatomy.tokenizers.tokenizer_kinds import adds, kind_of, published_tokens
-from model_contracts.artifact import Artifact, Tokenizer
+from model_contracts.artifact import Artifact
 from model_contracts.converters.interface import ConversionRefused, Pieces
 from model_contracts.converters.tokenizer_arrays import Arrays
+from model_contracts.vocabulary import Tokenizer
 
 
 def stored_pieces(tokenizer: Tokenizer) -> Pieces:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from model_contracts import door, placing
-from model_contracts.artifact import Artifact, Tokenizer
+from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Skip, tokenizer_of
 from model_contracts.checks.running.declared_parting import DeclaredParting, parting_of
 from model_contracts.checks.running.prompt_tokens import prompt_ids
@@ -19,6 +19,7 @@ from model_contracts.inference.sessions import Sessions, own_runtime
 from model_contracts.runtimes import runtime
 from model_contracts.runtimes.interface import RuntimeFailure, WholeRows
 from model_contracts.strategies.prompts import FRAMINGS, Framing, Prompt, prompts
+from model_contracts.vocabulary import Tokenizer
 
 MAX_BYTES = 256 << 20
 #: Commas, colons and brackets that are parsed at the most: the numbers of a file are text, its structure is small.

@@ -9,9 +9,10 @@ from hashlib import sha256
 from typing import Any
 
 from model_contracts.anatomy.claims import claims
-from model_contracts.artifact import Artifact, Tokenizer
+from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination
 from model_contracts.outcome import Figures
+from model_contracts.vocabulary import Tokenizer
 
 #: Declared values that are recorded, and characters of each: a longer one stands as a digest.
 _KEYS, _TEXT = 128, 60

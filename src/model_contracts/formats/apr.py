@@ -7,13 +7,14 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from model_contracts.artifact import Container, Tensor, Tokenizer
+from model_contracts.artifact import Container, Tensor
 from model_contracts.formats.apr_index import ALIGNMENT, EXTENTS, SMALLEST_ENTRY, AprIndex
 from model_contracts.formats.documents import DocumentBounds, NotJson, parse
 from model_contracts.formats.interface import Bytes
 from model_contracts.formats.tally import OURS, FormatTally, HeaderRefused
 from model_contracts.formats.vocabulary import VocabularyKeys, tokenizer_of
 from model_contracts.ledger import Ledger
+from model_contracts.vocabulary import Tokenizer
 
 SPECIFICATION = "aprender crates/apr-format v2"
 MAGIC = b"APR\0"

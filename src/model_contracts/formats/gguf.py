@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from model_contracts.artifact import Container, Tensor, Tokenizer
+from model_contracts.artifact import Container, Tensor
 from model_contracts.dtypes import DTYPES
 from model_contracts.formats.gguf_tensors import SMALLEST_ENTRY, Entries, Placement
 from model_contracts.formats.gguf_values import TYPE_NAMES, UINT32, Window
@@ -14,6 +14,7 @@ from model_contracts.formats.interface import Bytes
 from model_contracts.formats.tally import OURS, FormatTally, HeaderRefused
 from model_contracts.formats.vocabulary import VocabularyKeys, tokenizer_of
 from model_contracts.ledger import Ledger
+from model_contracts.vocabulary import Tokenizer
 
 SPECIFICATION = "ggml docs/gguf.md"
 MAGIC = b"GGUF"

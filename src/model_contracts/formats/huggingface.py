@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from model_contracts import door
-from model_contracts.artifact import SentencePiece, Sidecar, Tokenizer
+from model_contracts.artifact import Sidecar
 from model_contracts.containers import FORMS, Format
 from model_contracts.formats.chat_templates import templates_beside
 from model_contracts.formats.documents import read_object
@@ -21,6 +21,7 @@ from model_contracts.formats.tokenizer_json import read_tokenizer
 from model_contracts.ledger import Ledger
 from model_contracts.outcome import Place
 from model_contracts.paths import ADAPTER_CONFIG, SIDECAR_FILES, Role, sidecars, stays_in
+from model_contracts.vocabulary import SentencePiece, Tokenizer
 
 
 @dataclass(slots=True)

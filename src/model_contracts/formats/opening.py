@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from model_contracts.artifact import Artifact, Container, Sidecar, Tokenizer
+from model_contracts.artifact import Artifact, Container, Sidecar
 from model_contracts.containers import FORMS, Format
 from model_contracts.formats.discovery import Found, find, nothing_in
 from model_contracts.formats.foreign import LOOKED_AT, detect, recognise
@@ -30,6 +30,7 @@ from model_contracts.formats.source import FileBytes
 from model_contracts.ledger import Ledger
 from model_contracts.outcome import Place
 from model_contracts.paths import ADAPTER_WEIGHTS, may_be_indexed, model_name, suffix_format
+from model_contracts.vocabulary import Tokenizer
 
 
 def _gguf(source: Bytes) -> Header:

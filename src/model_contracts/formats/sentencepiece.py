@@ -6,12 +6,12 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from model_contracts.artifact import SentencePiece
 from model_contracts.formats.documents import NotJson, collector_paused, read_whole
 from model_contracts.formats.interface import Bytes, Unreadable
 from model_contracts.formats.source import FileBytes
 from model_contracts.ledger import Ledger
 from model_contracts.outcome import Place
+from model_contracts.vocabulary import SentencePiece
 
 #: The largest published models take some 5 MB and hold some 260,000 pieces.
 FILE_BOUND, PIECES_BOUND = 48 << 20, 1 << 20

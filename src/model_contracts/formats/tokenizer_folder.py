@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from model_contracts.artifact import AddedToken, SentencePiece, Tokenizer
 from model_contracts.formats.documents import NotJson, collector_paused, parse, read_whole
 from model_contracts.formats.interface import Unreadable
 from model_contracts.formats.sentencepiece import read_sentencepiece
@@ -21,6 +20,7 @@ from model_contracts.formats.tokenizer_members import merges_of as pairs_of
 from model_contracts.ledger import Ledger
 from model_contracts.outcome import Place
 from model_contracts.paths import stays_in
+from model_contracts.vocabulary import AddedToken, SentencePiece, Tokenizer
 
 #: SentencePiece models whose ids are those of the tokenizer.
 SENTENCEPIECE = ("tokenizer.model", "spiece.model", "spm.model")

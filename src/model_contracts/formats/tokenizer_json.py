@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from model_contracts.artifact import Tokenizer
 from model_contracts.formats.documents import DocumentBounds, NotJson, collector_paused, parse, read_whole
 from model_contracts.formats.interface import Bytes
 from model_contracts.formats.tokenizer_ends import flag, special_ids, wrapping
 from model_contracts.formats.tokenizer_members import Ids, added_of, listed, mapped, mapping, members, merges_of
 from model_contracts.ledger import Ledger
 from model_contracts.outcome import Place
+from model_contracts.vocabulary import Tokenizer
 
 #: This reader's bounds: the largest published tokenizer.json take some 35 MB, and hold some 260,000 tokens.
 FILE_BOUND, DOCUMENT_BOUNDS = 48 << 20, DocumentBounds(values=2_400_000, members=600_000)

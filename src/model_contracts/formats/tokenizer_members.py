@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from model_contracts.artifact import AddedToken
 from model_contracts.formats.documents import NotJson
+from model_contracts.vocabulary import AddedToken
 
 ID_BOUND = 4 << 20
 #: Duplicates that are kept; a hostile vocabulary can hold a million.

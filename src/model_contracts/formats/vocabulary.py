@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from model_contracts.artifact import AddedToken, Container, Tokenizer
+from model_contracts.artifact import Container
 from model_contracts.formats.padding import fillers
 from model_contracts.formats.tally import FormatTally
+from model_contracts.vocabulary import AddedToken, Tokenizer
 
 #: What the containers' words for an algorithm mean; any other word stands for itself.
 ALGORITHMS = {

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from model_contracts.artifact import Tokenizer
+from model_contracts.vocabulary import Tokenizer
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

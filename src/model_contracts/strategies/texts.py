@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from model_contracts.artifact import Tokenizer
+from model_contracts.vocabulary import Tokenizer
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
 
+#: Shared by all parts without a flaw, of which there may be a hundred thousand.
+_NONE: Mapping[str, int] = {}
+
 
 @dataclass(slots=True)
 class PartFigures:
@@ -28,7 +31,7 @@ class PartFigures:
     first: int = 0
     alike: int = 0
     #: The first place of a number that is NaN, infinite, negative, tiny or zero (-1: none), by that word.
-    places: Mapping[str, int] = field(default_factory=dict)
+    places: Mapping[str, int] = field(default_factory=lambda: _NONE)
 
     @property
     def finite(self) -> int:
@@ -85,10 +88,14 @@ class OrderFigures:
     unset: bool = False
 
 
+#: Shared by the many weights that hold no order.
+_NO_ORDERS: Mapping[str, OrderFigures] = {}
+
+
 @dataclass(slots=True)
 class PackedFigures:
     """All of one packed weight: by name of a part, and of its units (None: they are not known)."""
 
     parts: dict[str, PartFigures] = field(default_factory=dict)
-    orders: dict[str, OrderFigures] = field(default_factory=dict)
+    orders: Mapping[str, OrderFigures] = field(default_factory=lambda: _NO_ORDERS)
     units: UnitFigures | None = None

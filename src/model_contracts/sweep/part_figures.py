@@ -13,26 +13,27 @@ from model_contracts.sweep.schemes.interface import floats, kind_of
 
 #: Elements looked at together, and the longest order that is counted.
 _PIECE, _LONGEST = 1 << 20, 1 << 24
-#: Parts with these roles hold no numbers of their own: codes, and the columns' groups.
-_CODES, _ORDER = "values", "order"
+#: Parts with these roles have figures, beside floats whose name says that they scale; an order has its own.
+_ORDER = "order"
+_NUMBERS = ("scale", "zero", "offset", "global", "nested", "inputs", _ORDER)
 #: The smallest normal number in a type with the exponents of F32.
 _NORMAL = float(np.finfo(np.float32).tiny)
 _FLAWS = ("nan", "infinite", "negative", "tiny", "zeros")
 
 
 def parts_of(packed: Packed, files: Files) -> PackedFigures:
-    """The figures of every part but the values; one that cannot be read is left out (the pass tells of it)."""
+    """The figures of each part that scales, shifts or orders; one that cannot be read is left out."""
     roles = {id(tensor): role for role, tensor in packed.roles}
     settings = dict(packed.settings)
     found = PackedFigures()
     for tensor in packed.parts[1:]:
         role = roles.get(id(tensor))
-        if not tensor.readable or not tensor.elements or role == _CODES:
+        if not tensor.readable or not tensor.elements or not (role in _NUMBERS or _is_scale(tensor)):
             continue
         try:
             if role == _ORDER:
                 if tensor.elements <= _LONGEST and tensor.dtype in ("I32", "I64"):
-                    found.orders[tensor.name] = _order(tensor, packed, files)
+                    found.orders = {tensor.name: _order(tensor, packed, files)}
             else:
                 bytes_as = str(settings.get("scale_type") or "F8_E8M0") if role == "scale" else None
                 nested = role == "scale" and settings.get("nested") is True
@@ -40,6 +41,10 @@ def parts_of(packed: Packed, files: Files) -> PackedFigures:
         except ReadFailed:
             continue
     return found
+
+
+def _is_scale(tensor: Tensor) -> bool:
+    return "scale" in tensor.name.rpartition(".")[2] and tensor.type.kind == "float"
 
 
 def figures_of(tensor: Tensor, files: Files, bytes_as: str | None = None) -> PartFigures:
@@ -56,7 +61,8 @@ def figures_of(tensor: Tensor, files: Files, bytes_as: str | None = None) -> Par
         raw: Any = np.empty(min(_PIECE, count - start), kind)
         file.read(raw, tensor.offset + start * kind.itemsize)
         _add(figures, places, raw, dtype, start)
-    figures.places = places
+    if places:
+        figures.places = places
     return figures
 
 

@@ -6,6 +6,7 @@ weight: codes that never reach their ends do so nowhere.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -30,6 +31,8 @@ TOPS = {
 }  # fmt: skip
 #: Magnitudes below this are none: an exponent of zero (E8M0), or leftover memory, makes such of every code.
 _NOTHING = 2.0**-60
+#: Kinds of whole numbers, of 1 to 8 bits.
+_WHOLE = re.compile("U?INT[1-8]")
 #: A code this near to its end has reached it: one step of an 8-bit float (448 and 416), and of a rounded scale.
 REACHED = 0.92
 #: Some writers of FP4 bring the largest magnitude to 4 and not to 6, block by block, where that errs less.
@@ -78,7 +81,7 @@ def units_of(tensor: Tensor, files: Files) -> UnitFigures | None:
 
 def _units(packed: Packed, shape: tuple[int, ...]) -> _Units | None:
     kind, share = packed.grain or ("", 0)
-    if kind not in TOPS and not kind.startswith(("INT", "UINT")):
+    if kind not in TOPS and _WHOLE.fullmatch(kind) is None:
         return None
     if packed.decoder == "hqq":
         return None
@@ -114,7 +117,7 @@ class _Reach:
     def of(cls, kind: str, offset: bool) -> _Reach:
         if kind in TOPS:
             return cls(TOPS[kind], None, False)
-        bits = int(kind.removeprefix("U").removeprefix("INT") or 8)
+        bits = int(kind.partition("INT")[2])
         return cls(float(max((1 << (bits - 1)) - 1, 1)), float((1 << bits) - 1), offset)
 
     @property

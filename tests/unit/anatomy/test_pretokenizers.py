@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from model_contracts.anatomy.tokenizers.pretokenizers import cut_alike, cuts_of, name_of, named, patterns_of
-from model_contracts.artifact import Tokenizer
 from model_contracts.definitions import load_pretokenizers
 from model_contracts.tokenization import PreTokenizer, PreTokenizers
+from model_contracts.vocabulary import Tokenizer
 from support.gguf_models import GgufModel
 from support.mutations import Stored
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from model_contracts.artifact import AddedToken
 from model_contracts.checks.running import text_judges
 from model_contracts.checks.running.declared_parting import DeclaredParting
 from model_contracts.checks.running.text_judges import TextParameters, same_ids
+from model_contracts.vocabulary import AddedToken
 
 ADDED = (AddedToken(1, "<s>", special=True), AddedToken(2, "<m>", lstrip=True))
 PARTING = DeclaredParting("as both declare", ADDED)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from model_contracts.artifact import AddedToken
 from model_contracts.checks.running.declared_parting import DeclaredParting
 from model_contracts.checks.running.golden_agreement import _framing
 from model_contracts.checks.trial import Trial
@@ -16,6 +15,7 @@ from model_contracts.golden import Answers, GoldenPrompt
 from model_contracts.inference.golden_answers import prompts_digest
 from model_contracts.outcome import Comparison, Uncompared
 from model_contracts.strategies.prompts import Prompt
+from model_contracts.vocabulary import AddedToken
 
 ANSWERS = Answers(positions=2, ids="AAAA", log_probabilities="AAAA", rest="AAAA")
 

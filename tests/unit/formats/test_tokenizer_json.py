@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from model_contracts.artifact import Tokenizer
 from model_contracts.formats.source import FileBytes, MemoryBytes
 from model_contracts.formats.tokenizer_json import read_tokenizer
 from model_contracts.formats.tokenizer_members import ID_BOUND
 from model_contracts.ledger import Ledger
+from model_contracts.vocabulary import Tokenizer
 from support.safetensors_files import Members, dumps
 from support.shared_models import DATA
 

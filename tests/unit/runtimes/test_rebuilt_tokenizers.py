@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from model_contracts.artifact import AddedToken, Tokenizer
 from model_contracts.formats.opening import open_artifact
 from model_contracts.runtimes.interface import Refused
 from model_contracts.runtimes.text.tokenizers import encoder, rebuilt
+from model_contracts.vocabulary import AddedToken, Tokenizer
 from support.shared_models import DATA
 
 pytest.importorskip("tokenizers", reason="the tokenizers library is not installed")

@@ -12,7 +12,7 @@ from model_contracts.anatomy.adapters.fits import Misfit
 from model_contracts.anatomy.adapters.placed import linear
 from model_contracts.anatomy.pairing.made import parts_of
 from model_contracts.anatomy.pairing.match import Match
-from model_contracts.artifact import Made, Tensor, Zeros
+from model_contracts.artifact import Made, Tensor
 from model_contracts.layout import Expr, LayoutError, LayoutPiece, compiled
 from model_contracts.sweep.interface import Added, Pairing
 
@@ -57,7 +57,7 @@ def _added(source: Tensor, added: Mapping[str, Tensor], whose: tuple[str, ...]) 
 
 
 def _nothing(part: Tensor) -> Tensor:
-    return replace(part, computed=Zeros(), packed=None, made=None, row_bytes=None)
+    return replace(part, computed="zeros", packed=None, made=None, row_bytes=None)
 
 
 def _runs(layout: Expr, numbers: Mapping[str, int]) -> tuple[tuple[int, int], ...]:

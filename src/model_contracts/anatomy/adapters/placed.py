@@ -14,7 +14,7 @@ from model_contracts.anatomy.pairing.made import is_turned
 from model_contracts.anatomy.parts.adapter_factors import Factor
 from model_contracts.anatomy.parts.adapter_settings import AdapterSettings
 from model_contracts.anatomy.view import View
-from model_contracts.artifact import LowRank, Made, Tensor, Zeros
+from model_contracts.artifact import LowRank, Made, Tensor
 from model_contracts.containers import Convention
 from model_contracts.layout import (
     Apply,
@@ -204,7 +204,7 @@ class Places:
         self._others[entry] = added_to(replace(base, shape=leaf, packed=None), low)
         parts = {}
         for one in stored(whole):
-            nothing = replace(base, shape=one.shape, packed=None, computed=Zeros())
+            nothing = replace(base, shape=one.shape, packed=None, computed="zeros")
             known = other.entry(one.name)
             parts[one.name] = self._others.get(known, nothing) if known is not None else nothing
         added = replace(base, computed=None, packed=None, row_bytes=None, made=Made(whole, parts))

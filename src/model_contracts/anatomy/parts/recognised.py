@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from model_contracts.anatomy.parts.drafts import kind_of
-from model_contracts.artifact import Artifact, Tokenizer
+from model_contracts.artifact import Artifact
 from model_contracts.outcome import Place
+from model_contracts.vocabulary import Tokenizer
 
 PartName = Literal[
     "whole", "projector", "adapter", "vocabulary", "imatrix", "tokenizer", "dense", "pooling", "component", "direction",

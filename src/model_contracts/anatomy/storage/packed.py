@@ -18,6 +18,10 @@ from model_contracts.sweep.schemes.nibbles import words_of
 _WORD = 60
 
 
+#: How weights are stored, without their tensors, and the part in each role by the end of its name.
+_Form = tuple[Packed, tuple[tuple[str, str], ...]]
+
+
 @dataclass(frozen=True)
 class PackedWeight:
     """One weight of several stored tensors; `parts` are those found, by the end of their names, the values first."""
@@ -34,6 +38,8 @@ class PackedWeight:
     shape: tuple[int, ...] | None
     #: Whether the layout is beyond doubt: declared, or no other has such parts. Else the parts owe nothing.
     certain: bool = True
+    #: What `packed` came to for weights that are read alike and have parts alike.
+    forms: dict[tuple[object, ...], _Form] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -49,23 +55,37 @@ class PackedWeight:
     @property
     def packed(self) -> Packed:
         """How it is stored, for the tensor that stands for it."""
-        plain = Packed(self.title, tuple(self.parts.values()), self.shape is not None, turned=self.layout.turned)
+        parts = self.parts
+        key = (id(self.settings), self.shape, *((end, part.dtype, part.shape) for end, part in parts.items()))
+        if (form := self.forms.get(key)) is None:
+            form = self.forms[key] = self._form()
+        said, roles = form
+        own = tuple((role, parts[end]) for role, end in roles) if said.decoder is not None else ()
+        return Packed(
+            said.layout, tuple(parts.values()), said.shape_known, said.decoder, said.refused, own, said.settings,
+            said.grain, said.turned,
+        )  # fmt: skip
+
+    def _form(self) -> _Form:
+        """The same without its tensors, and the end of the part in each role."""
+        plain = Packed(self.title, (), self.shape is not None, turned=self.layout.turned)
         decoder = self.layout.decoder
         if decoder is None or self.shape is None or not self.certain:
-            return plain
+            return plain, ()
         roles, settings = self._roles, tuple(sorted(self.settings.items()))
-        held = tuple((role, tensor.dtype, tensor.shape) for role, tensor in roles)
+        held = tuple((role, self.parts[end].dtype, self.parts[end].shape) for role, end in roles)
         found = grain(decoder, self.shape, held, settings)
         if isinstance(found, str):
-            return replace(plain, refused=found)
-        return replace(plain, decoder=decoder, roles=roles, settings=settings, grain=found)
+            return replace(plain, refused=found), ()
+        return replace(plain, decoder=decoder, settings=settings, grain=found), roles
 
     @property
-    def _roles(self) -> tuple[tuple[str, Tensor], ...]:
-        """The parts that are there and that a decoder needs."""
+    def _roles(self) -> tuple[tuple[str, str], ...]:
+        """The parts that are there and that a decoder needs, by the ends of their names."""
         layout = self.layout.parts
         named = [("values", layout[0]), *((part.role, part) for part in layout[1:] if part.role is not None)]
-        return tuple((str(role), tensor) for role, part in named if (tensor := self.part(part)) is not None)
+        ends = ((role, next((end for end in part.names if end in self.parts), None)) for role, part in named)
+        return tuple((str(role), end) for role, end in ends if end is not None)
 
     def part(self, part: WeightPart) -> Tensor | None:
         """The stored tensor of a part (None: it is not there)."""
@@ -119,6 +139,7 @@ class PackedReading:
     settings: Mapping[str, Value]
     certain: bool
     shapes: dict[tuple[str, tuple[int, ...]], tuple[int, ...] | None] = field(default_factory=dict)
+    forms: dict[tuple[object, ...], _Form] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -144,7 +165,7 @@ def packed_weight(
     held = layout.shape.form if layout.shape is not None and certain else None
     shape = _known_shape(ordered, reading) if certain and held in (None, "metadata") else None
     declared = reading.block, reading.entry, reading.settings
-    weight = PackedWeight(module, reading.scheme, layout, *declared, ordered, {}, shape, certain)
+    weight = PackedWeight(module, reading.scheme, layout, *declared, ordered, {}, shape, certain, reading.forms)
     if held is None:
         return weight
     if held == "integers":
@@ -155,7 +176,7 @@ def packed_weight(
         return weight
     state = told(layout, document)
     shape = shape if held == "metadata" else shape_of(document.get("shape"))
-    return replace(weight, settings={**weight.settings, **state}, state=state, shape=shape)
+    return replace(weight, settings={**weight.settings, **state}, state=state, shape=shape, forms={})
 
 
 def _known_shape(parts: dict[str, Tensor], reading: PackedReading) -> tuple[int, ...] | None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from math import prod
 
 from model_contracts.anatomy.storage.packed import PackedReading, PackedWeight, packed_weight
 from model_contracts.anatomy.storage.quantization import Quantisation, declares, quantisations
 from model_contracts.artifact import Artifact, Tensor
+from model_contracts.formats.documents import collector_paused
 from model_contracts.scheme import Scheme, StorageLayout
 from model_contracts.sweep.reads import Files
 
@@ -41,22 +43,21 @@ def storage(artifact: Artifact) -> Storage:
         return Storage(artifact)
     from model_contracts.definitions import load_schemes
 
-    schemes = load_schemes()
+    with collector_paused(), closing(Files()) as files:
+        return _understood(artifact, load_schemes(), files)
+
+
+def _understood(artifact: Artifact, schemes: Sequence[Scheme], files: Files) -> Storage:
     declared = quantisations(artifact, schemes)
     groups = _Parts.of(schemes).groups(artifact.tensors)
-    files = Files()
-    try:
-        known: _Known = {}
-        stated = {container.path: container.metadata for container in artifact.containers}
-        choose = partial(_reading, declared=declared, schemes=schemes, known=known)
-        readings = {module: choose(module, parts) for module, parts in groups.items()}
-        weights = tuple(
-            packed_weight(module, groups[module], reading, files, stated)
-            for module, reading in readings.items()
-            if reading is not None
-        )
-    finally:
-        files.close()
+    stated = {container.path: container.metadata for container in artifact.containers}
+    known: _Known = {}
+    readings = ((module, _reading(module, parts, declared, schemes, known)) for module, parts in groups.items())
+    weights = tuple(
+        packed_weight(module, groups[module], reading, files, stated)
+        for module, reading in readings
+        if reading is not None
+    )
     taken = {part.name for weight in weights for part in weight.parts.values()}
     ends = tuple(end for block in declared if block.scheme is not None for end in block.scheme.beside)
     beside = tuple(t for name, t in artifact.tensors.items() if ends and name.endswith(ends) and name not in taken)

@@ -7,9 +7,9 @@ from functools import cache
 from typing import Any
 
 from model_contracts.anatomy.tokenizers.tokenizer_sections import canonical
-from model_contracts.artifact import Tokenizer
 from model_contracts.definitions import load_pretokenizers
 from model_contracts.tokenization import PreTokenizer
+from model_contracts.vocabulary import Tokenizer
 
 Cuts = tuple[str, ...]
 #: Parts that stand for an expression (contracts/pretokenizers.yaml), by type and what their option says.

@@ -9,7 +9,7 @@ from typing import Any
 from model_contracts.anatomy.tokenizers.pretokenizers import named, patterns_of
 from model_contracts.anatomy.tokenizers.scored_merges import Merge, NoOrder, merges_of
 from model_contracts.anatomy.tokenizers.tokenizer_kinds import SPACE, kind_of, known, published_tokens
-from model_contracts.artifact import AddedToken, Tokenizer
+from model_contracts.vocabulary import AddedToken, Tokenizer
 
 Section = dict[str, Any]
 _FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")

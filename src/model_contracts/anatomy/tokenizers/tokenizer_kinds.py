@@ -10,9 +10,10 @@ from typing import Any
 
 from model_contracts.anatomy.tokenizers.pretokenizers import named
 from model_contracts.anatomy.tokenizers.tokenizer_sections import canonical, option_of, prefix_of, types_in
-from model_contracts.artifact import Artifact, SentencePiece, Tokenizer
+from model_contracts.artifact import Artifact
 from model_contracts.definitions import load_tokenizers
 from model_contracts.tokenization import TokenizerKind
+from model_contracts.vocabulary import SentencePiece, Tokenizer
 
 SPACE = "▁"
 _BYTE = re.compile(r"<0x[0-9A-F]{2}>")

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from model_contracts.artifact import AddedToken, Artifact
+from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination, Kind, Skip, Where, missing_input, not_owed, tokenizer_of
 from model_contracts.checks.running.text_judges import TextParameters, beside_source, code_points, session
 from model_contracts.checks.trial import Trial
@@ -17,6 +17,7 @@ from model_contracts.outcome import Comparison, Counterexample, Place, jsonable
 from model_contracts.runtimes.interface import Refused
 from model_contracts.runtimes.text.encoders import TextSession
 from model_contracts.strategies.texts import CONTEXTS
+from model_contracts.vocabulary import AddedToken
 
 _AT_ONCE = 256
 #: An added token between two pieces of white space.

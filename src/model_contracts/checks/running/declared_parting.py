@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 
 from model_contracts.anatomy.tokenizers.tokenizer_kinds import kind_of
 from model_contracts.anatomy.tokenizers.tokenizer_sections import option_of
-from model_contracts.artifact import AddedToken, Artifact, Tokenizer
+from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination
 from model_contracts.checks.running.prompt_tokens import MakesPrompts, prompt_ids
 from model_contracts.outcome import Place, Uncompared
 from model_contracts.strategies.prompts import Framing, Prompt
+from model_contracts.vocabulary import AddedToken, Tokenizer
 
 #: What stands for a space in a SentencePiece vocabulary, and the space.
 _SPACES = (" ", "\u2581")

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from model_contracts.artifact import AddedToken, Tokenizer
 from model_contracts.runtimes.text.tokenizers import Encoder
+from model_contracts.vocabulary import AddedToken, Tokenizer
 
 _MARK = "\u2581"
 #: White space as the `tokenizers` library sees it beside an added token.

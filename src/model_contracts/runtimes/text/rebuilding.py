@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from model_contracts.anatomy.tokenizers.rebuilt_tokenizers import NotRebuilt, document_of
-from model_contracts.artifact import Tokenizer
 from model_contracts.runtimes.interface import Refused
+from model_contracts.vocabulary import Tokenizer
 
 _OPTIONS = ("unk_token", "fuse_unk", "byte_fallback", "ignore_merges")
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from model_contracts.anatomy.tokenizers.tokenizer_kinds import adds
 from model_contracts.anatomy.tokenizers.tokenizer_sections import canonical
-from model_contracts.artifact import AddedToken, Artifact, Tokenizer
+from model_contracts.artifact import Artifact
 from model_contracts.runtimes.interface import Refused
 from model_contracts.runtimes.text.rebuilding import rebuilt
+from model_contracts.vocabulary import AddedToken, Tokenizer
 
 #: What files of an architecture have where an .apr does not name its pre-tokenizer (apr writes none).
 _USUAL = {"qwen2": "qwen2", "llama": "llama-bpe", "mistral": "llama-bpe"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,3 +46,27 @@ def float8(name: str) -> NDArray[np.float32]:
     if kind == "uz":
         table[0x80] = np.nan
     return table.astype(np.float32)
+
+
+class Bytewise:
+    """What each of 256 bytes stands for: one float32 or two, looked up two bytes at a time.
+
+    An index is as dear to numpy as what it fetches, so that half as many cost half.
+    """
+
+    def __init__(self, table: Any) -> None:
+        self._table = np.ascontiguousarray(table, np.float32).reshape(256, -1)
+        self._each = self._table.shape[1]
+        pairs = np.concatenate([np.tile(self._table, (256, 1)), np.repeat(self._table, 256, axis=0)], axis=1)
+        self._pairs = pairs.view(np.uint64 if self._each == 1 else np.complex128).reshape(-1)
+
+    def of(self, raw: Any) -> Any:
+        """The values of bytes [..., n] as float32 [..., n times as many as one stands for]."""
+        flat = np.ascontiguousarray(raw).reshape(-1)
+        even = len(flat) // 2 * 2
+        values = np.empty(len(flat) * self._each, np.float32)
+        pairs = flat[:even].view("<u2")
+        np.take(self._pairs, pairs, out=values[: even * self._each].view(self._pairs.dtype), mode="clip")
+        if even < len(flat):
+            values[even * self._each :] = self._table[flat[-1]]
+        return values.reshape(*raw.shape[:-1], raw.shape[-1] * self._each)

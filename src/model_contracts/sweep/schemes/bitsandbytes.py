@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
+from model_contracts.sweep.kernels.decode_tables import Bytewise
 from model_contracts.sweep.kernels.totals import Values
 from model_contracts.sweep.schemes.interface import Grain, Parts, PartsRefused, known, of_runs
 
@@ -45,12 +48,20 @@ class FourBit:
 
     def _run(self, start: int, stop: int) -> Values:
         raw = self._values.raw(range(1), range(start // 2, -(-stop // 2)))[0]
-        table = self._codebook.everything()[0]
-        pairs = np.stack([np.repeat(table, 16), np.tile(table, 16)], axis=1)
-        values: Values = np.take(pairs, raw, axis=0).reshape(-1)[start % 2 : start % 2 + stop - start]
+        values: Values = self._pairs.of(raw)[start % 2 : start % 2 + stop - start]
         first, last = start // self._block, -(-stop // self._block)
-        values *= self._magnitudes(first, last)[np.arange(start, stop) // self._block - first]
+        if start % self._block == 0 and stop % self._block == 0:
+            blocks = values.reshape(-1, self._block)
+            blocks *= self._magnitudes(first, last)[:, None]
+        else:
+            values *= self._magnitudes(first, last)[np.arange(start, stop) // self._block - first]
         return values
+
+    @cached_property
+    def _pairs(self) -> Bytewise:
+        """Both values of a byte, the high nibble's first."""
+        table = self._codebook.everything()[0]
+        return Bytewise(np.stack([np.repeat(table, 16), np.tile(table, 16)], axis=1))
 
     def _magnitudes(self, first: int, last: int) -> Values:
         if self._bare:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from model_contracts.sweep.kernels.decode_tables import Bytewise
 from model_contracts.sweep.kernels.totals import Values
 from model_contracts.sweep.schemes.codes import stream
 from model_contracts.sweep.schemes.grid import Grid
@@ -16,7 +17,7 @@ E2M3 = np.array([*_SIXTH, *(-value for value in _SIXTH)], np.float32)
 _WIDE = [code / 16 if code < 4 else (1 + code % 4 / 4) * 2.0 ** (code // 4 - 3) for code in range(32)]
 E3M2 = np.array([*_WIDE, *(-value for value in _WIDE)], np.float32)
 #: Both values of a byte, the low nibble's first.
-_PAIRS = np.stack([np.tile(E2M1, 16), np.repeat(E2M1, 16)], axis=1)
+_PAIRS = Bytewise(np.stack([np.tile(E2M1, 16), np.repeat(E2M1, 16)], axis=1))
 
 
 class Float4:
@@ -66,7 +67,7 @@ class Float4:
             return floats(self._values.raw(rows, columns), "F8_E4M3")
         if self._bits == 4:
             raw = self._values.raw(rows, range(first, last))
-            pairs: Values = np.take(_PAIRS, raw, axis=0).reshape(len(rows), -1)
+            pairs: Values = _PAIRS.of(raw)
             skip = columns.start - 2 * first
             return pairs[:, skip : skip + len(columns)]
         first, last = first // 3 * 3, min(-(-last // 3) * 3, self._values.columns)

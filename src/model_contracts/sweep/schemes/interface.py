@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from math import prod
 from typing import Any, Protocol
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from model_contracts.artifact import Tensor
 from model_contracts.dtypes import DTYPES
-from model_contracts.sweep.kernels.decode_tables import float8
+from model_contracts.sweep.kernels.decode_tables import Bytewise, float8
 from model_contracts.sweep.kernels.totals import Values
 from model_contracts.sweep.reads import File, Files, ReadFailed
 
@@ -212,11 +213,15 @@ class PartMatrix:
             raise ReadFailed(self.tensor.file, self.tensor.offset, size, max(there, 0), reason)
 
 
+@cache
+def _bytewise(dtype: str) -> Bytewise:
+    return Bytewise(float8(dtype))
+
+
 def floats(raw: Any, dtype: str) -> Values:
     """Stored elements as float32."""
     if dtype.startswith("F8"):
-        values: Any = np.take(float8(dtype), raw)
-        taken: Values = values
+        taken: Values = _bytewise(dtype).of(raw)
         return taken
     if dtype == "BF16":
         wide = raw.astype(np.uint32)

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from model_contracts.anatomy.pairing.same_values import shown
-from model_contracts.artifact import Artifact, Tensor, Tokenizer
+from model_contracts.artifact import Artifact, Tensor
 from model_contracts.checks.drafts import Draft, gap, share
 from model_contracts.checks.interface import Comparisons, Examination, Told, Where, missing_input, not_owed, static
 from model_contracts.checks.static.custom.declared_by_others import Plain, list_of, same_value
@@ -21,6 +21,7 @@ from model_contracts.checks.static.custom.recorded_names import count, names_of,
 from model_contracts.checks.static.custom.selected import Digest, KeyPlaces, declared_at, place_of
 from model_contracts.outcome import Comparison, Place, Record, Uncompared
 from model_contracts.sweep.interface import Moments
+from model_contracts.vocabulary import Tokenizer
 
 Pattern = Annotated[str, Field(min_length=1, max_length=500, description="A name; {0-23} stands for each number.")]
 #: Numbers with spaces between them: a scalar, because a list of ten thousand has as many places to be told of.

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from model_contracts.anatomy.tokenizers.tokenizer_kinds import is_byte
-from model_contracts.artifact import Artifact, Tokenizer
+from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import (
     Comparisons,
     Examination,
@@ -18,6 +18,7 @@ from model_contracts.checks.interface import (
 )
 from model_contracts.ledger import KEPT
 from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
+from model_contracts.vocabulary import Tokenizer
 
 _NORMAL, _BYTE = 1, 6
 _TYPES = {1: "NORMAL", 2: "UNKNOWN", 3: "CONTROL", 4: "USER_DEFINED", 5: "UNUSED", 6: "BYTE"}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from operator import add
 
-from model_contracts.artifact import Tokenizer
 from model_contracts.checks.interface import Examination, NoParameters, Where, not_owed, static, tokenizer_of
 from model_contracts.ledger import KEPT
 from model_contracts.outcome import Comparison, Place, jsonable
+from model_contracts.vocabulary import Tokenizer
 
 
 def merges(examination: Examination, parameters: NoParameters, where: Where) -> Iterator[Comparison]:

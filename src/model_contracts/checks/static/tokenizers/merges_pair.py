@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from model_contracts.artifact import Tokenizer
 from model_contracts.checks.interface import (
     Comparisons,
     Examination,
@@ -18,6 +17,7 @@ from model_contracts.checks.static.tokenizers.tokenizer_pair import more
 from model_contracts.checks.static.tokenizers.tokenizer_sides import Sides, sides_of
 from model_contracts.ledger import KEPT
 from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
+from model_contracts.vocabulary import Tokenizer
 
 _NORMAL = 1
 _LONGEST = 256

@@ -8,10 +8,11 @@ from model_contracts.anatomy.families.carried import carried
 from model_contracts.anatomy.tokenizers.special_ids import NAMES, by_name
 from model_contracts.anatomy.tokenizers.tokenizer_kinds import is_byte, kind_of
 from model_contracts.anatomy.view import View
-from model_contracts.artifact import Artifact, Tokenizer
+from model_contracts.artifact import Artifact
 from model_contracts.definitions import load_tokenizers
 from model_contracts.outcome import Comparison, Place, Uncompared
 from model_contracts.tokenization import Filled
+from model_contracts.vocabulary import Tokenizer
 
 _EOS, _PAD = "eos_token_id", "pad_token_id"
 _MASKED = ". Where no mask is passed, transformers' generate takes each such token of a text for padding, and hides it"

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from model_contracts.anatomy.tokenizers.tokenizer_kinds import types_of
-from model_contracts.artifact import SentencePiece, Tokenizer
 from model_contracts.checks.interface import (
     Comparisons,
     Examination,
@@ -19,6 +18,7 @@ from model_contracts.checks.interface import (
 )
 from model_contracts.ledger import KEPT
 from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
+from model_contracts.vocabulary import SentencePiece, Tokenizer
 
 #: Numbers of SentencePiece's types: pieces that text is cut into; the rest are names, which added tokens may replace.
 _NORMAL, _BYTE = 1, 6

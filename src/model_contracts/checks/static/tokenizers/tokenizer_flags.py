@@ -7,13 +7,13 @@ from dataclasses import fields
 
 from model_contracts.anatomy.tokenizers.pretokenizers import cut_alike, name_of
 from model_contracts.anatomy.tokenizers.tokenizer_kinds import adds, kind_of, types_expected
-from model_contracts.artifact import AddedToken
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, not_owed, static
 from model_contracts.checks.static.tokenizers.tokenizer_pair import more
 from model_contracts.checks.static.tokenizers.tokenizer_sections import same_sections, same_treatment
 from model_contracts.checks.static.tokenizers.tokenizer_sides import Sides, sides_of
 from model_contracts.ledger import KEPT
 from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
+from model_contracts.vocabulary import AddedToken
 
 TYPES = {1: "normal", 2: "unknown", 3: "control", 4: "user defined", 5: "unused", 6: "byte"}
 _FLAGS = tuple(one.name for one in fields(AddedToken) if one.name not in ("id", "content"))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from model_contracts.anatomy.tokenizers.tokenizer_kinds import SPACE, known
-from model_contracts.artifact import Tokenizer
 from model_contracts.checks.interface import Comparisons, Examination, NoParameters, Where, static
 from model_contracts.checks.static.tokenizers.tokenizer_sides import Sides, sides_of
 from model_contracts.formats.padding import names_padding
 from model_contracts.ledger import KEPT
 from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
+from model_contracts.vocabulary import Tokenizer
 
 #: GGUF keeps scores as float32.
 _SCORE = 1e-6

@@ -8,12 +8,12 @@ from typing import Any
 from model_contracts.anatomy.tokenizers.pretokenizers import cut_alike, cuts_of, name_of
 from model_contracts.anatomy.tokenizers.tokenizer_kinds import treatment, types_of
 from model_contracts.anatomy.tokenizers.tokenizer_sections import SECTIONS, canonical, differences, prefix_of
-from model_contracts.artifact import Tokenizer
 from model_contracts.checks.interface import Comparisons
 from model_contracts.checks.static.tokenizers.tokenizer_sides import Sides
 from model_contracts.definitions import load_tokenizers
 from model_contracts.ledger import KEPT
 from model_contracts.outcome import Comparison, Place, Uncompared, jsonable
+from model_contracts.vocabulary import Tokenizer
 
 
 def same_sections(sides: Sides) -> Comparisons:

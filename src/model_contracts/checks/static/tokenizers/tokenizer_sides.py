@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from model_contracts.anatomy.tokenizers.tokenizer_kinds import kind_of, known, tokens_of
-from model_contracts.artifact import Artifact, SentencePiece, Tokenizer
+from model_contracts.artifact import Artifact
 from model_contracts.checks.interface import Examination, tokenizers_of
 from model_contracts.tokenization import TokenizerKind
+from model_contracts.vocabulary import SentencePiece, Tokenizer
 
 
 @dataclass(frozen=True)
