@@ -12,7 +12,7 @@ from model_contracts import placing
 from model_contracts.engine.bounded_json import JsonRefused, Unusable, bytes_of, parse
 from model_contracts.fingerprint import content_of
 from model_contracts.outcome import Comparison, Evidence, Outcome, Run, Verdict
-from model_contracts.terminal import safe
+from model_contracts.terminal import plural, safe
 from model_contracts.waiver import Baseline, KnownFault
 
 FILE = "baseline.json"
@@ -32,10 +32,23 @@ class Known:
         """Whether an outcome that does not hold is in it, with nothing that is new."""
         return outcome.outcome in _BAD and any(_same(fault, outcome, subject) for fault in self.faults)
 
-    def gone(self, excused: Sequence[Outcome]) -> tuple[str, ...]:
-        """Gates that it holds and that no outcome of this run answers to."""
-        met = {outcome.gate_id for outcome in excused}
-        return tuple(dict.fromkeys(fault.gate for fault in self.faults if fault.gate not in met))
+    def gone(self, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
+        """Gates that show nothing in this run of what it holds of them; one that was skipped may."""
+        unknown = {outcome.gate_id for outcome in outcomes if outcome.outcome is Verdict.SKIPPED}
+        left = [one for one in self.faults if one.gate not in unknown and not any(_shows(one, o) for o in outcomes)]
+        return tuple(dict.fromkeys(fault.gate for fault in left))
+
+    def beside(self, outcome: Outcome) -> str:
+        """What is new in an outcome that shows some of it too; empty where none of it is known, or all."""
+        if outcome.outcome not in _BAD or not any(_shows(fault, outcome) for fault in self.faults):
+            return ""
+        known = {content for fault in self.faults if _is_of(fault, outcome) for content in fault.faults}
+        new = [one for one in _violated(outcome) if content_of(outcome, one) not in known]
+        if not new:
+            return ""
+        more = f", and {plural(len(new) - 1, 'place')} more" if len(new) > 1 else ""
+        at = " · ".join(part for part in (str(new[0].place), new[0].measure) if part)
+        return f"{outcome.gate_id} on {outcome.subject.name}: new, beside what the baseline holds: {at}{more}"
 
 
 def baseline_of(outcomes: Evidence, run: Run) -> Baseline:
@@ -88,7 +101,7 @@ def _same(fault: KnownFault, outcome: Outcome, subject: str | None) -> bool:
 
     Of a fault with more places than evidence lists, the contents must be the same to know the unlisted ones.
     """
-    if (fault.gate, fault.invariant, fault.scenario) != (outcome.gate_id, outcome.invariant, outcome.scenario):
+    if not _is_of(fault, outcome):
         return False
     violated = _violated(outcome)
     if not {content_of(outcome, one) for one in violated} <= set(fault.faults):
@@ -96,6 +109,19 @@ def _same(fault: KnownFault, outcome: Outcome, subject: str | None) -> bool:
     if violated and outcome.violated == len(violated):
         return True
     return subject is not None and subject == fault.subject and outcome.violated <= fault.violated
+
+
+def _is_of(fault: KnownFault, outcome: Outcome) -> bool:
+    return (fault.gate, fault.invariant, fault.scenario) == (outcome.gate_id, outcome.invariant, outcome.scenario)
+
+
+def _shows(fault: KnownFault, outcome: Outcome) -> bool:
+    """Whether any of a fault is among what does not hold, or may be among what is not listed."""
+    if outcome.outcome not in _BAD or not _is_of(fault, outcome):
+        return False
+    violated = _violated(outcome)
+    unlisted = not violated or outcome.violated > len(violated)
+    return unlisted or not {content_of(outcome, one) for one in violated}.isdisjoint(fault.faults)
 
 
 def _violated(outcome: Outcome) -> tuple[Comparison, ...]:

@@ -72,7 +72,7 @@ def judge(outcomes: Evidence, run: Run, asked: Judging) -> tuple[Evidence, Run]:
         waivers_digest=given.digest if given is not None else None,
         waivers=_told(given, outcomes, today, prints) if given is not None else (),
         baseline=_record(known, judged) if known is not None else None,
-        notes=asked.notes,
+        notes=(*asked.notes, *(_new(known, judged) if known is not None else ())),
     )
     return tuple(judged), run.model_copy(update={"judged": judgement, "decision": decide(judged, asked.terms)})
 
@@ -155,7 +155,12 @@ def _unused(waiver: Waiver, outcomes: Evidence, prints: Fingerprints) -> str:
 
 def _record(known: Known, judged: Sequence[Outcome]) -> BaselineRecord:
     excused = [outcome for outcome in judged if outcome.excused is not None and outcome.excused.by == "baseline"]
-    return BaselineRecord(path=str(known.path), digest=known.digest, known=len(excused), gone=known.gone(excused))
+    return BaselineRecord(path=str(known.path), digest=known.digest, known=len(excused), gone=known.gone(judged))
+
+
+def _new(known: Known, judged: Sequence[Outcome]) -> list[str]:
+    """What is new where some of it is known: the report lists both."""
+    return [said for outcome in judged if outcome.excused is None and (said := known.beside(outcome))]
 
 
 def _fingerprinted(run: Run) -> Run:

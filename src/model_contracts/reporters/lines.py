@@ -174,7 +174,7 @@ def judged(outcomes: Iterable[Outcome], run: Run) -> Iterator[str]:
             yield f"waiver of {waiver.gate} counts as absent: {waiver.why} ({waiver.owner}) [{waiver.source}]"
     if run.judged.baseline is not None and run.judged.baseline.gone:
         gates = ", ".join(run.judged.baseline.gone)
-        yield f"no longer met, and still in the baseline {run.judged.baseline.path}: {gates}"
+        yield f"not met in this run, and still in the baseline {run.judged.baseline.path}: {gates}"
 
 
 def left_out(outcomes: Evidence, run: Run) -> list[tuple[str, list[str]]]:

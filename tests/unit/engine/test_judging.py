@@ -156,6 +156,17 @@ def test_what_is_no_longer_met_is_told(tmp_path):
     assert told.judged.baseline.gone == ("G0-BAD-001",)
 
 
+def test_a_known_fault_beside_a_new_one_is_not_said_to_be_gone_and_the_new_one_is_named(tmp_path):
+    known = baseline(tmp_path, fault(1.0), outcome())
+    _, told = judge(*run(fault(1.0, 2.0), outcome()), Judging(baseline=known))
+    assert told.decision.exit_code == 1 and told.judged is not None and told.judged.baseline is not None
+    assert told.judged.baseline.gone == ()
+    (said,) = told.judged.notes
+    assert said.startswith("G0-BAD-001 on a: new, beside what the baseline holds: ") and "t1" in said
+    _, skipped = judge(*run(outcome("Skipped", "G0-BAD-001"), outcome()), Judging(baseline=known))
+    assert skipped.judged is not None and skipped.judged.baseline is not None and skipped.judged.baseline.gone == ()
+
+
 def test_what_is_not_proven_is_no_fault_of_a_baseline(tmp_path):
     known = baseline(tmp_path, outcome("Skipped", "G0-BAD-001"), outcome())
     _, told = judge(*run(outcome("Skipped", "G0-BAD-001"), outcome()), Judging(baseline=known))
