@@ -7,7 +7,7 @@ PARALLEL ?= --numprocesses auto --dist loadgroup
 MODEL ?= tests/data/tiny-qwen2-Q4_K_M.gguf
 AGAINST ?= $(if $(filter tests/data/tiny-qwen2-Q4_K_M.gguf,$(MODEL)),tests/data/tiny-qwen2)
 
-.PHONY: demo test quick bench fuzz clean
+.PHONY: demo test quick bench fuzz docs clean
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -42,5 +42,10 @@ fuzz: $(VENV)/tested  ## Spoil files of every format for SECONDS; tells executio
 	$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
 	PYTHONPATH=tests $(BIN)/python -m fuzz $(or $(SECONDS),600)
 
+docs:  ## docs/ as a site, in site/: a dead link or a page that nothing leads to ends it
+	$(PYTHON) -m venv $(VENV)-docs
+	$(VENV)-docs/bin/python -m pip install --quiet '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(VENV)-docs/bin/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) $(VENV)-bench evidence bench-data
+	rm -rf $(VENV) $(VENV)-bench $(VENV)-docs evidence bench-data site

@@ -146,6 +146,7 @@ class Outcomes(Iterator[Outcome]):
 def check(
     *paths: Place,
     against: Place | None = None,
+    adapter: Place | None = None,
     contract: Contract | Place | None = None,
     dtype: str | None = None,
     golden: Place | None = None,
@@ -159,8 +160,9 @@ def check(
 ) -> Outcomes:
     """Hold model files to a contract: what `contracts check` does, with its options.
 
-    `contract` is an id, a file or a `Contract`; none: `default`, or `conversion` where a source is given. `time_budget`
-    is in seconds a property. The files are opened before this returns; they are read as outcomes are asked for.
+    `contract` is an id, a file or a `Contract`; none: `default`, `conversion` where a source is given, `adapter` where
+    an adapter is given that is to be merged into it. `time_budget` is in seconds a property.
+    The files are opened before this returns; they are read as outcomes are asked for.
 
     Raises formats.interface.Unreadable for a path that cannot be opened, engine.plan.UsageError for what is asked and
     does not exist, definitions.DefinitionError for a contract that says something else than a contract does. What a
@@ -177,6 +179,7 @@ def check(
     request = CheckRequest(
         paths=tuple(Path(path) for path in paths),
         against=_path(against),
+        adapter=_path(adapter),
         contract=contract if isinstance(contract, Contract) else None if contract is None else fspath(contract),
         dtype=dtype,
         golden=_path(golden),

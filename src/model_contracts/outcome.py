@@ -323,7 +323,9 @@ class Judgement(Record):
     waivers_digest: str | None = Field(None, description="`blake3:<hex>` of the file.")
     waivers: tuple[WaiverRecord, ...] = ()
     baseline: BaselineRecord | None = None
-    notes: tuple[str, ...] = Field((), description="What is not believed, and what is new beside a baseline.")
+    notes: tuple[str, ...] = Field(
+        (), description="What was found and not believed, and what is new beside a baseline."
+    )
 
 
 class Run(Record):

@@ -26,7 +26,7 @@ CITED = re.compile(r"(?P<page>[\w./-]*\b[\w-]+\.md)\b(?:,? (?:section )?(?P<sect
 #: What stands before a page of another project: its name, or an address.
 OF_OTHERS = re.compile(r"(?:\b(?:ggml|llama\.cpp)(?:'s)? |https?:\S*)$")
 #: Names of files that other projects have, or that a user writes.
-NAMES_OF_OTHERS = {"check-nmse.py", "contracts.yaml", "definitions.yaml", "waivers.yaml"}
+NAMES_OF_OTHERS = {"check-nmse.py", "contracts.yaml", "definitions.yaml", "release.yaml", "waivers.yaml"}
 
 
 def shown(path: Path) -> str:
@@ -94,9 +94,9 @@ def test_no_source_is_an_issue_of_no_project_or_a_page_by_another_name():
 
 
 def gates_in(text: str) -> set[str]:
-    """The gates that a text names, `G0-TOKENIZER-004, -005` as both."""
+    """The gates that a text names, `G0-TOKENIZER-004, -005` as both; a pattern (`F-CONV-*`) names none."""
     found: set[str] = set()
-    for start, more in re.findall(r"\b((?:G0|F)-[A-Z][\w-]*)((?:, -\d+)*)", text):
+    for start, more in re.findall(r"\b((?:G0|F)-[A-Z][\w-]*+)(?!\\?\*)((?:, -\d+)*)", text):
         found |= {start} | {start.rpartition("-")[0] + end for end in re.findall(r"-\d+", more)}
     return found
 

@@ -39,6 +39,7 @@ _IMPORTED = {
 }  # fmt: skip
 #: Where the processes of these tests answer, and how names begin of what no runtime reads, or each is told.
 _PLACE, _UNREAD = "MODEL_CONTRACTS_TESTS_WARM", ("PYTEST_", "COLUMNS", "LINES", "PATH")
+_BEGUN = "environment.json"
 _START = child.start
 
 
@@ -48,6 +49,8 @@ def install() -> None:
         if _PLACE not in os.environ:
             folder = tempfile.mkdtemp(prefix="warm-")
             os.environ[_PLACE] = f"{folder}:{os.getpid()}"
+            # That of the tests as they begin: the first who asks may be a test that has changed it.
+            Path(folder, _BEGUN).write_text(json.dumps(_environment()), "utf-8")
             atexit.register(shutil.rmtree, folder, ignore_errors=True)
         child.start = start
 
@@ -117,7 +120,8 @@ def _connected(place: Path, module: str) -> socket.socket:
             return line
         words = [sys.executable, "-c", "from support.warm_children import serve; serve()", str(place), module]
         listening, told = os.pipe()
-        environment = {**_environment(), "PATH": os.environ["PATH"]}
+        begun = json.loads(place.with_name(_BEGUN).read_text("utf-8"))
+        environment = {**begun, "PATH": os.environ["PATH"]}
         with place.with_suffix(".log").open("ab") as log:
             subprocess.Popen(
                 [*words, str(told)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[told],

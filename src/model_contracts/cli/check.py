@@ -132,7 +132,6 @@ def run(arguments: argparse.Namespace) -> int:
 def _check(requests: tuple[CheckRequest, ...], arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    from model_contracts.engine.judging import judge
     from model_contracts.engine.run import Checking
 
     tables: list[TensorTable] = []
@@ -143,7 +142,11 @@ def _check(requests: tuple[CheckRequest, ...], arguments: argparse.Namespace) ->
         checking = Checking([replace(request, progress=callback, tables=kept) for request in requests])
         if arguments.output is not None and (said := checking.keep(arguments.output, resume=arguments.resume)):
             print(f"contracts: {safe(said)}", file=sys.stderr)
-        outcomes, record = judge(*checking.finish(), asked)
+        outcomes, record = checking.finish()
+    if asked is not None:
+        from model_contracts.engine.judging import judge
+
+        outcomes, record = judge(outcomes, record, asked)
     code = int(record.decision.exit_code)
     if arguments.output is not None:
         written = wrote(arguments.output, outcomes, record, force=arguments.force, tables=tables)

@@ -36,13 +36,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def judging(arguments: argparse.Namespace, artifacts: Sequence[Path], contract: str | None = None) -> Judging:
-    """What was asked for, with the waivers that lie beside a contract that a person chose.
+def judging(arguments: argparse.Namespace, artifacts: Sequence[Path], contract: str | None = None) -> Judging | None:
+    """What was asked for (None: nothing), with the waivers that lie beside a contract that a person chose.
 
     A person chooses a contract by `--contract FILE`, or by working in its folder. Waivers that lie in the folder of an
     artifact came with it, perhaps: they are not believed unless they are given.
     Raises DefinitionError for a file of waivers that is not one, and Unusable for a baseline, before anything is read.
     """
+    nothing = arguments.baseline is None and (arguments.fail_on, arguments.not_proven) == ("must", "fail")
+    if nothing and arguments.waivers is None and _beside(contract) is None:
+        return None
     from model_contracts.engine.baseline import known_from
     from model_contracts.engine.judging import Judging, read_waivers
     from model_contracts.outcome import Terms

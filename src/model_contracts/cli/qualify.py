@@ -111,12 +111,14 @@ def _request(arguments: argparse.Namespace) -> QualifyRequest:
 def _qualify(request: QualifyRequest, arguments: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    from model_contracts.engine.judging import judge
     from model_contracts.qualification.run import qualify
 
     asked = judged.judging(arguments, (request.model_path, request.output))
     outcomes, record = qualify(replace(request, tell=_teller()))
-    outcomes, record = judge(outcomes, record, asked)
+    if asked is not None:
+        from model_contracts.engine.judging import judge
+
+        outcomes, record = judge(outcomes, record, asked)
     code = keep(request.output, outcomes, record, int(record.decision.exit_code))
     return tell(arguments, outcomes, record, code)
 

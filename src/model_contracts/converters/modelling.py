@@ -77,6 +77,8 @@ def model_of(
 def _stated(view: View, config: Mapping[str, Any], format: Format) -> dict[str, Any]:
     """The hyper-parameters in the keys of a target that has keys of its own."""
     form = FORMS[format]
+    if form.prefixed_keys and view.family is not None and not view.family.gguf:
+        raise ConversionRefused(f"{view.artifact.path}: llama.cpp has no word for {view.family.title}, and reads none")
     if form.prefixed_keys:
         keys = stated(view, config, _architecture(view), load_keys())
         return keys | as_keys(view, _architecture(view))

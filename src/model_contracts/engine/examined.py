@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from model_contracts.checks.interface import Examination
 from model_contracts.engine.plan import CheckRequest, Plan
 from model_contracts.engine.record import digested
 from model_contracts.outcome import ArtifactRecord, Evidence, Outcome
-from model_contracts.tables import TensorTable
+
+if TYPE_CHECKING:
+    from model_contracts.tables import TensorTable
 
 
 @dataclass(slots=True)

@@ -14,10 +14,8 @@ from model_contracts.checks.interface import Examination
 from model_contracts.definitions import load_families, load_recipes
 from model_contracts.engine.evaluate import evaluate, now, outcome_of
 from model_contracts.engine.examined import Examined
-from model_contracts.engine.identity import stands_on
 from model_contracts.engine.plan import CheckRequest, Plan, UsageError, plan, refuse_unknown_gates
 from model_contracts.engine.record import artifact_record, run_record
-from model_contracts.engine.unfinished import Earlier, Unfinished
 from model_contracts.formats.opening import open_artifact
 from model_contracts.formats.repository import open_repository
 from model_contracts.log import logger
@@ -28,6 +26,7 @@ from model_contracts.sweep.interface import Sweep
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from model_contracts.engine.unfinished import Earlier, Unfinished
     from model_contracts.golden import Golden
     from model_contracts.tables import TensorTable
 
@@ -56,6 +55,9 @@ class Checking(Iterator[Outcome]):
 
         To be resumed, the run takes those that an earlier one kept there: they do not come again.
         """
+        from model_contracts.engine.identity import stands_on
+        from model_contracts.engine.unfinished import Unfinished
+
         self._journal = Unfinished(folder, self.held, stands_on(self.held), resume=resume)
         return self._journal.said
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cases.gates import COVERAGE, MOMENTS, PARTS, VALUES
-from support.command import check
+from cases.gates import COVERAGE, MOMENTS, PAIR_TYPES, PARTS, VALUES
+from support.command import check, contracts
 from support.examining import violated, yielded
 from support.mutations import Stored
 from support.recorded_layouts import RECORDED, recorded, recorded_folder
@@ -76,3 +76,26 @@ def test_two_layouts_of_one_model_are_compared_with_each_other(
     assert not gaps and len({c.place.tensor for c in compared}) >= len(packed_names(recorded(target)[1]))
     assert bad == (set() if change is None else {"model.layers.0.self_attn.q_proj.weight"})
     assert violated(compared) == set() if change is None else "gain" in violated(compared)
+
+
+@pytest.fixture(scope="session")
+def gguf(tmp_path_factory: pytest.TempPathFactory, sources: dict[str, Path]) -> Path:
+    """The small Llama as a GGUF in Q8_0."""
+    made = tmp_path_factory.mktemp("gguf") / "small.gguf"
+    done = contracts("convert", sources["llama"], made, "--dtype", "Q8_0")
+    assert done.code == 0, done.stdout
+    return made
+
+
+@pytest.mark.parametrize("change", [None, _doubled])
+def test_a_layout_is_compared_with_a_gguf_of_the_same_model_both_ways(
+    change: Callable[[dict[str, Stored]], None] | None, tmp_path: Path, gguf: Path
+) -> None:
+    folder = recorded_folder("ct-int8", tmp_path / "packed", change)
+    for target, source, name in (
+        (folder, gguf, "model.layers.0.self_attn.q_proj.weight"),
+        (gguf, folder, "blk.0.attn_q.weight"),
+    ):
+        compared, gaps = yielded(VALUES, target, source)
+        assert not gaps and {c.place.tensor for c in compared if not c.holds} == ({name} if change else set())
+    assert violated(yielded(PAIR_TYPES, folder, gguf)[0]) == set()

@@ -14,8 +14,10 @@ import pytest
 
 from model_contracts.converters import quantise
 from model_contracts.converters.interface import ConversionRefused
+from model_contracts.definitions import load_families
 from support.converting import convert, decided
 from support.gguf_models import gguf_of
+from support.made_pairs import MadePair
 from support.mutations import copied, json_of, safetensors_of, stored
 from support.shared_models import DATA
 
@@ -229,3 +231,12 @@ def test_a_conversion_beyond_the_file_size_limit_leaves_nothing(source: Path, tm
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (2, "contracts: m.gguf: file too large\n")
     assert names(tmp_path) == {"tiny-qwen2"}
+
+
+def test_a_family_that_llama_cpp_has_no_word_for_is_refused_by_name(tmp_path: Path) -> None:
+    (family,) = (family for family in load_families() if family.id == "families/opt")
+    folder = MadePair(family).folder(tmp_path / "opt")
+    (folder / "tokenizer.json").write_bytes((QWEN2 / "tokenizer.json").read_bytes())
+    with pytest.raises(ConversionRefused, match=r"llama\.cpp has no word for OPT"):
+        convert(folder, tmp_path / "opt.gguf")
+    assert names(tmp_path) == {"opt"}

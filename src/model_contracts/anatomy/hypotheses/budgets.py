@@ -46,15 +46,20 @@ class Budgets(Record):
                 raise ValueError(f"{name} is neither an element type ({', '.join(DTYPES)}) nor a grain (INT4/128)")
         return self
 
-    def of(self, pairing: Pairing) -> tuple[str, Budget] | None:
+    def of(self, pairing: Pairing, packed: bool = False) -> tuple[str, Budget] | None:
         """The budget of a pair and what it is called.
 
         Of packed weights it is that of the next larger group that has one. Where both sides are quantised, each in its
-        own way (made of one model, and not of each other), both errors are allowed.
+        own way (made of one model, and not of each other), both errors are allowed. Where a target is a model that its
+        writer `packed`, what it left as it was may differ from a quantised source by what that source has lost.
         """
-        found = self._of(pairing.target)
-        other = self._of(pairing.source) if pairing.source.packed is not None else None
-        if found is None or other is None or pairing.target.kind != "quantised":
+        target, source = pairing.target, pairing.source
+        if packed and target.kind == "float" and source.packed is None and source.kind == "quantised":
+            return self._of(source)
+        found = self._of(target)
+        own = source.packed is not None or (target.packed is not None and source.kind == "quantised")
+        other = self._of(source) if own else None
+        if found is None or other is None or target.kind != "quantised":
             return found
         ours, theirs = found[1].model_dump(), other[1].model_dump()
         both = {measure: ours[measure] + theirs[measure] for measure in ours}

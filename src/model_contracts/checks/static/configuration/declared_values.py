@@ -231,6 +231,10 @@ def _invented(name: str, ours: Said, pair: Pair) -> Iterator[Comparison | Uncomp
         return  # switched off, and the source has no place for it
     if not holds and not keys and not built and _through_others(name, ours, pair, pair.target, source):
         return
+    if built and not holds and not keys and line.unsettled:
+        reason = f"readers of the {WORD[source.kind]} compute with {shown(assumed)}: {line.unsettled}"
+        yield Uncompared(place=ours.place, reason=reason)
+        return
     agreed = line.carried and not line.measured_only and pair.across
     certain = built or (pair.known and not line.measured_only and (bool(keys) or line.default is not None))
     certain |= agreed and bool(keys) and pair.measured(*pair.target.spelled(line))

@@ -16,12 +16,13 @@ def pair_types(examination: Examination, parameters: NoParameters, where: Where)
     """Compare each pair's types with the request, else the target's own claim, else equality."""
     intent = examination.intent
     vectors = _of_vectors(examination)
+    plain = _beside_packed(examination) if intent is None else ()
     for name, pairing in examination.match.pairings.items():
         if pairing.target.packed is not None or pairing.source.packed is not None:
             yield _packed(examination, pairing)
             continue
         canonical = examination.view.canonical[name]
-        expected = _expected(examination, intent, canonical, pairing, vectors)
+        expected = tuple(dict.fromkeys((*_expected(examination, intent, canonical, pairing, vectors), *plain)))
         holds = pairing.target.dtype in expected
         yield Draft(holds, partial(_compared, examination, pairing, intent, expected, holds))
 
@@ -85,6 +86,19 @@ def _expected(
     if examination.target.form.free_vectors and len(pairing.target.shape) < 2:
         types = tuple(dict.fromkeys((*intent.recipe.types, source)))
     return types
+
+
+#: How config.json says an element type.
+_WORDS = {"bfloat16": "BF16", "float16": "F16", "float32": "F32"}
+
+
+def _beside_packed(examination: Examination) -> tuple[str, ...]:
+    """A model that its writer packed keeps what is not packed in the type that its configuration declares."""
+    config = examination.target.config or {}
+    if not examination.view.storage.weights or not examination.view.storage.declared:
+        return ()
+    word = config.get("dtype", config.get("torch_dtype"))
+    return (_WORDS[word],) if isinstance(word, str) and word in _WORDS else ()
 
 
 def _of_vectors(examination: Examination) -> tuple[str, ...]:

@@ -28,9 +28,10 @@ def elementwise(examination: Examination, parameters: Budgets, where: Where) -> 
     for unmade in examination.match.unmade:
         yield gap(unmade.tensor, unmade.reason, unmade.tensor.elements)
     explained = 0
+    packed = bool(examination.view.storage.weights)
     for name, pairing in examination.match.pairings.items():
         measures = sweep.pairs.get(name)
-        known = parameters.of(pairing)
+        known = parameters.of(pairing, packed)
         if measures is None or (not exact(pairing) and known is None):
             yield uncompared(pairing, sweep)
             continue

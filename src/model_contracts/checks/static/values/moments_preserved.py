@@ -18,8 +18,9 @@ def moments_preserved(examination: Examination, parameters: Budgets, where: Wher
     sweep = examination.sweep
     for unmade in examination.match.unmade:
         yield gap(unmade.tensor, unmade.reason, unmade.tensor.elements)
+    packed = bool(examination.view.storage.weights)
     for name, pairing in examination.match.pairings.items():
-        known = None if exact(pairing) else parameters.of(pairing)
+        known = None if exact(pairing) else parameters.of(pairing, packed)
         if name not in sweep.pairs or (not exact(pairing) and known is None):
             yield uncompared(pairing, sweep)
             continue
