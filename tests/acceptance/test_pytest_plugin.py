@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tomllib
@@ -31,7 +32,9 @@ def test_other_than_its_source():
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "model_contracts.pytest", *words]
-    return subprocess.run(argv, capture_output=True, text=True, cwd=folder, check=False)
+    # By its name alone: where the package is installed with its entry point, pytest would take it twice.
+    alone = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    return subprocess.run(argv, capture_output=True, text=True, cwd=folder, env=alone, check=False)
 
 
 def test_a_suite_fails_with_the_report_of_the_command(tmp_path: Path):
