@@ -37,8 +37,8 @@ _IMPORTED = {
     "model_contracts.runtimes.command.served": (),
     "model_contracts.runtimes.text.served": ("tokenizers", "jinja2"),
 }  # fmt: skip
-#: Where the processes of these tests answer, and how names begin of what no runtime reads, or each is told; what torch adds
-#: to the environment of whoever imports its compiler is no other environment.
+#: Where the processes of these tests answer, and how names begin of what no runtime reads, or each is told; what torch
+#: adds to the environment of whoever imports its compiler is no other environment.
 _PLACE, _UNREAD = "MODEL_CONTRACTS_TESTS_WARM", ("PYTEST_", "COLUMNS", "LINES", "PATH", "TORCHINDUCTOR_")
 _BEGUN = "environment.json"
 _START = child.start
