@@ -36,6 +36,22 @@ def mark(outcome: Outcome) -> tuple[str, Colour]:
     return ("!", "yellow") if outcome.force == "should" or outcome.outcome is Verdict.ERROR else ("✗", "red")
 
 
+def outcome_counts(outcomes: Iterable[Outcome]) -> str:
+    """How many gates came out how: `34 kept, 1 falsified`; those that are excused are told apart."""
+    outcomes = tuple(outcomes)
+    counted = [outcome for outcome in outcomes if outcome.excused is None]
+    words = {
+        "kept": sum(o.outcome is Verdict.CORROBORATED for o in outcomes),
+        "falsified": sum(o.outcome in BAD and o.force == "must" for o in counted),
+        "warned": sum(o.outcome in BAD and o.force == "should" for o in counted),
+        "not proven": sum(o.outcome is Verdict.SKIPPED and o.skip_cause != "not_owed" for o in counted),
+        "excused": len(outcomes) - len(counted),
+        "not owed": sum(o.skip_cause == "not_owed" for o in outcomes),
+        "in error": sum(o.outcome is Verdict.ERROR for o in outcomes),
+    }
+    return ", ".join(f"{count} {word}" for word, count in words.items() if count)
+
+
 def artifact(record: ArtifactRecord, label: str, pen: Pen, width: int) -> Iterator[str]:
     """An artifact with its format, files, bytes and digest, and what was taken from beside it."""
     size = sum(file.size for file in record.files)

@@ -8,7 +8,7 @@ from model_contracts.outcome import ArtifactRecord, Evidence, Outcome, Run, Verd
 from model_contracts.reporters.brief import why
 from model_contracts.reporters.faults import Fault
 from model_contracts.reporters.files_table import FileRow, failed, file_rows, headed, most_lost, size_of
-from model_contracts.reporters.lines import BAD, circumstances, judged, left_out
+from model_contracts.reporters.lines import circumstances, judged, left_out, outcome_counts
 from model_contracts.reporters.markdown import code, fenced, prose, table, value
 from model_contracts.reporters.odd import odd_ones
 from model_contracts.reporters.text import by_subject
@@ -25,7 +25,7 @@ def verdict(outcomes: Evidence, run: Run) -> Iterator[str]:
     terms = f", under {code(decision.terms.said)}" if decision.terms.said else ""
     yield f"**{decision.word.upper()}** (exit {decision.exit_code}{terms}){f', by {by}' if by else ''}"
     yield ""
-    yield from (f"{_counts(outcomes)}.", "")
+    yield from (f"{plural(len(outcomes), 'gate')}: {outcome_counts(outcomes)}.", "")
     cause, klass, _ = why(outcomes, run)
     if cause is not None:
         yield from (f"Cause ({klass or 'unknown'}): {prose(cause)}", "")
@@ -33,20 +33,6 @@ def verdict(outcomes: Evidence, run: Run) -> Iterator[str]:
     yield from (f"- Note: {prose(line.removeprefix('~ '))}" for line in said[:ROWS])
     if said:
         yield ""
-
-
-def _counts(outcomes: Evidence) -> str:
-    counted = [outcome for outcome in outcomes if outcome.excused is None]
-    words = {
-        "kept": sum(o.outcome is Verdict.CORROBORATED for o in counted),
-        "falsified": sum(o.outcome in BAD and o.force == "must" for o in counted),
-        "warnings": sum(o.outcome in BAD and o.force == "should" for o in counted),
-        "not proven": sum(o.outcome is Verdict.SKIPPED and o.skip_cause != "not_owed" for o in counted),
-        "excused": len(outcomes) - len(counted),
-        "not owed": sum(o.skip_cause == "not_owed" for o in counted),
-        "in error": sum(o.outcome is Verdict.ERROR for o in counted),
-    }
-    return f"{plural(len(outcomes), 'gate')}: " + ", ".join(f"{many} {word}" for word, many in words.items() if many)
 
 
 def files(outcomes: Evidence, run: Run) -> Iterator[str]:

@@ -19,6 +19,7 @@ from model_contracts.reporters.lines import (
     mark,
     notes,
     numbers,
+    outcome_counts,
     severity,
     word,
 )
@@ -65,17 +66,7 @@ def verdicts(outcomes: Evidence, run: Run, *, width: int, color: bool) -> str:
 
 
 def _verdict(outcomes: Evidence, run: Run, pen: Pen) -> str:
-    counted = [outcome for outcome in outcomes if outcome.excused is None]
-    words = {
-        "kept": sum(o.outcome is Verdict.CORROBORATED for o in outcomes),
-        "falsified": sum(o.outcome in BAD and o.force == "must" for o in counted),
-        "warned": sum(o.outcome in BAD and o.force == "should" for o in counted),
-        "not proven": sum(o.outcome is Verdict.SKIPPED and o.skip_cause != "not_owed" for o in counted),
-        "excused": len(outcomes) - len(counted),
-        "not owed": sum(o.skip_cause == "not_owed" for o in outcomes),
-        "in error": sum(o.outcome is Verdict.ERROR for o in outcomes),
-    }
-    said = ", ".join(f"{count} {word}" for word, count in words.items() if count)
+    said = outcome_counts(outcomes)
     asked = f" · {run.decision.terms.said}" if run.decision.terms.said else ""
     return f"{word(run, pen)}  {plural(len(outcomes), 'gate')}{': ' if said else ''}{said}{asked}"
 

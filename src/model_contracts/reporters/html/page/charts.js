@@ -111,7 +111,7 @@ function frontier(files) {
   const type = least > 0 && most / least > 30 ? "log" : "linear";
   return (colour) => described(Plot.plot({
     width: 760, height: 360, marginLeft: 70, marginRight: 150, marginBottom: 40, grid: true,
-    x: { label: "size", tickFormat: bytes, ticks: 5 }, y: { type, label: "mean relative RMSE over values", zero: type === "linear" },
+    x: { label: "size", tickFormat: bytes, ticks: 5 }, y: { type, label: "mean relative RMSE over tensors", zero: type === "linear" },
     marks: [
       Plot.line(best, { x: "bytes", y: "mean", stroke: colour("soft"), strokeDasharray: "4 3", curve: "step-after" }),
       Plot.dot(files, { x: "bytes", y: "mean", r: 5, fill: (one) => colour(one.shade), stroke: colour("sheet") }),

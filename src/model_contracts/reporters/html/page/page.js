@@ -128,7 +128,7 @@ function sideBySide(tables) {
     if (!artifact || !known.length) return null;
     const own = outcomes.filter((one) => one.path === table.path), word = ["error", "falsified", "not proven"].find((bad) => own.some((one) => one.word === bad)) || "kept";
     const high = d3.greatest(known, (row) => row.share);
-    return { name: artifact.name, bytes: artifact.bytes, bits: artifact.bits, mean: d3.sum(known, (row) => row.error * row.values) / d3.sum(known, (row) => row.values), word, high,
+    return { name: artifact.name, bytes: artifact.bytes, bits: artifact.bits, mean: d3.mean(known, (row) => row.error), word, high,
       shade: word === "kept" ? "kept" : word === "not proven" ? "unproven" : "falsified" };
   }).filter(Boolean);
   if (files.length < 2) return null;
